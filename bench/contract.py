@@ -1,0 +1,187 @@
+"""What every layer must answer, byte for byte, and to which bad input it must say what. The cases are contract.toml."""
+
+import re
+import socket
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import BadInput, ServerFault
+from bench.layers import ROOT, Layer, convert, read_toml
+
+TIMEOUT = 5.0  # seconds that a layer has for one answer
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The User request, and its answer to the byte."""
+
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: str
+    answer: str
+
+    def wire(self) -> bytes:
+        """The request as it goes over the wire."""
+        return compose(self, length=True)
+
+
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The User request with something changed, and what a layer answers to it."""
+
+    about: str
+    method: str | None = None
+    path: str | None = None
+    headers: list[tuple[str, str]] | None = None
+    body: str | None = None
+    length: bool = True
+    pad: int = 0
+    raw: str | None = None
+    status: int = 0
+    refused: bool = False
+    gets: str = ""
+
+    def wire(self, user: Request) -> bytes:
+        """The changed request as it goes over the wire."""
+        if self.raw is not None:
+            return self.raw.encode("latin-1")
+        changes = {key: getattr(self, key) for key in ("method", "path", "headers", "body")}
+        request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
+        return compose(request, self.length, self.pad)
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of contract.toml."""
+
+    user: Request
+    cases: dict[str, Case]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One response: its status, its bytes, and whether the server then closed the connection."""
+
+    status: int
+    raw: bytes
+    closed: bool
+
+
+def compose(request: Request, length: bool, pad: int = 0) -> bytes:
+    """A request as bytes, with a Content-Length unless its headers frame it already."""
+    headers = list(request.headers)
+    body = request.body.encode()
+    if length and not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
+        headers.append(("Content-Length", str(len(body))))
+    if pad:
+        headers.append(("X-Pad", "x" * pad))
+    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def read_contract(path: Path = ROOT / "contract.toml") -> Contract:
+    """Read contract.toml; raises BadInput that names the file and the key."""
+    return convert(read_toml(path), Contract, path.name)
+
+
+def read_answer(stream: socket.socket) -> Answer:
+    """Read one response that is framed by Content-Length; status 0 where the server closed without any."""
+    data = b""
+    while True:
+        if (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            status, length = STATUS.match(data), LENGTH.search(data[:end])
+            size = end + (int(length[1]) if length else 0)
+            if status and status[1] == b"100":
+                data = data[end:]
+                continue
+            if len(data) >= size:
+                return Answer(int(status[1]) if status else 0, data[:size], closed=False)
+        try:
+            chunk = stream.recv(65536)
+        except ConnectionError:
+            chunk = b""
+        if not chunk:
+            return Answer(0, data, closed=True)
+        data += chunk
+
+
+def is_closed(stream: socket.socket) -> bool:
+    """Whether the server ends the connection; what it still answers before that is read and left."""
+    try:
+        while stream.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def ask(host: str, port: int, request: bytes) -> Answer:
+    """Send one request on a connection of its own; raises OSError where there is no server."""
+    with socket.create_connection((host, port), TIMEOUT) as stream:
+        stream.sendall(request)
+        return read_answer(stream)
+
+
+def check_user(contract: Contract, host: str, port: int) -> None:
+    """Hold a server to the User request alone, to the byte; raises ServerFault, or OSError where there is none."""
+    answer = ask(host, port, contract.user.wire())
+    if answer.raw != contract.user.answer.encode():
+        raise ServerFault(f"the User request was answered {_short(answer.raw)}, expected {contract.user.answer!r}")
+
+
+def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
+    """Hold a server to the whole contract.
+
+    Returns what it broke, a sentence each, or an empty list; raises BadInput where a layer differs in unknown cases.
+    """
+    if unknown := layer.differs.keys() - contract.cases.keys():
+        raise BadInput(f"layers.toml: [layers.{layer.name}] differs in {unknown.pop()!r}, which is no case of contract.toml")
+    broken = []
+    try:
+        check_user(contract, host, port)
+    except (ServerFault, OSError) as error:
+        broken.append(str(error))
+    for name, case in contract.cases.items():
+        expected = layer.differs.get(name, case.status)
+        try:
+            if fault := _check_case(contract, case, expected, host, port):
+                broken.append(f"{name} ({case.about}): {fault}")
+        except OSError as error:
+            broken.append(f"{name} ({case.about}): {error or type(error).__name__}")
+    return broken
+
+
+def _check_case(contract: Contract, case: Case, expected: int, host: str, port: int) -> str:
+    with socket.create_connection((host, port), TIMEOUT) as stream:
+        try:
+            stream.sendall(case.wire(contract.user))
+        except ConnectionError:
+            pass  # refused before it was all sent: the answer may be there all the same
+        answer = read_answer(stream)
+        if case.refused or expected == 501:
+            if not (400 <= answer.status < 500 or answer.status == 501):
+                return f"answered {_short(answer.raw)}, expected a 4xx or 501"
+            return "" if is_closed(stream) else "the connection was left open"
+        if answer.status != expected:
+            return f"answered {_short(answer.raw)}, expected {expected}"
+        if expected == 200 and answer.raw != contract.user.answer.encode():
+            return f"answered {_short(answer.raw)}, expected the User"
+        stream.sendall(contract.user.wire())
+        after = read_answer(stream)
+        return "" if after.status == 200 else f"the next request was answered {_short(after.raw)}"
+
+
+def _short(raw: bytes) -> str:
+    return repr(raw[:200].decode("latin-1")) if raw else "nothing"
+
+
+def differences(contract: Contract, layers: list[Layer]) -> list[list[str]]:
+    """What each layer gives for its cost, as rows: the case, then each layer's status, then what it means."""
+    rows = []
+    for name, case in contract.cases.items():
+        statuses = [str(layer.differs.get(name, case.status)) for layer in layers]
+        if not case.refused and len(set(statuses)) > 1:
+            rows.append([case.about, *statuses, case.gets])
+    return rows

@@ -1,0 +1,50 @@
+"""What can go wrong, as one clear line each.
+
+Fault                 the exit code 1: something failed while it ran
+├── BadInput          2: what was asked for makes no sense, or cannot be had here
+├── ServerFault       a layer did not start, died, or answered wrongly
+└── Stopped           128 + the signal's number: Ctrl-C, or a TERM signal
+"""
+
+import signal
+from types import FrameType
+
+import click
+
+
+class Fault(click.ClickException):
+    """One line that names the thing, what was expected, and what to try."""
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 (click's signature)
+        """Print the line on standard error."""
+        click.echo(f"error: {self.message}", err=True)
+
+
+class BadInput(Fault):
+    """What was asked for makes no sense, or cannot be had on this machine."""
+
+    exit_code = 2
+
+
+class ServerFault(Fault):
+    """A layer's server did not start, died, or answered something else."""
+
+
+class Stopped(Fault):
+    """A signal ended the run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C, TERM and HUP into `Stopped`, so that everything that was started is ended on the way out."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+        raise Stopped(number)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, stop)

@@ -1,0 +1,134 @@
+"""layers.toml -> Layer: what can be served, and what stands on what."""
+
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.errors import BadInput
+
+ROOT = Path(__file__).parents[1]
+
+
+class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """One server that can be run. The keys are explained at the head of layers.toml."""
+
+    name: str
+    adds: str
+    on: str | None = None
+    app: str | None = None
+    command: str = ""
+    differs: dict[str, int] = {}
+
+    def argv(self, host: str, port: int, python: str = sys.executable) -> list[str]:
+        """The command that serves this layer, ready to be started in the project's folder."""
+        fields = {"python": shlex.quote(python), "host": host, "port": port, "app": self.app}
+        return shlex.split(self.command.format_map(fields))
+
+
+class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An ordered set of layers that a table compares."""
+
+    name: str
+    adds: str
+    layers: list[str]
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """All of layers.toml: layers and ladders by name."""
+
+    layers: dict[str, Layer]
+    ladders: dict[str, Ladder]
+
+    def choose(self, names: str | None, ladder: str) -> list[Layer]:
+        """The layers of a ladder, or those named (with commas or spaces between), lowest first.
+
+        Raises BadInput for a name that is in no entry.
+        """
+        if ladder not in self.ladders:
+            raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
+        chosen = (names or "").replace(",", " ").split() or self.ladders[ladder].layers
+        for name in chosen:
+            if name not in self.layers:
+                raise BadInput(f"unknown layer {name!r}: layers.toml has {', '.join(self.layers)}")
+        return [layer for name, layer in self.layers.items() if name in chosen]
+
+    def below(self, layer: Layer, among: list[str]) -> str | None:
+        """The nearest layer below `layer` that is among those measured, or None."""
+        on = layer.on
+        while on and on not in among:
+            on = self.layers[on].on
+        return on
+
+
+def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
+    """Read and check layers.toml; raises BadInput that names the file, the entry and what was expected."""
+    tables = read_toml(path)
+    asgi = tables.pop("asgi", {}).get("command", "")
+    layers: dict[str, Layer] = {}
+    ladders: dict[str, Ladder] = {}
+    for kind, entries in tables.items():
+        if kind not in ("layers", "ladders") or not isinstance(entries, dict):
+            raise BadInput(f"{path.name}: unknown table [{kind}]: expected [asgi], [layers.NAME] or [ladders.NAME]")
+        for name, entry in entries.items():
+            where = f"{path.name}: [{kind}.{name}]"
+            if kind == "layers":
+                layers[name] = _layer(name, entry, asgi, where)
+            else:
+                ladders[name] = convert({**entry, "name": name}, Ladder, where)
+    for layer in layers.values():
+        _check_ground(layer, layers, path.name)
+    for ladder in ladders.values():
+        if unknown := [name for name in ladder.layers if name not in layers]:
+            raise BadInput(f"{path.name}: [ladders.{ladder.name}] names {unknown[0]!r}, which is no layer")
+    if "default" not in ladders:
+        raise BadInput(f"{path.name}: no [ladders.default]: it is what `make bench` measures")
+    return Catalogue(layers, ladders)
+
+
+def _layer(name: str, entry: Any, asgi: str, where: str) -> Layer:
+    layer = convert({**entry, "name": name} if isinstance(entry, dict) else entry, Layer, where)
+    if bool(layer.app) == bool(layer.command):
+        raise BadInput(f"{where} needs either `app` or `command`")
+    if layer.app:
+        layer = msgspec.structs.replace(layer, command=asgi)
+    try:
+        argv = layer.argv("127.0.0.1", 0)
+    except (KeyError, ValueError, IndexError) as error:
+        raise BadInput(f"{where}: bad command ({error}): {{python}}, {{host}}, {{port}} and {{app}} are known") from None
+    if not argv:
+        raise BadInput(f"{where}: an empty command" + (": [asgi] has none" if layer.app else ""))
+    return layer
+
+
+def _check_ground(layer: Layer, layers: dict[str, Layer], file: str) -> None:
+    """Follow `on` to the bottom: it must name layers, and end."""
+    seen, at = [layer.name], layer
+    while at.on is not None:
+        if at.on not in layers:
+            raise BadInput(f"{file}: [layers.{at.name}] stands on {at.on!r}, which is no layer: expected {list(layers)}")
+        seen.append(at.on)
+        if seen.count(at.on) > 1:
+            raise BadInput(f"{file}: `on` goes in a circle: {' -> '.join(seen)}")
+        at = layers[at.on]
+
+
+def convert[T](value: Any, kind: type[T], where: str) -> T:
+    """Make a struct of what a file said; raises BadInput that says where and what was expected."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; raises BadInput that names it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path.name} is not TOML: {error}") from None

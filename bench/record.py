@@ -1,0 +1,152 @@
+"""windows of wrk -> record: the JSON file of a run, from which every table can be made again. See docs/RECORD.md."""
+
+import contextlib
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, field
+
+from bench.errors import BadInput, Fault
+from bench.machine import Machine, Python
+from bench.wrk import Errors, Latency, Load
+
+VERSION = 1
+
+
+class Window(msgspec.Struct, kw_only=True):
+    """One wrk run of fixed length against one layer. What was not measured is null."""
+
+    layer: str
+    round: int
+    requests: int
+    duration_us: int
+    start: datetime | None = None
+    bytes: int | None = None
+    errors: Errors | None = None
+    latency_us: Latency | None = None
+    fault: str | None = None
+    """Why the window does not count, or null."""
+
+    @property
+    def rps(self) -> float:
+        """Requests a second."""
+        return self.requests * 1e6 / self.duration_us if self.duration_us else 0.0
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A layer of the run, lowest first: what it stood on, and what became of it."""
+
+    name: str
+    on: str | None = None
+    adds: str = ""
+    command: list[str] = []
+    answer_bytes: int | None = None
+    faults: list[str] = []
+    """What went wrong with it, a sentence each: a broken contract, a server that did not start or died."""
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """The JSON file of a run."""
+
+    version: Annotated[int, Meta(ge=1, le=VERSION)] = field(default=VERSION, name="schema")
+    made: datetime
+    command: str
+    source: str = ""
+    """Where the figures come from, if not from a run of this suite."""
+    stopped: str = ""
+    """Why the run ended before its time, or nothing."""
+    ladder: str = ""
+    load: Load
+    rounds: int
+    machine: Machine | None = None
+    python: Python | None = None
+    packages: dict[str, str] = {}
+    revision: str | None = None
+    layers: list[Row]
+    windows: list[Window] = []
+
+
+class _Head(msgspec.Struct):
+    version: int = field(name="schema")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a record."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Record)}
+
+
+def encode(value: object) -> bytes:
+    """Indented JSON, ending in a line end."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; raises BadInput for a file that is none, or is of a later version."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read record {path}: {error.strerror}") from None
+    try:
+        version = msgspec.json.decode(data, type=_Head).version
+        if version > VERSION:
+            raise BadInput(f"{path} is a record of version {version}; this suite reads up to {VERSION}: update the suite")
+        return msgspec.json.decode(data, type=Record)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a record: {error}") from None
+
+
+def require_folder(folder: Path) -> None:
+    """Raise BadInput unless a record can be written there, before anything is measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}: try RESULTS=another/folder") from None
+
+
+def write_record(record: Record, folder: Path) -> Path:
+    """Write a record under a name made of its time and command, whole or not at all.
+
+    Where `folder` fails (a full disk), the system's temporary folder takes it; raises Fault where that fails too.
+    """
+    name = f"{record.made:%Y%m%d-%H%M%S}-{record.command.split()[0]}.json"
+    data = encode(record)
+    why = ""
+    for place in (folder, Path(tempfile.gettempdir())):
+        try:
+            path = _write_whole(data, place, name)
+        except OSError as error:
+            why = why or f"cannot write {place / name}: {error.strerror}"
+            continue
+        if place != folder:
+            raise Fault(f"{why}; the record is kept as {path}")
+        return path
+    raise Fault(f"{why}: nothing could be kept but what is printed")
+
+
+def _write_whole(data: bytes, folder: Path, name: str) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        path = folder / name
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    return path
+
+
+def now() -> datetime:
+    """The present, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

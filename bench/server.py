@@ -1,0 +1,127 @@
+"""Layer -> a running server: started, ready, and ended, whatever happens in between."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from types import TracebackType
+from typing import Self
+
+from bench.contract import Contract, check_user
+from bench.errors import BadInput, ServerFault
+from bench.layers import ROOT, Layer
+
+START = 20.0  # seconds that a server has until it answers
+STOP = 5.0  # seconds that it has to end
+POLL = 0.02
+
+
+def free_port(host: str) -> int:
+    """A port that the kernel gives."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def require_port(host: str, port: int) -> None:
+    """Raise BadInput unless a server can listen there."""
+    try:
+        socket.create_server((host, port)).close()
+    except OverflowError:
+        raise BadInput(f"port {port} does not exist: expected 0 to 65535") from None
+    except OSError as error:
+        raise BadInput(f"port {port} on {host} cannot be used ({error.strerror}): try another PORT, or 0") from None
+
+
+class Server:
+    """A layer's process: use it as a context. On leaving, the process and all that it started have ended.
+
+    Raises BadInput where the port is taken, ServerFault where the layer does not start or does not answer the User
+    request to the byte (with the server's own last lines).
+    """
+
+    def __init__(self, layer: Layer, contract: Contract, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.layer = layer
+        self.contract = contract
+        self.host = host
+        self.port = port
+        self.core: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where wrk finds it."""
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> Self:
+        """Start the process, without waiting for it: several may start at once."""
+        if self.port:
+            require_port(self.host, self.port)
+        self.port = self.port or free_port(self.host)
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 (it has no name, and closes in __exit__)
+        argv = self.layer.argv(self.host, self.port)
+        try:
+            self.process = subprocess.Popen(
+                argv,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.output,
+                start_new_session=True,  # so that Ctrl-C reaches the harness alone, and the group can be ended as one
+            )
+        except OSError as error:
+            self.output.close()
+            raise ServerFault(f"{self.layer.name} cannot be started: {argv[0]}: {error.strerror}") from None
+        return self
+
+    def wait(self) -> Self:
+        """Poll the contract until the server answers; the core is shared from here on, if one is set."""
+        deadline = time.monotonic() + START
+        while True:
+            self.require_alive("did not start")
+            try:
+                check_user(self.contract, self.host, self.port)
+                break
+            except ServerFault as fault:
+                raise ServerFault(f"{self.layer.name}: {fault.message}{self.last_lines()}") from None
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    why = f"{self.layer.name} did not answer within {START:.0f} s ({error})"
+                    raise ServerFault(why + self.last_lines()) from None
+            time.sleep(POLL)
+        return self
+
+    def require_alive(self, what: str) -> None:
+        """Raise ServerFault, with its last lines, if the server has ended."""
+        if (code := self.process.poll()) is not None:
+            how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            raise ServerFault(f"{self.layer.name} {what} ({how}){self.last_lines()}")
+
+    def last_lines(self, count: int = 5) -> str:
+        """What the server printed last, indented, or nothing."""
+        end = self.output.seek(0, os.SEEK_END)
+        self.output.seek(max(0, end - 8192))
+        lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
+        return "".join(f"\n    {line}" for line in lines)
+
+    def stop(self) -> None:
+        """End the process and all of its group; the group is the one that `start` made."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP)
+        self.output.close()
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the layer answers."""
+        self.start()
+        try:
+            return self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()

@@ -1,0 +1,122 @@
+"""A running server -> windows of wrk. wrk's own summary comes as JSON from scripts/post.lua; nothing parses its text."""
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import time
+
+import msgspec
+
+from bench.errors import BadInput, Fault
+from bench.layers import ROOT
+from bench.server import Server
+
+GRACE = 10.0  # seconds past its window after which wrk is taken to hang
+
+
+class Errors(msgspec.Struct, frozen=True):
+    """wrk's errors by kind: how many."""
+
+    connect: int
+    read: int
+    write: int
+    status: int
+    timeout: int
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Latency percentiles of a window, in microseconds."""
+
+    p50: int
+    p90: int
+    p99: int
+    p999: int
+    max: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What wrk says of one window: `bytes` are those read, heads included."""
+
+    requests: int
+    duration_us: int
+    bytes: int
+    errors: Errors
+    latency_us: Latency
+
+
+class Load(msgspec.Struct, frozen=True):
+    """How wrk drives a server: the length of a window in whole seconds, its connections, its threads."""
+
+    seconds: int = 2
+    connections: int = 64
+    threads: int = 1
+
+
+def require_wrk() -> str:
+    """The path of wrk; raises BadInput with the command that installs it."""
+    if found := shutil.which("wrk"):
+        return found
+    raise BadInput("wrk is not installed: type `make setup`, or install it with the system's package manager")
+
+
+def require_files(connections: int) -> None:
+    """Raise the limit of open files to what the connections need; raises BadInput where it may not be raised."""
+    needed = connections + 64
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise BadInput(f"{connections} connections need {needed} open files, {hard} are allowed: try `ulimit -n {needed}`")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+class Wrk:
+    """One wrk process against a server. `finish` waits for its window and returns the summary."""
+
+    def __init__(self, server: Server, load: Load) -> None:
+        self.server = server
+        self.load = load
+        reader, writer = os.pipe()
+        self.pipe = open(reader, "rb")  # noqa: SIM115 (closed by finish or stop)
+        argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
+        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url]
+        self.process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "WRK_SUMMARY": f"/dev/fd/{writer}"},
+            pass_fds=[writer],
+            start_new_session=True,
+        )
+        os.close(writer)
+
+    def finish(self) -> Summary:
+        """Wait for the window's end; raises ServerFault as soon as the server dies, Fault where wrk fails."""
+        deadline = time.monotonic() + self.load.seconds + GRACE
+        try:
+            while self.process.poll() is None:
+                self.server.require_alive("died in a window")
+                if time.monotonic() > deadline:
+                    raise Fault(f"wrk did not end {GRACE:.0f} s after its window against {self.server.layer.name}")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.1)
+            self.server.require_alive("died in a window")
+            said = self.process.communicate()[1].decode(errors="replace").strip()
+            if self.process.returncode:
+                raise Fault(f"wrk failed against {self.server.layer.name}: {said or self.process.returncode}")
+            return msgspec.json.decode(self.pipe.read(), type=Summary)
+        except msgspec.DecodeError as error:
+            raise Fault(f"wrk gave no summary for {self.server.layer.name} ({error}): is scripts/post.lua whole?") from None
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End wrk, if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stderr:
+            self.process.stderr.close()
+        self.pipe.close()

@@ -1,0 +1,27 @@
+-- Sends the User request with wrk, by itself or for the harness:
+--
+--   wrk http://127.0.0.1:8000 -s scripts/post.lua
+--
+-- With WRK_SUMMARY set to a path, wrk's summary is also written there as one line of JSON: durations and latencies in
+-- microseconds, sizes in bytes. A percentile that wrk could not take (no request was answered) is 0, as wrk has it.
+
+wrk.method = "POST"
+wrk.body = '{"id":1,"name":"Ada Lovelace","email":"ada@example.org"}'
+wrk.headers["Content-Type"] = "application/json"
+
+function done(summary, latency, requests)
+   local path = os.getenv("WRK_SUMMARY")
+   if not path then
+      return
+   end
+   local file = assert(io.open(path, "w"))
+   local errors = summary.errors
+   file:write(string.format(
+      '{"requests":%d,"duration_us":%d,"bytes":%d,'
+         .. '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d},'
+         .. '"latency_us":{"p50":%d,"p90":%d,"p99":%d,"p999":%d,"max":%d}}\n',
+      summary.requests, summary.duration, summary.bytes,
+      errors.connect, errors.read, errors.write, errors.status, errors.timeout,
+      latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))
+   assert(file:close())
+end

@@ -1,0 +1,34 @@
+"""Layer `dumproute`: FastAPI whose route hands the body straight to the shared endpoint, on the layer `starlette`.
+
+It adds FastAPI's application and router around the same work as below. It leaves out what FastAPI is chosen for: no
+declared types, no validation by pydantic, no dependencies; `fastapi` shows what those cost.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+
+from share import REFUSED, endpoint, refusal
+
+
+class DumpRoute(APIRoute):
+    """A route that never looks at its endpoint's signature: bytes in, bytes out."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Replace FastAPI's own handler, which parses, validates and serialises."""
+
+        async def handle(request: Request) -> Response:
+            body = await request.body()
+            try:
+                return Response(self.endpoint(body), media_type="application/json")
+            except REFUSED as why:
+                return Response(refusal(why), status_code=400, media_type="application/json")
+
+        return handle
+
+
+app = FastAPI()
+app.router.route_class = DumpRoute
+app.router.post("/")(endpoint)

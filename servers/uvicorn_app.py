@@ -1,0 +1,42 @@
+"""Layer `uvicorn`: a bare ASGI callable, on the layer `asyncio`.
+
+It adds uvicorn: a complete HTTP/1.1 parser (httptools), headers and a scope for each request, a task a request, flow
+control, timeouts, lifespan. It leaves out routing: every path and method reaches the endpoint.
+"""
+
+from typing import Any
+
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+from share import REFUSED, endpoint, refusal
+
+
+async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """The User request as ASGI has it: messages in, messages out."""
+    if scope["type"] == "lifespan":
+        return await live(receive, send)
+    body, more = b"", True
+    while more:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message["body"]
+        more = message["more_body"]
+    try:
+        status, body = 200, endpoint(body)
+    except REFUSED as why:
+        status, body = 400, refusal(why)
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Answer the server's start and stop: there is nothing here to open or to close."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,40 @@
+"""The one `User` and the one endpoint that every layer serves.
+
+Layers that hand over the raw body (asyncio, uvicorn, starlette, dumproute) call `endpoint`, so that what
+differs between them is the layer and never the work that was asked for.
+"""
+
+import msgspec
+
+
+class User(msgspec.Struct):
+    """What a client sends, and what it gets back."""
+
+    id: int
+    name: str
+    email: str
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(User)
+
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What `endpoint` raises for a body that is no `User`: malformed, of a wrong type, not UTF-8, or nested too deep."""
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 16 * 1024 * 1024
+"""The largest head and body, in bytes, that a layer takes: memory stays bounded whatever a client sends."""
+
+
+def endpoint(data: bytes) -> bytes:
+    """Decode a `User` from a JSON body, make a new `User` of it, and encode that as JSON.
+
+    Raises one of `REFUSED` when the body is not a `User`.
+    """
+    user = _decoder.decode(data)
+    return _encoder.encode(User(id=user.id, name=user.name, email=user.email))
+
+
+def refusal(why: object) -> bytes:
+    """The JSON body that says why a request was refused, in the shape of FastAPI's own: `{"detail": "..."}`."""
+    return _encoder.encode({"detail": str(why)})
