@@ -1,5 +1,6 @@
 """What every layer must answer, byte for byte, and to which bad input it must say what. The cases are contract.toml."""
 
+import contextlib
 import re
 import socket
 from pathlib import Path
@@ -137,7 +138,9 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
     Returns what it broke, a sentence each, or an empty list; raises BadInput where a layer differs in unknown cases.
     """
     if unknown := layer.differs.keys() - contract.cases.keys():
-        raise BadInput(f"layers.toml: [layers.{layer.name}] differs in {unknown.pop()!r}, which is no case of contract.toml")
+        raise BadInput(
+            f"layers.toml: [layers.{layer.name}] differs in {unknown.pop()!r}: contract.toml has no such case"
+        )
     broken = []
     try:
         check_user(contract, host, port)
@@ -155,10 +158,10 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
 
 def _check_case(contract: Contract, case: Case, expected: int, host: str, port: int) -> str:
     with socket.create_connection((host, port), TIMEOUT) as stream:
-        try:
+        with contextlib.suppress(
+            ConnectionError
+        ):  # refused before it was all sent: the answer may be there all the same
             stream.sendall(case.wire(contract.user))
-        except ConnectionError:
-            pass  # refused before it was all sent: the answer may be there all the same
         answer = read_answer(stream)
         if case.refused or expected == 501:
             if not (400 <= answer.status < 500 or answer.status == 501):

@@ -29,7 +29,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 def figures(record: Record) -> list[Figures]:
     """The decay table of a record, in its layers' order."""
-    rps = {row.name: median(window.rps for window in good) for row in record.layers if (good := good_windows(record, row))}
+    rps = {
+        row.name: median(window.rps for window in good) for row in record.layers if (good := good_windows(record, row))
+    }
     lowest = next((rps.get(row.name) for row in record.layers if row.on is None), None)
     return [_figures(record, row, rps, lowest) for row in record.layers]
 

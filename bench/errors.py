@@ -35,7 +35,7 @@ class Stopped(Fault):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
+        self.exit_code = 128 + number  # type: ignore[misc]  # click has it on the class
 
 
 def stop_on_signals() -> None:

@@ -98,7 +98,8 @@ def _layer(name: str, entry: Any, asgi: str, where: str) -> Layer:
     try:
         argv = layer.argv("127.0.0.1", 0)
     except (KeyError, ValueError, IndexError) as error:
-        raise BadInput(f"{where}: bad command ({error}): {{python}}, {{host}}, {{port}} and {{app}} are known") from None
+        known = "{python}, {host}, {port} and {app} are known"
+        raise BadInput(f"{where}: bad command ({error}): {known}") from None
     if not argv:
         raise BadInput(f"{where}: an empty command" + (": [asgi] has none" if layer.app else ""))
     return layer
@@ -109,7 +110,7 @@ def _check_ground(layer: Layer, layers: dict[str, Layer], file: str) -> None:
     seen, at = [layer.name], layer
     while at.on is not None:
         if at.on not in layers:
-            raise BadInput(f"{file}: [layers.{at.name}] stands on {at.on!r}, which is no layer: expected {list(layers)}")
+            raise BadInput(f"{file}: [layers.{at.name}] stands on {at.on!r}, which is none of {', '.join(layers)}")
         seen.append(at.on)
         if seen.count(at.on) > 1:
             raise BadInput(f"{file}: `on` goes in a circle: {' -> '.join(seen)}")

@@ -13,7 +13,7 @@ import psutil
 
 from bench.layers import ROOT
 
-MEASURED = "uvloop httptools uvicorn starlette fastapi pydantic pydantic-core msgspec anyio h11".split()
+MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
 
 
 class Machine(msgspec.Struct, kw_only=True):
@@ -45,7 +45,7 @@ class Python(msgspec.Struct, kw_only=True):
 
 
 def read_machine() -> Machine:
-    """This machine, now."""
+    """The machine that this runs on, now."""
     return Machine(
         cpu=_cpu(),
         cores=os.cpu_count() or 1,

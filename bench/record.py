@@ -93,7 +93,9 @@ def read_record(path: Path) -> Record:
     try:
         version = msgspec.json.decode(data, type=_Head).version
         if version > VERSION:
-            raise BadInput(f"{path} is a record of version {version}; this suite reads up to {VERSION}: update the suite")
+            raise BadInput(
+                f"{path} is a record of version {version}, this suite reads up to {VERSION}: update the suite"
+            )
         return msgspec.json.decode(data, type=Record)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a record: {error}") from None
@@ -133,7 +135,7 @@ def write_record(record: Record, folder: Path) -> Path:
 def _write_whole(data: bytes, folder: Path, name: str) -> Path:
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)

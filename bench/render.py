@@ -39,7 +39,12 @@ def render(record: Record, rows: list[Figures], form: str) -> str:
         return for_programs(COLUMNS, [[getattr(row, name) for name in COLUMNS] for row in rows], form)
     headings = [heading for heading, _, _ in PEOPLE]
     cells = [[_cell(getattr(row, name), pattern) for _, name, pattern in PEOPLE] for row in rows]
-    lines = [grid(headings, cells, form), *(f"{row.layer}: {row.note}" for row in rows if row.note), "", *footer(record)]
+    lines = [
+        grid(headings, cells, form),
+        *(f"{row.layer}: {row.note}" for row in rows if row.note),
+        "",
+        *footer(record),
+    ]
     return "\n\n".join(each for each in lines if each) if form == "markdown" else "\n".join(lines)
 
 
@@ -71,10 +76,10 @@ def footer(record: Record) -> list[str]:
     """Where the figures come from: a line on the units, a line on the load, a line on the machine."""
     load = record.load
     lines = [
-        "decay = 1 - requests/s against the layer it stands on; cost = 1 / (requests/s); added = cost less the cost of the"
-        " layer it stands on; share = of the lowest layer's requests/s.",
-        f"requests/s and latency: the median of the windows, each {load.seconds} s of wrk, {load.connections} connections,"
-        f" {load.threads} thread{'s' * (load.threads > 1)}.",
+        "decay = 1 - requests/s against the layer it stands on; cost = 1 / (requests/s); added = cost less the cost of"
+        " the layer it stands on; share = of the lowest layer's requests/s.",
+        f"requests/s and latency: the median of the windows, each {load.seconds} s of wrk with {load.connections}"
+        f" connections and {load.threads} thread{'s' * (load.threads > 1)}.",
     ]
     if record.source:
         lines.append(f"Source: {record.source}")

@@ -1,25 +1,26 @@
 """Layers -> record: all rounds of one call. Whatever happens in between, what was measured is kept."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from bench import contract as contracts
 from bench.contract import Contract
-from bench.errors import Fault, ServerFault, Stopped
+from bench.errors import ServerFault, Stopped
 from bench.layers import Catalogue, Layer
 from bench.machine import read_machine, read_packages, read_python, read_revision
+from bench.progress import Tell
 from bench.record import Record, Row, Window, now
 from bench.server import Server
-from bench.wrk import Load, Wrk
+from bench.wrk import Load, Summary, Wrk
 
-WARM_UP = 1  # seconds of load before a server's first window
+WARM_UP = 1  # seconds of load before a window
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to measure, and how."""
+    """What to measure, and how. `port` is the first layer's, the others follow; 0 takes what the kernel gives."""
 
     command: str
     ladder: str
@@ -33,10 +34,6 @@ class Plan(msgspec.Struct, frozen=True):
     def seconds(self) -> int:
         """The time that its windows and warm-ups take."""
         return self.rounds * len(self.layers) * (self.load.seconds + WARM_UP)
-
-
-Tell = Callable[[str, float], None]
-"""Takes what happens now, and how many seconds of the plan are done."""
 
 
 def new_record(plan: Plan, catalogue: Catalogue, contract: Contract) -> Record:
@@ -73,6 +70,7 @@ def run(plan: Plan, record: Record, contract: Contract, tell: Tell) -> None:
     done = 0.0
     try:
         for number in range(plan.rounds):
+            tell(f"round {number + 1} of {plan.rounds}: starting", done)
             with started(plan, record, contract, full=number == 0) as servers:
                 for server in random.sample(servers, len(servers)):
                     tell(f"round {number + 1} of {plan.rounds}: {server.layer.name}", done)
@@ -82,8 +80,6 @@ def run(plan: Plan, record: Record, contract: Contract, tell: Tell) -> None:
     except Stopped as stopped:
         record.stopped = stopped.message
         raise
-    finally:
-        tell("", done)
 
 
 def row_of(record: Record, layer: Layer) -> Row:
@@ -93,68 +89,69 @@ def row_of(record: Record, layer: Layer) -> Row:
 
 @contextmanager
 def started(plan: Plan, record: Record, contract: Contract, full: bool) -> Iterator[list[Server]]:
-    """All of the plan's servers that are sound, started together and each held to the contract; ended on leaving."""
+    """All of the plan's servers that are sound, started together and held to the contract; ended on leaving.
+
+    With `full` that is the whole contract, otherwise the User request. What is not sound is written into its row.
+    """
     servers: list[Server] = []
-    sound: list[Server] = []
     try:
         for place, layer in enumerate(plan.layers):
-            row = row_of(record, layer)
-            if row.faults:
-                continue
-            server = Server(layer, contract, plan.host, plan.port and plan.port + place)
-            try:
-                server.start()
-                servers.append(server)
-            except ServerFault as fault:
-                row.faults.append(fault.message)
+            with faults_to(row_of(record, layer)) as row:
+                if not row.faults:
+                    server = Server(layer, contract, plan.host, plan.port and plan.port + place)
+                    servers.append(server.start())
         for server in servers:
-            row = row_of(record, server.layer)
-            try:
+            with faults_to(row_of(record, server.layer)) as row:
                 server.wait()
                 if full:
-                    row.faults += [f"contract: {each}" for each in contracts.check(contract, server.layer, plan.host, server.port)]
-            except ServerFault as fault:
-                row.faults.append(fault.message)
-            if not row.faults:
-                sound.append(server)
-        yield sound
+                    broken = contracts.check(contract, server.layer, plan.host, server.port)
+                    row.faults += [f"contract: {each}" for each in broken]
+        yield [server for server in servers if not row_of(record, server.layer).faults]
     finally:
         for server in servers:
             server.stop()
 
 
-def measure(server: Server, load: Load, number: int, row: Row) -> Window | None:
-    """Warm the server up, then take one window, with the answer checked before and after.
-
-    A server that dies or answers wrongly in it is written into the layer's row.
-    """
+@contextmanager
+def faults_to(row: Row) -> Iterator[Row]:
+    """Write what goes wrong with a layer's server into its row, so that the others are measured all the same."""
     try:
-        server.require_alive("died before its window")
-        with_wrk(server, msgspec.structs.replace(load, seconds=WARM_UP))
-        start = now()
-        summary = with_wrk(server, load)
-        contracts.check_user(server.contract, server.host, server.port)
+        yield row
     except ServerFault as fault:
         row.faults.append(fault.message)
-        return None
-    except OSError as error:
-        row.faults.append(f"{server.layer.name} no longer answers after a window: {error}")
-        return None
-    return Window(
-        layer=server.layer.name,
-        round=number,
-        start=start,
-        requests=summary.requests,
-        duration_us=summary.duration_us,
-        bytes=summary.bytes,
-        errors=summary.errors,
-        latency_us=summary.latency_us,
-        fault=fault_of(summary.requests, summary.bytes, summary.errors, row, load),
-    )
 
 
-def with_wrk(server: Server, load: Load):  # type: ignore[no-untyped-def]
-    """One wrk run."""
+def measure(server: Server, load: Load, number: int, row: Row) -> Window | None:
+    """Warm the server up, then take one window and check its answer again.
+
+    A server that dies or answers wrongly in it is written into the layer's row, and the window does not count.
+    """
+    with faults_to(row):
+        drive(server, msgspec.structs.replace(load, seconds=WARM_UP))
+        start = now()
+        summary = drive(server, load)
+        window = Window(
+            layer=server.layer.name,
+            round=number,
+            start=start,
+            requests=summary.requests,
+            duration_us=summary.duration_us,
+            bytes=summary.bytes,
+            errors=summary.errors,
+            latency_us=summary.latency_us,
+            fault=fault_of(summary, row.answer_bytes or 0, load.connections),
+        )
+        try:
+            contracts.check_user(server.contract, server.host, server.port)
+        except (ServerFault, OSError) as error:
+            window.fault = f"after the window, {error}"
+            row.faults.append(f"{server.layer.name}: {window.fault}")
+        return window
+    return None
+
+
+def drive(server: Server, load: Load) -> Summary:
+    """One wrk run; raises ServerFault where the server dies in it."""
     wrk = Wrk(server, load)
     try:
         return wrk.finish()
@@ -162,17 +159,18 @@ def with_wrk(server: Server, load: Load):  # type: ignore[no-untyped-def]
         wrk.stop()
 
 
-def fault_of(requests: int, read: int, errors: object, row: Row, load: Load) -> str | None:
-    """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size."""
-    counts = {kind: count for kind, count in msgspec.structs.asdict(errors).items() if count}  # type: ignore[arg-type]
-    if counts:
+def fault_of(summary: Summary, answer: int, connections: int) -> str | None:
+    """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size.
+
+    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request.
+    """
+    if counts := {kind: count for kind, count in msgspec.structs.asdict(summary.errors).items() if count}:
         return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    if not requests:
+    if not summary.requests:
         return "not one request was answered"
-    expected = requests * (row.answer_bytes or 0)
-    if not expected <= read <= expected + load.connections * (row.answer_bytes or 0):
-        return f"wrk read {read} bytes, expected {expected} for {requests} answers of {row.answer_bytes} bytes"
+    expected = summary.requests * answer
+    if not expected <= summary.bytes <= expected + connections * answer:
+        return (
+            f"wrk read {summary.bytes} bytes, expected {expected} for {summary.requests} answers of {answer} bytes each"
+        )
     return None
-
-
-__all__ = ["Fault", "Plan", "new_record", "run"]

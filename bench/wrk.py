@@ -1,4 +1,4 @@
-"""A running server -> windows of wrk. wrk's own summary comes as JSON from scripts/post.lua; nothing parses its text."""
+"""A running server -> windows of wrk, whose summary comes as JSON from scripts/post.lua: nothing parses its text."""
 
 import contextlib
 import os
@@ -66,7 +66,7 @@ def require_files(connections: int) -> None:
     needed = connections + 64
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
-        raise BadInput(f"{connections} connections need {needed} open files, {hard} are allowed: try `ulimit -n {needed}`")
+        raise BadInput(f"{connections} connections need {needed} open files, {hard} are allowed: see `ulimit -Hn`")
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
@@ -78,7 +78,7 @@ class Wrk:
         self.server = server
         self.load = load
         reader, writer = os.pipe()
-        self.pipe = open(reader, "rb")  # noqa: SIM115 (closed by finish or stop)
+        self.pipe = os.fdopen(reader, "rb")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
         argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url]
         self.process = subprocess.Popen(
@@ -108,7 +108,9 @@ class Wrk:
                 raise Fault(f"wrk failed against {self.server.layer.name}: {said or self.process.returncode}")
             return msgspec.json.decode(self.pipe.read(), type=Summary)
         except msgspec.DecodeError as error:
-            raise Fault(f"wrk gave no summary for {self.server.layer.name} ({error}): is scripts/post.lua whole?") from None
+            raise Fault(
+                f"wrk gave no summary of {self.server.layer.name} ({error}): is scripts/post.lua whole?"
+            ) from None
         finally:
             self.stop()
 

@@ -6,6 +6,7 @@ bodies (501), headers as objects, and the other conveniences that the layers abo
 """
 
 import asyncio
+import contextlib
 import re
 import sys
 
@@ -36,7 +37,7 @@ REASONS |= {431: b"Request Header Fields Too Large", 501: b"Not Implemented"}
 LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 (it is an answer, not an error)
     """A request that cannot be framed: (status, why). It is answered, and the connection is closed."""
 
 
@@ -129,14 +130,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take what a refused client still sends: to close with bytes unread would reset the connection under the answer."""
-    try:
+    """Take what a refused client still sends: closing with bytes unread would reset the connection under the answer."""
+    with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(LINGER):
             writer.write_eof()
             while await reader.read(MAX_HEAD):
                 pass
-    except (TimeoutError, OSError):
-        pass
 
 
 async def listen(host: str, port: int) -> None:

@@ -29,7 +29,7 @@ async def user(user: User) -> User:
 
 
 @app.exception_handler(RequestValidationError)
-async def refuse(request: Request, error: RequestValidationError) -> JSONResponse:
+async def refuse(_request: Request, error: RequestValidationError) -> JSONResponse:
     """FastAPI's 422 without the input: its own handler echoes that, and answers 500 where it has no JSON (a NaN)."""
     detail = [{key: part[key] for key in ("type", "loc", "msg")} for part in error.errors()]
     return JSONResponse({"detail": detail}, status_code=422)

@@ -1,0 +1,32 @@
+"""record, contract -> the tables of README.md, between `<!-- NAME -->` and `<!-- end NAME -->`."""
+
+import re
+
+from bench.contract import Contract, differences
+from bench.decay import figures
+from bench.errors import BadInput
+from bench.layers import Catalogue
+from bench.record import Record
+from bench.render import grid, render
+
+
+def blocks(record: Record, contract: Contract, catalogue: Catalogue) -> dict[str, str]:
+    """The README's tables by name."""
+    layers = catalogue.choose(None, "default")
+    headings = ["a request with", *(layer.name for layer in layers), "what those that differ give"]
+    adds = [[layer.name, layer.on or "", layer.adds] for layer in layers]
+    return {
+        "table": render(record, figures(record), "markdown"),
+        "layers": grid(["layer", "on", "what it adds"], adds, "markdown", left=3),
+        "contract": grid(headings, differences(contract, layers), "markdown", left=1),
+    }
+
+
+def splice(text: str, tables: dict[str, str]) -> str:
+    """Put each table between its markers; raises BadInput where the markers are missing."""
+    for name, table in tables.items():
+        between = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
+        if not between.search(text):
+            raise BadInput(f"README.md has no `<!-- {name} -->` and `<!-- end {name} -->` to put the table between")
+        text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n{match[2]}", text)  # type: ignore[misc]
+    return text
