@@ -58,6 +58,7 @@ def main(context: click.Context, catalogue: Path) -> None:
 @click.pass_obj
 def bench(
     catalogue_file: Path,
+    /,
     layers: str,
     ladder: str,
     rounds: int,
@@ -117,7 +118,7 @@ def finish(record: records.Record, results: Path, form: str, stopped: Stopped | 
 @host_option
 @click.option("--port", default=8000, show_default=True, help="0 takes what the kernel gives.")
 @click.pass_obj
-def serve(catalogue_file: Path, layer: str, host: str, port: int) -> None:
+def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
     (chosen,) = read_catalogue(catalogue_file).choose(layer, "default")
     require_port(host, port)
@@ -157,7 +158,7 @@ def schema() -> None:
 @main.command()
 @click.option("--check", is_flag=True, help="Change nothing; fail if README.md is not what would be written.")
 @click.pass_obj
-def readme(catalogue_file: Path, check: bool) -> None:
+def readme(catalogue_file: Path, /, check: bool) -> None:
     """Write the tables of README.md anew, from the reference record and the contract."""
     reference = sorted((RESULTS / "reference").glob("*-bench.json"))
     if not reference:

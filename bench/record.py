@@ -53,7 +53,7 @@ class Record(msgspec.Struct, kw_only=True):
     """The JSON file of a run."""
 
     version: Annotated[int, Meta(ge=1, le=VERSION)] = field(default=VERSION, name="schema")
-    made: datetime
+    made: datetime | None = None
     command: str
     source: str = ""
     """Where the figures come from, if not from a run of this suite."""
@@ -117,7 +117,7 @@ def write_record(record: Record, folder: Path) -> Path:
 
     Where `folder` fails (a full disk), the system's temporary folder takes it; raises Fault where that fails too.
     """
-    name = f"{record.made:%Y%m%d-%H%M%S}-{record.command.split()[0]}.json"
+    name = f"{record.made or now():%Y%m%d-%H%M%S}-{record.command.split()[0]}.json"
     data = encode(record)
     why = ""
     for place in (folder, Path(tempfile.gettempdir())):

@@ -87,7 +87,7 @@ def footer(record: Record) -> list[str]:
         machine, python = record.machine, record.python
         built = "" if python.optimised else ", built without optimisation"
         lines.append(
-            f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
+            f"{record.made or '':%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
             f" Python {python.version}{built}, wrk {machine.wrk}, load {machine.load[0]}."
         )
     if record.packages:
