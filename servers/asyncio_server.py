@@ -32,8 +32,14 @@ HEAD = re.compile(rb"%b %b HTTP/1\.([01])\r\n(?:%b:%b)*+\r\n" % (METHOD, TARGET,
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection|expect):([^\r]*)", re.IGNORECASE)
 BEGINNING = re.compile(rb"[A-Z]{1,32}(?: [!-~]*(?: [HTP/1.0]{0,8}(?:\r(?:\n.*)?)?)?)?", re.DOTALL)
 
-REASONS = {200: b"OK", 400: b"Bad Request", 411: b"Length Required", 413: b"Content Too Large"}
-REASONS |= {431: b"Request Header Fields Too Large", 501: b"Not Implemented"}
+OK, BAD_REQUEST, LENGTH_REQUIRED, TOO_LARGE = (
+    b"200 OK",
+    b"400 Bad Request",
+    b"411 Length Required",
+    b"413 Content Too Large",
+)
+LONG_HEAD, NOT_IMPLEMENTED = b"431 Request Header Fields Too Large", b"501 Not Implemented"
+CLOSE = b"connection: close\r\n"
 LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
 
 
@@ -45,52 +51,48 @@ async def whole_head(data: bytes, reader: asyncio.StreamReader) -> bytes:
     """Read on until `data` holds a complete head, and perhaps more."""
     while b"\r\n\r\n" not in data[:MAX_HEAD]:
         if len(data) >= MAX_HEAD:
-            raise Refused(431, f"a head may have {MAX_HEAD} bytes")
+            raise Refused(LONG_HEAD, f"a head may have {MAX_HEAD} bytes")
         if not BEGINNING.fullmatch(data) or not (chunk := await reader.read(MAX_HEAD)):
-            raise Refused(400, "not an HTTP/1.1 request")
+            raise Refused(BAD_REQUEST, "not an HTTP/1.1 request")
         data += chunk
     return data
 
 
-def frame(head: bytes) -> tuple[int, bool, bool]:
-    """Read a complete head: (bytes of body that follow, whether to close afterwards, whether to say 100 Continue)."""
+def frame(head: bytes) -> tuple[int, bytes, bool]:
+    """Read a complete head: (bytes of body that follow, CLOSE or nothing, whether to say 100 Continue)."""
     if not (match := HEAD.fullmatch(head)):
-        raise Refused(400, "not an HTTP/1.1 request")
-    length, close, expects = -1, match[1] == b"0", False
+        raise Refused(BAD_REQUEST, "not an HTTP/1.1 request")
+    length, close, expects = -1, CLOSE if match[1] == b"0" else b"", False
     for name, value in FRAMING.findall(head):
         value = value.strip(b" \t")
         match name.lower():
             case b"content-length":
                 if length >= 0 or not value.isdigit() or len(value) > 19:
-                    raise Refused(400, "Content-Length must be one whole number")
+                    raise Refused(BAD_REQUEST, "Content-Length must be one whole number")
                 length = int(value)
             case b"connection":
-                close = close or b"close" in [token.strip() for token in value.lower().split(b",")]
+                if b"close" in [token.strip() for token in value.lower().split(b",")]:
+                    close = CLOSE
             case b"expect":
                 expects = value.lower() == b"100-continue"
             case _:
-                raise Refused(501, "Transfer-Encoding is not spoken here: send a Content-Length")
+                raise Refused(NOT_IMPLEMENTED, "Transfer-Encoding is not spoken here: send a Content-Length")
     if length < 0:
-        raise Refused(411, "a Content-Length is needed")
+        raise Refused(LENGTH_REQUIRED, "a Content-Length is needed")
     if length > MAX_BODY:
-        raise Refused(413, f"a body may have {MAX_BODY} bytes")
+        raise Refused(TOO_LARGE, f"a body may have {MAX_BODY} bytes")
     return length, close, expects
 
 
-def answer(status: int, body: bytes, close: bool) -> bytes:
+def answer(status: bytes, body: bytes, close: bytes) -> bytes:
     """One response as it goes over the wire."""
-    return b"HTTP/1.1 %d %b\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%b\r\n%b" % (
-        status,
-        REASONS[status],
-        len(body),
-        b"connection: close\r\n" if close else b"",
-        body,
-    )
+    head = b"HTTP/1.1 %b\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%b\r\n%b"
+    return head % (status, len(body), close, body)
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the requests of one connection, in order, until either side closes it."""
-    data, close, expects = b"", False, False
+    transport, data, close, expects = writer.transport, b"", b"", False
     while not close:
         if not data and not (data := await reader.read(MAX_HEAD)):
             return
@@ -104,15 +106,15 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         body = data[start:end]
         if len(body) < length:
             if expects:
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             body += await reader.readexactly(length - len(body))
         data = data[end:]
         try:
-            response = answer(200, endpoint(body), close)
+            transport.write(answer(OK, endpoint(body), close))
         except REFUSED as why:
-            response = answer(400, refusal(why), close)
-        writer.write(response)
-        await writer.drain()  # a client that stops reading is no longer read
+            transport.write(answer(BAD_REQUEST, refusal(why), close))
+        if transport.get_write_buffer_size() > MAX_HEAD:
+            await writer.drain()  # a client that stops reading is no longer read
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +123,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await converse(reader, writer)
     except Refused as refused:
         status, why = refused.args
-        writer.write(answer(status, refusal(why), close=True))
+        writer.write(answer(status, refusal(why), CLOSE))
         await linger(reader, writer)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass  # the client vanished: nobody is left to answer
