@@ -1,13 +1,17 @@
 """What every ASGI layer runs under: uvicorn with its own command line, and a bound on what a client may send.
 
-uvicorn on httptools collects a head of any length, and an app that reads the whole body collects that too. Here
-`--http httptools` stands for its protocol with the limits of share. An ordinary request pays one comparison.
+uvicorn on httptools collects a head of any length, and pipelined requests without end; an app that reads the whole
+body collects that too. Here `--http httptools` stands for its protocol with the limits of share. An ordinary request
+pays one comparison.
 """
 
+import asyncio
 import math
+from collections.abc import Sized
 
 import uvicorn
 from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from share import MAX_BODY, MAX_HEAD, refusal
@@ -16,11 +20,29 @@ STEP = 4096  # bytes to feed at a time once a message is long: how far past a li
 LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
 
 
+class PatientFlow(FlowControl):
+    """uvicorn reads on after each answer; here not until all pipelined requests have theirs."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self.pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Read on, unless requests wait that were read already."""
+        if self.read_paused and not self.pipeline:
+            super().resume_reading()
+
+
 class BoundedHttpTools(HttpToolsProtocol):
     """uvicorn's httptools protocol, which refuses a message that is too long: 431 for a head, 413 for a body."""
 
     pending: float = 0  # bytes of a message that is not complete yet; infinite once it was refused
     counted: object = None  # the scope of that message
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin with a connection."""
+        super().connection_made(transport)
+        self.flow = PatientFlow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and keep count of a message that did not come in one piece."""

@@ -1,0 +1,1 @@
+"""Mirrors servers/ and bench/: real servers, real wrk."""

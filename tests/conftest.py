@@ -1,0 +1,61 @@
+"""What the tests share: the catalogue, the contract, and every layer of the default ladder, running."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bench.contract import Contract, read_contract
+from bench.layers import ROOT, Catalogue, read_catalogue
+from bench.server import Server
+
+CATALOGUE = read_catalogue()
+LADDER = CATALOGUE.ladders["default"].layers
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return CATALOGUE
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return read_contract()
+
+
+@pytest.fixture(scope="session")
+def servers(catalogue: Catalogue, contract: Contract) -> Iterator[dict[str, Server]]:
+    """Each layer of the default ladder, running on a port of its own."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(Server(catalogue.layers[name], contract)) for name in LADDER}
+
+
+@pytest.fixture(params=LADDER)
+def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    """Each layer in turn."""
+    return servers[request.param]
+
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Run `python -m bench` with so many arguments, records going to a temporary folder."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

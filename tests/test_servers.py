@@ -1,0 +1,230 @@
+"""Every layer, running for real, against clients of every kind."""
+
+import contextlib
+import json
+import socket
+import string
+import subprocess
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from bench.contract import Contract, Request, ask, check, compose, is_closed, read_answer
+from bench.server import Server
+from share import MAX_BODY, MAX_HEAD, User, endpoint
+
+ANY = some.text(some.characters(codec="utf-8"))
+
+
+@contextlib.contextmanager
+def connection(server: Server, timeout: float = 10) -> Iterator[socket.socket]:
+    with socket.create_connection((server.host, server.port), timeout) as stream:
+        yield stream
+
+
+def megabytes(server: Server) -> float:
+    """Resident memory of the server's process, in MiB."""
+    return float(psutil.Process(server.process.pid).memory_info().rss) / 2**20
+
+
+def test_contract(server: Server, contract: Contract) -> None:
+    assert check(contract, server.layer, server.host, server.port) == []
+
+
+def test_all_answer_the_same_bytes(servers: dict[str, Server], contract: Contract) -> None:
+    answers = {name: ask(server.host, server.port, contract.user.wire()).raw for name, server in servers.items()}
+    assert set(answers.values()) == {contract.user.answer.encode()}, answers
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(number=some.integers(-(2**63), 2**64 - 1), name=ANY, email=ANY, spaced=some.booleans(), escape=some.booleans())
+def test_all_answer_the_same_bytes_to_any_user(
+    servers: dict[str, Server], contract: Contract, number: int, name: str, email: str, spaced: bool, escape: bool
+) -> None:
+    body = json.dumps({"email": email, "id": number, "name": name}, ensure_ascii=escape, indent=1 if spaced else None)
+    request = compose(
+        Request(method="POST", path="/", headers=contract.user.headers, body=body, answer=""), length=True
+    )
+    answers = {each: ask(server.host, server.port, request).raw for each, server in servers.items()}
+    assert len(set(answers.values())) == 1, answers
+    assert answers["asyncio"].endswith(endpoint(body.encode()))
+
+
+def test_endpoint_makes_a_new_user() -> None:
+    assert endpoint(b' {"email":"c", "name":"b", "id":1, "more":2}') == b'{"id":1,"name":"b","email":"c"}'
+    assert [*User.__struct_fields__] == ["id", "name", "email"]
+
+
+def test_a_request_in_many_pieces(server: Server, contract: Contract) -> None:
+    with connection(server) as stream:
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in contract.user.wire():
+            stream.send(bytes([byte]))
+            time.sleep(0.0005)
+        assert read_answer(stream).raw == contract.user.answer.encode()
+
+
+def test_several_requests_in_one_piece(server: Server, contract: Contract) -> None:
+    with connection(server) as stream:
+        stream.sendall(contract.user.wire() * 7 + contract.user.wire()[:50])
+        expected = contract.user.answer.encode() * 7
+        got = b""
+        while len(got) < len(expected):
+            got += stream.recv(65536)
+        assert got == expected
+        stream.sendall(contract.user.wire()[50:])
+        assert read_answer(stream).raw == contract.user.answer.encode()
+
+
+def test_a_body_of_1_mb(server: Server, contract: Contract) -> None:
+    name = "x" * 1_000_000
+    body = json.dumps({"id": 1, "name": name, "email": "e"}, separators=(",", ":"))
+    wire = contract.user.wire().partition(b"\r\n\r\n")[0]
+    wire = wire.replace(b"Content-Length: 56", b"Content-Length: %d" % len(body)) + b"\r\n\r\n" + body.encode()
+    with connection(server) as stream:
+        for _ in range(2):
+            stream.sendall(wire)
+            assert read_answer(stream).raw.partition(b"\r\n\r\n")[2] == body.encode()
+
+
+@pytest.mark.parametrize("change", [bytes.lower, bytes.upper], ids=["lower", "upper"])
+def test_header_names_in_any_case(server: Server, contract: Contract, change: object) -> None:
+    assert callable(change)
+    head, _, body = contract.user.wire().partition(b"\r\n\r\n")
+    line, *fields = head.split(b"\r\n")
+    changed = [change(name) + b":" + value for name, _, value in (field.partition(b":") for field in fields)]
+    wire = b"\r\n".join([line, *changed, b"", body])
+    assert ask(server.host, server.port, wire).raw == contract.user.answer.encode()
+
+
+@pytest.mark.parametrize("value", ["close", "Close", "keep-alive, close"])
+def test_connection_close(server: Server, contract: Contract, value: str) -> None:
+    wire = contract.user.wire().replace(b"\r\n", f"\r\nConnection: {value}\r\n".encode(), 1)
+    with connection(server) as stream:
+        stream.sendall(wire)
+        assert read_answer(stream).status == 200
+        assert is_closed(stream) or value == "keep-alive, close"  # httptools looks for the one word only
+
+
+def test_a_client_that_vanishes(server: Server, contract: Contract) -> None:
+    for part in (0, 10, len(contract.user.wire()) - 5, None):
+        with connection(server) as stream:
+            stream.sendall(contract.user.wire()[:part])
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # leave with a reset
+    assert ask(server.host, server.port, contract.user.wire()).status == 200
+    if server.layer.name in ("asyncio", "uvicorn"):  # Starlette raises ClientDisconnect, and uvicorn prints it
+        assert "Traceback" not in server.last_lines(50)
+
+
+def test_expect_continue(server: Server, contract: Contract) -> None:
+    head, _, body = contract.user.wire().partition(b"\r\n\r\n")
+    with connection(server) as stream:
+        stream.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        assert stream.recv(100).startswith(b"HTTP/1.1 100 ")
+        stream.sendall(body)
+        assert read_answer(stream).status == 200
+
+
+@pytest.mark.parametrize("what", ["head", "body", "chunks"])
+def test_memory_is_bounded_whatever_a_client_sends(server: Server, contract: Contract, what: str) -> None:
+    opening, piece = {
+        "head": (b"POST / HTTP/1.1\r\n", b"X-Some-Header: some value\r\n" * 4096),
+        "body": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n", b"x" * 100_000),
+        "chunks": (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"10\r\n" + b"x" * 16 + b"\r\n",
+        ),
+    }[what]
+    piece *= max(1, 100_000 // len(piece))
+    before = megabytes(server)
+    answer = b""
+    with connection(server) as stream:
+        stream.sendall(opening)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                stream.sendall(piece)
+        with contextlib.suppress(ConnectionError):
+            answer = stream.recv(65536)
+    assert megabytes(server) - before < 4 * MAX_BODY / 2**20
+    assert not answer or answer[9:10] in b"45", answer
+    assert ask(server.host, server.port, contract.user.wire()).status == 200
+
+
+def test_memory_is_bounded_where_a_client_stops_reading(server: Server, contract: Contract) -> None:
+    before = megabytes(server)
+    stream = socket.socket()
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with stream:
+        stream.connect((server.host, server.port))
+        stream.settimeout(0.5)
+        many = contract.user.wire() * 5000
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 100 * 2**20:
+                sent += stream.send(many)
+        assert sent < 100 * 2**20, "the server reads on though nobody takes its answers"
+        assert megabytes(server) - before < 32
+
+
+@pytest.mark.parametrize(
+    ("wire", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17000000\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\nHost: a\nContent-Length: 2\n\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n Content-Length: 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nX: \0\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", 501),
+        (b"POST / HTTP/2.0\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"POST  / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"POST /\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 411),
+        (b"\x16\x03\x01", 400),
+        (b"POST / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEAD // 6) + b"\r\n", 431),
+    ],
+)
+def test_asyncio_refuses_what_cannot_be_framed(servers: dict[str, Server], wire: bytes, status: int) -> None:
+    with connection(servers["asyncio"]) as stream:
+        stream.sendall(wire)
+        assert read_answer(stream).status == status
+        assert is_closed(stream)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fields=some.lists(
+        some.tuples(some.text(string.ascii_letters + "-", min_size=1), some.text(string.printable[:-5])), max_size=6
+    ),
+    place=some.integers(0, 6),
+)
+def test_asyncio_frames_whatever_the_other_headers_are(
+    servers: dict[str, Server], contract: Contract, fields: list[tuple[str, str]], place: int
+) -> None:
+    framing = ("content-length", "transfer-encoding", "connection", "expect")
+    others = [(name, value) for name, value in fields if name.lower() not in framing]
+    request = Request(
+        method="POST",
+        path="/",
+        headers=[*others[:place], ("Content-Length", str(len(contract.user.body))), *others[place:]],
+        body=contract.user.body,
+        answer="",
+    )
+    server = servers["asyncio"]
+    assert ask(server.host, server.port, compose(request, length=False)).raw == contract.user.answer.encode()
+
+
+def test_a_server_says_that_its_port_is_taken(servers: dict[str, Server]) -> None:
+    argv = servers["asyncio"].layer.argv("127.0.0.1", servers["asyncio"].port)
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    assert said.returncode == 1
+    assert "cannot listen" in said.stderr
+    assert "Traceback" not in said.stderr
