@@ -174,4 +174,7 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m bench")
+    try:
+        main(prog_name="python -m bench")
+    except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
+        sys.exit(f"error: {error}")

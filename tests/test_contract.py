@@ -1,0 +1,82 @@
+"""The contract can fail: servers that break it are found out."""
+
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bench.contract import Contract, check, differences
+from bench.errors import BadInput
+from bench.layers import ROOT, Catalogue, Layer
+
+GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
+
+
+@contextmanager
+def constant(answer: bytes, close: bool) -> Iterator[int]:
+    """A server that answers the same to anything."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while self.request.recv(1 << 20):
+                self.request.sendall(answer)
+                if close or not answer:
+                    return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+def broken(contract: Contract, answer: bytes, close: bool = True) -> list[str]:
+    with constant(answer, close) as port:
+        return check(contract, Layer(name="constant", adds=""), "127.0.0.1", port)
+
+
+def test_a_server_that_says_yes_to_everything(contract: Contract) -> None:
+    found = {each.partition(" ")[0]: each for each in broken(contract, contract.user.answer.encode())}
+    assert "expected 400" in found["malformed"]
+    assert "expected a 4xx or 501" in found["two-lengths"]
+    assert "path" in found, "the next request on that connection has no answer"
+
+
+def test_a_server_that_differs_by_one_byte(contract: Contract) -> None:
+    assert "the User request was answered" in broken(contract, contract.user.answer.encode().replace(b"Ada", b"Bda"))[0]
+    assert (
+        "the User request was answered"
+        in broken(contract, contract.user.answer.replace("content", "Content").encode())[0]
+    )
+
+
+def test_a_server_that_drops_the_connection(contract: Contract) -> None:
+    assert all("nothing" in each for each in broken(contract, b""))
+
+
+def test_a_server_that_fails(contract: Contract) -> None:
+    assert len(broken(contract, b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n")) == len(contract.cases) + 1
+
+
+def test_a_case_that_does_not_exist(contract: Contract) -> None:
+    with pytest.raises(BadInput, match=r"\[layers.odd\] differs in 'nothing'"):
+        check(contract, Layer(name="odd", adds="", differs={"nothing": 400}), "127.0.0.1", 1)
+
+
+def test_wrk_sends_the_same_request(contract: Contract) -> None:
+    script = (ROOT / "scripts" / "post.lua").read_text()
+    body = re.search(r"wrk\.body = '(.*)'", script)
+    assert body
+    assert body[1] == contract.user.body
+    assert f'wrk.method = "{contract.user.method}"' in script
+    assert 'wrk.headers["Content-Type"] = "application/json"' in script
+
+
+def test_differences(contract: Contract, catalogue: Catalogue) -> None:
+    rows = {row[0]: row[1:] for row in differences(contract, catalogue.choose(None, "default"))}
+    assert rows["another path"] == ["200", "200", "404", "404", "404", "routing by path"]
+    assert "a head beyond 64 KiB" not in rows

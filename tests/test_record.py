@@ -1,0 +1,93 @@
+"""Records: read, written whole or not at all, and true to their schema."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from bench.errors import BadInput, Fault
+from bench.layers import ROOT
+from bench.record import VERSION, encode, read_record, require_folder, schema, write_record
+from tests.test_decay import PUBLISHED, record
+
+RECORDS = [PUBLISHED, *sorted((ROOT / "results" / "reference").glob("*.json"))]
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_committed_records_are_true_to_the_schema(path: Path) -> None:
+    assert len(RECORDS) > 1
+    jsonschema.validate(json.loads(path.read_bytes()), schema())
+    assert read_record(path).source or read_record(path).machine
+
+
+def test_the_committed_schema_is_the_present_one() -> None:
+    assert (ROOT / "docs" / "record.schema.json").read_bytes() == encode(schema()), "type `make schema`"
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    before = record(low=[100], high=[50])
+    path = write_record(before, tmp_path)
+    assert read_record(path) == before
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (b"", "is not a record"),
+        (b"hello", "is not a record"),
+        (b"[]", "is not a record"),
+        (b"{}", "is not a record.*schema"),
+        (b'{"schema": "1"}', "is not a record"),
+        (b'{"schema": 0}', "is not a record"),
+        (b'{"schema": 1}', "is not a record"),
+        (b'{"schema": 99}', f"version 99, this suite reads up to {VERSION}"),
+        (b"\xff", "is not a record"),
+    ],
+)
+def test_what_is_no_record(tmp_path: Path, text: bytes, error: str) -> None:
+    path = tmp_path / "some.json"
+    path.write_bytes(text)
+    with pytest.raises(BadInput, match=error):
+        read_record(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="No such file"):
+        read_record(tmp_path / "none.json")
+    with pytest.raises(BadInput, match="Is a directory"):
+        read_record(tmp_path)
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(BadInput, match="cannot write to .*RESULTS="):
+        require_folder(tmp_path / "results")
+    with pytest.raises(BadInput, match="cannot write to .*RESULTS="):
+        require_folder(Path("/proc/results"))
+
+
+def test_what_cannot_be_written_there_is_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with pytest.raises(Fault, match="the record is kept as") as fault:
+        write_record(record(low=[1]), Path("/proc"))
+    kept = Path(fault.value.message.rpartition(" ")[2])
+    assert read_record(kept).windows[0].requests == 1
+
+
+def test_a_full_disk_leaves_no_part_of_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    large = record(low=[1] * 100)
+    assert len(msgspec.json.encode(large)) > 4096
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # a write past it fails as on a full disk
+        with pytest.raises(Fault, match="cannot write"):
+            write_record(large, tmp_path / ".")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [*tmp_path.iterdir()] == []

@@ -1,0 +1,53 @@
+"""Tables: the same figures for people and for programs."""
+
+import csv
+import io
+import json
+
+import msgspec
+import pytest
+
+from bench.decay import figures
+from bench.record import Record
+from bench.render import COLUMNS, render
+from bench.wrk import Latency
+from tests.test_decay import record
+
+
+@pytest.fixture
+def ladder() -> Record:
+    made = record(low=[100_000, 110_000], high=[40_000, 44_000], broken=[1])
+    made.layers[2].faults = ["contract: empty (an empty body): answered nothing, expected 400"]
+    made.windows[0].latency_us = Latency(p50=500, p90=600, p99=1234, p999=2000, max=3000)
+    return made
+
+
+def test_csv(ladder: Record) -> None:
+    text = render(ladder, figures(ladder), "csv")
+    assert text.splitlines()[0] == "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us"
+    low, high, broken = csv.DictReader(io.StringIO(text))
+    assert (float(low["rps"]), low["on"], low["decay"], float(low["p99_us"])) == (105_000, "", "", 1234)
+    assert float(high["decay"]) == pytest.approx(60)
+    assert (broken["layer"], broken["rps"]) == ("broken", "")
+
+
+def test_json(ladder: Record) -> None:
+    rows = json.loads(render(ladder, figures(ladder), "json"))
+    assert all(tuple(row) == COLUMNS for row in rows)
+    assert rows[1]["added_us"] == pytest.approx(14.2857, abs=1e-4)
+    assert rows[2]["rps"] is None
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_what_people_read(ladder: Record, form: str) -> None:
+    text = render(ladder, figures(ladder), form)
+    rows = {cells[0]: cells for line in text.splitlines() if (cells := line.replace("|", " ").split())}
+    assert rows["high"][:8] == ["high", "low", "42,000", "60.0", "23.8", "+14.3", "40.0", "-"]
+    assert rows["high"][-1] == "2", "the number of windows stands beside every figure"
+    assert "broken: contract: empty (an empty body)" in text
+    assert "2 s of wrk with 64 connections and 1 thread." in text
+
+
+def test_a_run_that_was_stopped_says_so(ladder: Record) -> None:
+    stopped = msgspec.structs.replace(ladder, stopped="stopped by SIGINT")
+    assert "ended before its time: stopped by SIGINT" in render(stopped, figures(stopped), "text")

@@ -1,0 +1,215 @@
+"""Whole runs as a user starts them: real servers, real wrk, and everything that can go wrong in between."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.layers import ROOT
+from bench.record import Record, read_record
+from tests.conftest import Bench
+
+QUICK = ("--seconds", 1, "--rounds", 1)
+
+
+def only_record(folder: Path) -> Record:
+    (path,) = (folder / "results").glob("*.json")
+    return read_record(path)
+
+
+def processes() -> set[int]:
+    """Servers and wrks of any run that live now."""
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if "tests.bad_server" in line or "servers." in line or "scripts/post.lua" in line:
+            found.add(process.pid)
+    return found
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A layers.toml with a layer that is sound, and others that go wrong."""
+    sound = (ROOT / "layers.toml").read_text().partition("[layers.uvicorn]")[0]
+    bad = "\n".join(
+        f'[layers.{name}]\non = "asyncio"\nadds = ""\n'
+        f'command = "{{python}} -m tests.bad_server {what} {after} {{port}}"\n'
+        f"differs = {{ chunked = {501 if name != 'unruly' else 200} }}"
+        for name, what, after in (
+            ("stillborn", "exit", 0),
+            ("mortal", "die", 2000),
+            ("failing", "fail", 2000),
+            ("lying", "lie", 2000),
+            ("liar", "lie", 0),
+            ("unruly", "none", 0),
+        )
+    )
+    path = tmp_path / "layers.toml"
+    path.write_text(f'{sound}{bad}\n[ladders.default]\nadds = ""\nlayers = ["asyncio"]\n')
+    return path
+
+
+def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
+    before = processes()
+    done = bench("bench", *QUICK, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    rows = {row["layer"]: row for row in json.loads(done.stdout)}
+    assert [*rows] == ["asyncio", "uvicorn", "starlette", "dumproute", "fastapi"]
+    assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
+    assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
+    assert "round 1 of 1" in done.stderr
+    record = only_record(tmp_path)
+    assert len(record.windows) == 5
+    assert record.machine
+    assert record.python
+    assert record.packages["starlette"]
+    assert processes() <= before
+
+    path = next((tmp_path / "results").glob("*.json"))
+    again = bench("table", "--record", path, "--format", "json")
+    assert again.stdout == done.stdout
+
+
+def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, tmp_path: Path) -> None:
+    before = processes()
+    names = "asyncio stillborn mortal failing lying liar unruly"
+    done = bench("--catalogue", odd, "bench", "--layers", names, *QUICK, "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert "no figure for stillborn, mortal, failing, lying, liar, unruly" in done.stderr
+    notes = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.partition(":")[0] in names.split())
+    assert "asyncio" not in notes
+    assert "exit code 1" in notes["stillborn"]
+    assert "no database here" in done.stdout
+    assert "died" in notes["mortal"]
+    assert "out of luck" in done.stdout
+    assert "status" in notes["failing"] or "500" in notes["failing"]
+    assert "Bob" in notes["lying"]
+    assert "Bob" in notes["liar"]
+    assert "contract: chunked" in notes["unruly"]
+    windows = only_record(tmp_path).windows
+    assert {window.layer for window in windows if not window.fault} == {"asyncio"}
+    assert "Traceback" not in done.stderr
+    assert processes() <= before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
+    before = processes()
+    arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert run.stderr
+    seen = 0
+    for line in run.stderr:  # two windows are done when the third begins
+        seen += "round" in line and "starting" not in line
+        if seen == 3:
+            break
+    time.sleep(0.3)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == 128 + number
+    assert err.splitlines()[-1] == f"error: stopped by {number.name}"
+    assert "asyncio" in out
+    record = only_record(tmp_path)
+    assert len(record.windows) == 2
+    assert record.stopped == f"stopped by {number.name}"
+    assert processes() <= before
+    assert [*tmp_path.iterdir()] == [tmp_path / "results"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("bench", "--layers", "starlet"), "unknown layer 'starlet': layers.toml has asyncio"),
+        (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
+        (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
+        (("bench", "--threads", "9", "--connections", "4"), "9 threads need as many connections"),
+        (("bench", "--seconds", "0"), "Invalid value for '--seconds'"),
+        (("bench", "--port", "70000"), "port 70000 does not exist"),
+        (("serve", "nothing"), "unknown layer 'nothing'"),
+        (("table", "--record", "README.md"), "README.md is not a record"),
+        (("table", "--record", "none.json"), "No such file"),
+        (("--catalogue", "README.md", "bench"), "README.md is not TOML"),
+    ],
+)
+def test_bad_input(bench: Bench, arguments: tuple[str, ...], error: str) -> None:
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert error in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use(bench: Bench, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for command in (("serve", "asyncio"), ("bench", "--layers", "asyncio", "--results", tmp_path)):
+            done = bench(*command, "--port", port)
+            assert done.returncode == 2
+            assert f"port {port} on 127.0.0.1 cannot be used" in done.stderr
+
+
+def test_wrk_missing(bench: Bench, tmp_path: Path) -> None:
+    done = bench("bench", "--results", tmp_path / "results", PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "wrk is not installed: type `make setup`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "error"),
+    [
+        (("NOFILE", 100), 2, "64 connections need 128 open files, 100 are allowed"),
+        (("FSIZE", 4096), 1, "cannot write"),  # a write past 4 KiB fails, as on a full disk
+    ],
+)
+def test_limits(tmp_path: Path, limit: tuple[str, int], code: int, error: str) -> None:
+    name, most = limit
+    limited = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_{name}, ({most}, {most})); "
+    bench = ["-m", "bench", "bench", "--layers", "asyncio,uvicorn", "--rounds", "3", "--seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", limited + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])", *bench, "--results", tmp_path / "results"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == code
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("asyncio" in done.stdout) == (code == 1), "what was measured is printed all the same"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_serve(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with open(tmp_path / "said", "wb") as said:  # noqa: PTH123
+        server = subprocess.Popen(
+            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said
+        )
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        curl = ["curl", "-s", "-X", "POST", f"http://127.0.0.1:{port}", "-H", "content-type: application/json"]
+        body = '{"id":1,"name":"Ada","email":"a@b"}'
+        assert subprocess.run([*curl, "-d", body], capture_output=True, text=True, check=True).stdout == body
+        script = str(ROOT / "scripts" / "post.lua")
+        wrk = subprocess.run(
+            ["wrk", "-d1s", "-c4", "-t1", f"http://127.0.0.1:{port}", "-s", script],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "Requests/sec" in wrk.stdout
+        assert "Non-2xx" not in wrk.stdout
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+    assert f"starlette on http://127.0.0.1:{port}" in (tmp_path / "said").read_text()
