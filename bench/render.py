@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,8 +63,7 @@ def grid(headings: Sequence[str], cells: list[list[str]], form: str, left: int =
         table.add_column(heading, justify="left" if place < left else "right", no_wrap=True)
     for row in cells:
         table.add_row(*row)
-    width = max(shutil.get_terminal_size().columns, 200) if not sys.stdout.isatty() else None
-    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console = Console(file=io.StringIO(), width=1000, color_system=None)  # a figure is never cut off
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
@@ -83,11 +80,11 @@ def footer(record: Record) -> list[str]:
     ]
     if record.source:
         lines.append(f"Source: {record.source}")
-    if record.machine and record.python:
+    if record.made and record.machine and record.python:
         machine, python = record.machine, record.python
         built = "" if python.optimised else ", built without optimisation"
         lines.append(
-            f"{record.made or '':%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
+            f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
             f" Python {python.version}{built}, wrk {machine.wrk}, load {machine.load[0]}."
         )
     if record.packages:
