@@ -2,40 +2,31 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from bench import pair as pairs
 from bench import record as records
+from bench import run as runs
 from bench.contract import read_contract
 from bench.decay import figures
-from bench.errors import BadInput, Fault, Stopped, stop_on_signals
+from bench.errors import BadInput, Fault
 from bench.layers import ROOT, read_catalogue
-from bench.progress import progress
+from bench.options import (
+    RESULTS,
+    budget_option,
+    carry_out,
+    form_option,
+    host_option,
+    load_options,
+    prepare,
+    results_option,
+)
 from bench.readme import blocks, splice
-from bench.render import FORMATS, render
-from bench.run import Plan, new_record, run
+from bench.render import render
 from bench.server import free_port, require_port
-from bench.wrk import Load, require_files, require_wrk
-
-RESULTS = ROOT / "results"
-
-form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
-
-
-def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """How wrk drives a server."""
-    for option in (
-        click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
-        click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 50000)),
-        click.option(
-            "--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="A window's length."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -47,13 +38,12 @@ def main(context: click.Context, catalogue: Path) -> None:
 
 
 @main.command()
-@load_options
 @click.option("--layers", default="", help="Only these layers, with commas or spaces between.")
 @click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 1000), help="Windows of each layer.")
-@host_option
-@click.option("--port", default=0, show_default=True, help="The first layer's port; 0 takes what the kernel gives.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="The folder for the record.")
+@click.option("--precision", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Points of decay.")
+@budget_option
+@load_options
+@results_option
 @form_option
 @click.pass_obj
 def bench(
@@ -61,56 +51,65 @@ def bench(
     /,
     layers: str,
     ladder: str,
-    rounds: int,
-    host: str,
-    port: int,
+    precision: float,
+    budget: float,
     results: Path,
     form: str,
-    **load: int,
+    **load: Any,
 ) -> None:
-    """Measure the layers of a ladder and print their decay table."""
+    """Measure a ladder and print its decay table.
+
+    It ends once the 95% interval of every decay is within +-PRECISION points, or at BUDGET seconds.
+    """
     catalogue = read_catalogue(catalogue_file)
-    contract = read_contract()
     chosen = catalogue.choose(layers, ladder)
-    wanted = Load(**load)
-    if wanted.connections < wanted.threads:
-        raise BadInput(
-            f"{wanted.threads} threads need as many connections, not {wanted.connections}: try CONNECTIONS=64"
-        )
-    require_wrk()
-    require_files(wanted.connections)
-    records.require_folder(results)
-    for place, _ in enumerate(chosen if port else []):
-        require_port(host, port + place)
-
-    stop_on_signals()
-    plan = Plan("bench", ladder, chosen, rounds, wanted, host, port)
-    record = new_record(plan, catalogue, contract)
-    stopped: Stopped | None = None
-    with progress(plan.seconds) as tell:
-        try:
-            run(plan, record, contract, tell)
-        except Stopped as signal:
-            stopped = signal
-    finish(record, results, form, stopped)
-
-
-def finish(record: records.Record, results: Path, form: str, stopped: Stopped | None) -> None:
-    """Write the record, print its table, and fail if a layer did."""
-    if stopped and not record.windows:
-        raise stopped
-    unwritten: Fault | None = None
-    try:
-        path = records.write_record(record, results)
-        click.echo(f"record: {os.path.relpath(path)}", err=True)
-    except Fault as fault:
-        unwritten = fault
+    names = [layer.name for layer in chosen]
+    setting = prepare(chosen, results, **load)
+    plan = runs.Plan("bench", ladder, chosen, budget, precision)
+    record = runs.new_record(plan, setting, {layer.name: catalogue.below(layer, names) for layer in chosen})
+    problem = carry_out(lambda tell: runs.bench(plan, setting, record, tell), record, results, budget)
     rows = figures(record)
     click.echo(render(record, rows, form))
-    if problem := stopped or unwritten:
+    if problem:
         raise problem
     if failed := [row.layer for row in rows if row.rps is None]:
         raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+@main.command()
+@click.option("--a", required=True, help="A layer.")
+@click.option("--b", required=True, help="The layer to be compared with it.")
+@click.option(
+    "--threshold", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Percent: no more is the same."
+)
+@budget_option
+@load_options
+@results_option
+@form_option
+@click.pass_context
+def pair(
+    context: click.Context, /, a: str, b: str, threshold: float, budget: float, results: Path, form: str, **load: Any
+) -> None:
+    """Compare two layers side by side, until it is clear whether B is slower than A, faster, or the same.
+
+    Exit codes: 0 same or faster, 3 slower, 4 unclear.
+    """
+    catalogue = read_catalogue(context.obj)
+    layers = pairs.two(catalogue.one(a), catalogue.one(b))
+    setting = prepare(layers, results, **load)
+    if setting.lane is None:
+        raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
+    plan = runs.Plan("pair", "", layers, budget)
+    record = runs.new_record(plan, setting, {layers[0].name: None, layers[1].name: layers[0].name})
+    outcomes: list[pairs.Outcome] = []
+    problem = carry_out(
+        lambda tell: outcomes.append(pairs.pair(plan, setting, record, tell, threshold)), record, results, budget
+    )
+    outcome = outcomes[0] if outcomes else pairs.outcome(record, 1, threshold)
+    click.echo(pairs.render(outcome, record, form))
+    if problem:
+        raise problem
+    context.exit({"slower": 3, "unclear": 4}.get(outcome.verdict, 0))
 
 
 @main.command()
@@ -120,7 +119,7 @@ def finish(record: records.Record, results: Path, form: str, stopped: Stopped | 
 @click.pass_obj
 def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
-    (chosen,) = read_catalogue(catalogue_file).choose(layer, "default")
+    chosen = read_catalogue(catalogue_file).one(layer)
     require_port(host, port)
     port = port or free_port(host)
     click.echo(f"{chosen.name} on http://{host}:{port} (Ctrl-C ends it)", err=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import BadInput, ServerFault
+from bench.errors import BadInput, Broken
 from bench.layers import ROOT, Layer, convert, read_toml
 
+FILE = ROOT / "contract.toml"
 TIMEOUT = 5.0  # seconds that a layer has for one answer
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -80,7 +81,7 @@ def compose(request: Request, length: bool, pad: int = 0) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def read_contract(path: Path = ROOT / "contract.toml") -> Contract:
+def read_contract(path: Path = FILE) -> Contract:
     """Read contract.toml; raises BadInput that names the file and the key."""
     return convert(read_toml(path), Contract, path.name)
 
@@ -126,10 +127,10 @@ def ask(host: str, port: int, request: bytes) -> Answer:
 
 
 def check_user(contract: Contract, host: str, port: int) -> None:
-    """Hold a server to the User request alone, to the byte; raises ServerFault, or OSError where there is none."""
+    """Hold a server to the User request alone, to the byte; raises Broken, or OSError where there is none."""
     answer = ask(host, port, contract.user.wire())
     if answer.raw != contract.user.answer.encode():
-        raise ServerFault(f"the User request was answered {_short(answer.raw)}, expected {contract.user.answer!r}")
+        raise Broken(f"the User request was answered {_short(answer.raw)}, expected {contract.user.answer!r}")
 
 
 def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
@@ -144,7 +145,7 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
     broken = []
     try:
         check_user(contract, host, port)
-    except (ServerFault, OSError) as error:
+    except (Broken, OSError) as error:
         broken.append(str(error))
     for name, case in contract.cases.items():
         expected = layer.differs.get(name, case.status)

@@ -1,14 +1,20 @@
-"""record -> statistics: what each layer costs, and what it loses against the layer that it stands on.
+"""record -> figures: what each layer costs, and what it loses against the layer that it stands on.
 
-decay = 1 - rps(layer) / rps(on), in percent; cost = 1 / rps, in microseconds a request; added = cost(layer) -
-cost(on); share = rps(layer) / rps(lowest), in percent. A layer's rps is the median of its windows.
+From pairs side by side, by CPU time a request: decay = 1 - cost(on) / cost(layer), in percent; the lowest layer's cost
+is its CPU time a request, in microseconds, and every other cost follows from the decays, so that costs add up;
+added = cost(layer) - cost(on); share = cost(lowest) / cost(layer), in percent. On a core that is fully used, 1 / cost
+is requests a second. From windows in which a layer had its core alone: requests/s and latency, as medians.
 """
 
-from statistics import median
+import math
+from statistics import fmean, median
 
 import msgspec
 
+from bench.estimate import Estimate, decay, estimate
 from bench.record import Record, Row, Window
+
+BUSY = 0.95  # share of its core below which not the server was the limit
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,51 +29,146 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None = None
     p50_us: float | None = None
     p99_us: float | None = None
+    decay_low: float | None = None
+    decay_high: float | None = None
+    rps_low: float | None = None
+    rps_high: float | None = None
     windows: int = 0
+    """How many windows stand behind the row: those it had the core alone, and those side by side with `on`."""
+    restarts: int = 0
     note: str = ""
+    p99_low: float | None = None
+    p99_high: float | None = None
+    bound: bool = False
+    """The server was not the limit: requests/s is a lower bound."""
+    pairs: int = 0
+    """How many of the windows were side by side with `on`."""
 
 
 def figures(record: Record) -> list[Figures]:
     """The decay table of a record, in its layers' order."""
-    rps = {
-        row.name: median(window.rps for window in good) for row in record.layers if (good := good_windows(record, row))
-    }
-    lowest = next((rps.get(row.name) for row in record.layers if row.on is None), None)
-    return [_figures(record, row, rps, lowest) for row in record.layers]
+    found = {row.name: ratio(record, row) for row in record.layers}
+    costs = _costs(record, found)
+    lowest = next((costs.get(row.name) for row in record.layers if row.on is None), None)
+    return [_figures(record, row, found[row.name], costs, lowest) for row in record.layers]
 
 
-def good_windows(record: Record, row: Row) -> list[Window]:
-    """The windows of a layer that count: none where the layer broke its contract."""
+def good_windows(record: Record, row: Row, pair: str | None = None) -> list[Window]:
+    """The windows of a layer that count: none where the layer broke its contract or died."""
     if row.faults:
         return []
-    return [each for each in record.windows if each.layer == row.name and not each.fault and each.requests]
+    return [
+        each
+        for each in record.windows
+        if each.layer == row.name and each.pair == pair and not each.fault and each.requests
+    ]
 
 
-def _figures(record: Record, row: Row, rps: dict[str, float], lowest: float | None) -> Figures:
-    own, under = rps.get(row.name), rps.get(row.on or "")
-    good = good_windows(record, row)
-    latencies = [each.latency_us for each in good if each.latency_us]
+def ratio(record: Record, row: Row) -> Estimate | None:
+    """ln(rps(layer) / rps(on)): from pairs side by side, or else from windows alone, restart by restart."""
+    on = next((each for each in record.layers if each.name == row.on), None)
+    if on is None:
+        return None
+    ratios: dict[int, list[float]] = {}
+    upper = good_windows(record, row, row.name)
+    lower = {window.take: window for window in good_windows(record, on, row.name)}
+    for window in upper:
+        under = lower.get(window.take)
+        if under and window.cost_us and under.cost_us:
+            ratios.setdefault(window.restart, []).append(math.log(under.cost_us / window.cost_us))
+    if not any(window.pair for window in record.windows):
+        alone, below = _rps_by_restart(record, row), _rps_by_restart(record, on)
+        ratios = {restart: [math.log(alone[restart] / below[restart])] for restart in alone.keys() & below.keys()}
+    return estimate(ratios)
+
+
+def _rps_by_restart(record: Record, row: Row) -> dict[int, float]:
+    found: dict[int, list[float]] = {}
+    for window in good_windows(record, row):
+        found.setdefault(window.restart, []).append(window.rps)
+    return {restart: fmean(each) for restart, each in found.items()}
+
+
+def _costs(record: Record, found: dict[str, Estimate | None]) -> dict[str, float]:
+    """Microseconds a request of each layer: measured for one that stands on nothing, by its decay for any other."""
+    costs: dict[str, float] = {}
+    for row in record.layers:
+        ratio = found[row.name]
+        if ratio and row.on in costs:
+            costs[row.name] = costs[row.on] / math.exp(ratio.mean)
+        elif row.on is None and not row.faults:
+            own = [each for each in record.windows if each.layer == row.name and not each.fault and each.requests]
+            cpu = [each.cost_us for each in own if each.cost_us and each.pair] or [
+                each.cost_us for each in own if each.cost_us
+            ]
+            if own:
+                costs[row.name] = median(cpu) if cpu else 1e6 / median(each.rps for each in own)
+    return costs
+
+
+def _figures(
+    record: Record, row: Row, found: Estimate | None, costs: dict[str, float], lowest: float | None
+) -> Figures:
+    alone = good_windows(record, row)
+    full = [each for each in alone if each.busy is None or each.busy >= BUSY]
+    used = full or alone
+    rps = [each.rps for each in used]
+    latencies = [each.latency_us for each in used if each.latency_us]
+    interval = found.interval() if found else None
+    cost, under = costs.get(row.name), costs.get(row.on or "")
+    pairs = found.windows if found and any(each.pair for each in record.windows) else 0
     return Figures(
         layer=row.name,
         on=row.on,
-        rps=own,
-        decay=100 * (1 - own / under) if own and under else None,
-        cost_us=1e6 / own if own else None,
-        added_us=1e6 / own - 1e6 / under if own and under else None,
-        share=100 * own / lowest if own and lowest else None,
+        rps=median(rps) if rps else None,
+        decay=decay(found.mean) if found else None,
+        cost_us=cost,
+        added_us=cost - under if cost and under else None,
+        share=100 * lowest / cost if cost and lowest else None,
         p50_us=median(each.p50 for each in latencies) if latencies else None,
         p99_us=median(each.p99 for each in latencies) if latencies else None,
-        windows=len(good),
-        note=_note(record, row, good, rps),
+        decay_low=decay(interval[1]) if interval else None,
+        decay_high=decay(interval[0]) if interval else None,
+        rps_low=min(rps) if rps else None,
+        rps_high=max(rps) if rps else None,
+        windows=len(used) + pairs,
+        restarts=found.restarts if found else len({each.restart for each in used}),
+        note=_note(record, row, used, found, bound=bool(used) and not full),
+        p99_low=min((each.p99 for each in latencies), default=None),
+        p99_high=max((each.p99 for each in latencies), default=None),
+        bound=bool(used) and not full,
+        pairs=pairs,
     )
 
 
-def _note(record: Record, row: Row, good: list[Window], rps: dict[str, float]) -> str:
+def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, bound: bool) -> str:
+    """What a reader must know of a row, or nothing."""
     if row.faults:
         return row.faults[0]
-    faults = [each.fault for each in record.windows if each.layer == row.name and each.fault]
-    if not good:
-        return f"no good window: {faults[0]}" if faults else "not measured"
-    if row.on and row.on not in rps:
-        return f"no decay: {row.on} has no figure"
-    return f"{len(faults)} of {len(faults) + len(good)} windows left out: {faults[0]}" if faults else ""
+    notes = []
+    own = [each for each in record.windows if each.layer == row.name and each.pair in (None, row.name)]
+    faults = [each.fault for each in own if each.fault]
+    if faults:
+        notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
+    if not used and not found:
+        notes.append("no good window" if own else "not measured")
+    elif row.on and not found:
+        notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
+    if bound:
+        share = max(each.busy or 0 for each in used)
+        notes.append(
+            f"requests/s is a lower bound: the server had at most {100 * share:.0f}% of its core,"
+            " so the client or the machine was the limit"
+        )
+    margin = found and margin_of(found)
+    if record.precision and margin and margin > record.precision:
+        notes.append(
+            f"its decay's interval is +-{margin:.1f} points, {record.precision:g} were wanted: try a longer BUDGET"
+        )
+    return "; ".join(notes)
+
+
+def margin_of(found: Estimate) -> float | None:
+    """Half the width of a decay's 95% interval, in percentage points; None where there is no interval."""
+    interval = found.interval()
+    return (decay(interval[0]) - decay(interval[1])) / 2 if interval else None

@@ -2,6 +2,7 @@
 
 Fault                 the exit code 1: something failed while it ran
 ├── BadInput          2: what was asked for makes no sense, or cannot be had here
+├── Broken            an answer is not what the contract says
 ├── ServerFault       a layer did not start, died, or answered wrongly
 └── Stopped           128 + the signal's number: Ctrl-C, or a TERM signal
 """
@@ -26,8 +27,16 @@ class BadInput(Fault):
     exit_code = 2
 
 
+class Broken(Fault):
+    """An answer is not what the contract says."""
+
+
 class ServerFault(Fault):
-    """A layer's server did not start, died, or answered something else."""
+    """A layer's server did not start, died, or answered something else; `layer` is its name."""
+
+    def __init__(self, layer: str, what: str) -> None:
+        super().__init__(f"{layer} {what}")
+        self.layer = layer
 
 
 class Stopped(Fault):

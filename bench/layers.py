@@ -51,10 +51,14 @@ class Catalogue(msgspec.Struct, frozen=True):
         if ladder not in self.ladders:
             raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
         chosen = (names or "").replace(",", " ").split() or self.ladders[ladder].layers
-        for name in chosen:
-            if name not in self.layers:
-                raise BadInput(f"unknown layer {name!r}: layers.toml has {', '.join(self.layers)}")
-        return [layer for name, layer in self.layers.items() if name in chosen]
+        known = {self.one(name).name for name in chosen}
+        return [layer for name, layer in self.layers.items() if name in known]
+
+    def one(self, name: str) -> Layer:
+        """A layer by its name; raises BadInput."""
+        if name not in self.layers:
+            raise BadInput(f"unknown layer {name!r}: layers.toml has {', '.join(self.layers)}")
+        return self.layers[name]
 
     def below(self, layer: Layer, among: list[str]) -> str | None:
         """The nearest layer below `layer` that is among those measured, or None."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, field
 
+from bench.cores import Lane
 from bench.errors import BadInput, Fault
 from bench.machine import Machine, Python
 from bench.wrk import Errors, Latency, Load
@@ -21,13 +22,26 @@ class Window(msgspec.Struct, kw_only=True):
     """One wrk run of fixed length against one layer. What was not measured is null."""
 
     layer: str
-    round: int
+    restart: int
+    """Which start of the servers it belongs to: windows of one restart are not independent."""
     requests: int
     duration_us: int
+    pair: str | None = None
+    """The upper layer of the pair that it was measured in, side by side; null: it had the core alone."""
+    take: int = 0
+    """The two windows of a pair that were taken at the same time share it."""
     start: datetime | None = None
     bytes: int | None = None
     errors: Errors | None = None
     latency_us: Latency | None = None
+    server_cpu_ns: int | None = None
+    client_cpu_ns: int | None = None
+    steal_ns: int | None = None
+    """Nanoseconds in which another tenant of the machine had the server's core."""
+    switches: int | None = None
+    """Involuntary context switches of the server."""
+    peak_bytes: int | None = None
+    """The server's resident memory at its highest since it began."""
     fault: str | None = None
     """Why the window does not count, or null."""
 
@@ -35,6 +49,16 @@ class Window(msgspec.Struct, kw_only=True):
     def rps(self) -> float:
         """Requests a second."""
         return self.requests * 1e6 / self.duration_us if self.duration_us else 0.0
+
+    @property
+    def cost_us(self) -> float | None:
+        """CPU time of the server, microseconds a request."""
+        return self.server_cpu_ns / 1e3 / self.requests if self.server_cpu_ns and self.requests else None
+
+    @property
+    def busy(self) -> float | None:
+        """The server's share of its core, 0 to 1."""
+        return self.server_cpu_ns / 1e3 / self.duration_us if self.server_cpu_ns and self.duration_us else None
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -61,7 +85,18 @@ class Record(msgspec.Struct, kw_only=True):
     """Why the run ended before its time, or nothing."""
     ladder: str = ""
     load: Load
-    rounds: int
+    precision: float | None = None
+    """The margin, in percentage points, that every decay's interval was to reach."""
+    budget: float | None = None
+    """The seconds that the run was given."""
+    seconds: float | None = None
+    """The seconds that it took."""
+    window_seconds: float | None = None
+    """The seconds of these in which a window was open."""
+    cores: Lane | None = None
+    """Where the servers ran and where wrk did; null: they were not pinned, and no pairs were taken."""
+    contract: str | None = None
+    """SHA-256 of contract.toml."""
     machine: Machine | None = None
     python: Python | None = None
     packages: dict[str, str] = {}

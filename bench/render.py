@@ -14,20 +14,13 @@ from bench.decay import Figures
 from bench.record import Record
 
 FORMATS = ("text", "markdown", "csv", "json")
-COLUMNS = ("layer", "on", "rps", "decay", "cost_us", "added_us", "share", "p50_us", "p99_us")
-
-# what people read: heading, field, format
-PEOPLE = (
-    ("layer", "layer", "{}"),
-    ("on", "on", "{}"),
-    ("requests/s", "rps", "{:,.0f}"),
-    ("decay %", "decay", "{:.1f}"),
-    ("cost µs", "cost_us", "{:,.1f}"),
-    ("added µs", "added_us", "{:+,.1f}"),
-    ("share %", "share", "{:.1f}"),
-    ("p50 µs", "p50_us", "{:,.0f}"),
-    ("p99 µs", "p99_us", "{:,.0f}"),
-    ("windows", "windows", "{}"),
+COLUMNS = (
+    *("layer", "on", "rps", "decay", "cost_us", "added_us", "share", "p50_us", "p99_us"),
+    *("decay_low", "decay_high", "rps_low", "rps_high", "windows", "restarts", "note"),
+)
+HEADINGS = (
+    *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "share %"),
+    *("requests/s", "from - to", "p50 µs", "p99 µs", "from - to", "windows", "restarts"),
 )
 
 
@@ -35,15 +28,38 @@ def render(record: Record, rows: list[Figures], form: str) -> str:
     """The decay table of a record in one of FORMATS; csv and json hold COLUMNS and nothing else."""
     if form in ("csv", "json"):
         return for_programs(COLUMNS, [[getattr(row, name) for name in COLUMNS] for row in rows], form)
-    headings = [heading for heading, _, _ in PEOPLE]
-    cells = [[_cell(getattr(row, name), pattern) for _, name, pattern in PEOPLE] for row in rows]
     lines = [
-        grid(headings, cells, form),
+        grid(HEADINGS, [people(row) for row in rows], form),
         *(f"{row.layer}: {row.note}" for row in rows if row.note),
         "",
         *footer(record),
     ]
     return "\n\n".join(each for each in lines if each) if form == "markdown" else "\n".join(lines)
+
+
+def people(row: Figures) -> list[str]:
+    """One row as people read it, a cell for each of HEADINGS."""
+    return [
+        row.layer,
+        row.on or "-",
+        cell("{:.1f}", row.decay),
+        cell("{:.1f} - {:.1f}", row.decay_low, row.decay_high),
+        cell("{:,.1f}", row.cost_us),
+        cell("{:+,.1f}", row.added_us),
+        cell("{:.1f}", row.share),
+        ">= " * row.bound + cell("{:,.0f}", row.rps),
+        cell("{:,.0f} - {:,.0f}", row.rps_low, row.rps_high),
+        cell("{:,.0f}", row.p50_us),
+        cell("{:,.0f}", row.p99_us),
+        cell("{:,.0f} - {:,.0f}", row.p99_low, row.p99_high),
+        f"{row.windows - row.pairs} + {row.pairs}",
+        str(row.restarts),
+    ]
+
+
+def cell(pattern: str, *values: float | None) -> str:
+    """A figure, or a dash where there is none."""
+    return "-" if None in values else pattern.format(*values)
 
 
 def for_programs(columns: Sequence[str], rows: list[list[Any]], form: str) -> str:
@@ -70,29 +86,37 @@ def grid(headings: Sequence[str], cells: list[list[str]], form: str, left: int =
 
 
 def footer(record: Record) -> list[str]:
-    """Where the figures come from: a line on the units, a line on the load, a line on the machine."""
+    """Where the figures come from: the method, the load, the machine, the versions, and what was wrong."""
     load = record.load
+    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
     lines = [
-        "decay = 1 - requests/s against the layer it stands on; cost = 1 / (requests/s); added = cost less the cost of"
-        " the layer it stands on; share = of the lowest layer's requests/s.",
-        f"requests/s and latency: the median of the windows, each {load.seconds} s of wrk with {load.connections}"
-        f" connections and {load.threads} thread{'s' * (load.threads > 1)}.",
+        "decay: what is lost of the requests/s of the layer it stands on; cost: CPU time a request; added: cost less"
+        " the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
     ]
+    if any(window.pair for window in record.windows):
+        lines.append(
+            f"decay, cost, added and share: from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
+            " the interval is of a bootstrap over restarts and their windows."
+        )
+    else:
+        lines.append(
+            "decay, cost, added and share: from windows one after another, which do not repeat well, not from pairs."
+        )
+    lines.append(f"requests/s and latency: the median of windows in which a layer had its core alone, under {wrk}.")
+    lines.append("windows: alone + side by side.")
+    if record.seconds and record.window_seconds is not None:
+        outside = 100 * (1 - record.window_seconds / record.seconds)
+        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
     if record.source:
         lines.append(f"Source: {record.source}")
     if record.made and record.machine and record.python:
         machine, python = record.machine, record.python
-        built = "" if python.optimised else ", built without optimisation"
         lines.append(
             f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
-            f" Python {python.version}{built}, wrk {machine.wrk}, load {machine.load[0]}."
+            f" Python {python.version}, wrk {machine.wrk}, load {machine.load[0]}."
         )
     if record.packages:
         lines.append(", ".join(f"{name} {version}" for name, version in record.packages.items()) + ".")
     if record.stopped:
         lines.append(f"This run ended before its time: {record.stopped}.")
     return lines
-
-
-def _cell(value: object, pattern: str) -> str:
-    return "-" if value is None else pattern.format(value)

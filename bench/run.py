@@ -1,50 +1,52 @@
-"""Layers -> record: all rounds of one call. Whatever happens in between, what was measured is kept."""
+"""Layers -> record: all that one call measures. Whatever happens in between, what was measured is kept."""
 
+import hashlib
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
 from bench import contract as contracts
-from bench.contract import Contract
+from bench.decay import margin_of, ratio
 from bench.errors import ServerFault, Stopped
-from bench.layers import Catalogue, Layer
+from bench.generation import Setting, generation, row_of
+from bench.layers import Layer
 from bench.machine import read_machine, read_packages, read_python, read_revision
+from bench.measure import take, verify
 from bench.progress import Tell
-from bench.record import Record, Row, Window, now
+from bench.record import Record, Row, now
 from bench.server import Server
-from bench.wrk import Load, Summary, Wrk
+from bench.wrk import Load
 
-WARM_UP = 1  # seconds of load before a window
+MIN_RESTARTS = 5
+"""Before so many restarts no interval is trusted to be narrow."""
+OVERHEAD = 4.0  # seconds that a restart is taken to cost, until one is timed
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to measure, and how. `port` is the first layer's, the others follow; 0 takes what the kernel gives."""
+    """What to measure, and for how long: seconds, and the margin in percentage points at which a pair is done."""
 
     command: str
     ladder: str
     layers: list[Layer]
-    rounds: int
-    load: Load
-    host: str = "127.0.0.1"
-    port: int = 0
-
-    @property
-    def seconds(self) -> int:
-        """The time that its windows and warm-ups take."""
-        return self.rounds * len(self.layers) * (self.load.seconds + WARM_UP)
+    budget: float
+    precision: float | None = None
 
 
-def new_record(plan: Plan, catalogue: Catalogue, contract: Contract) -> Record:
+def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Record:
     """A record without windows: what will be measured, on what."""
-    names = [layer.name for layer in plan.layers]
+    answer = len(setting.contract.user.answer.encode())
     return Record(
         made=now(),
         command=plan.command,
         ladder=plan.ladder,
-        load=plan.load,
-        rounds=plan.rounds,
+        load=setting.load,
+        budget=plan.budget,
+        precision=plan.precision,
+        cores=setting.lane,
+        contract=hashlib.sha256(contracts.FILE.read_bytes()).hexdigest(),
         machine=read_machine(),
         python=read_python(),
         packages=read_packages(),
@@ -52,125 +54,111 @@ def new_record(plan: Plan, catalogue: Catalogue, contract: Contract) -> Record:
         layers=[
             Row(
                 name=layer.name,
-                on=catalogue.below(layer, names),
+                on=on[layer.name],
                 adds=layer.adds,
                 command=layer.argv("HOST", 0, "python"),
-                answer_bytes=len(contract.user.answer.encode()),
+                answer_bytes=answer,
             )
             for layer in plan.layers
         ],
     )
 
 
-def run(plan: Plan, record: Record, contract: Contract, tell: Tell) -> None:
-    """Measure every layer in every round, in an order shuffled anew, into the record.
+class Run:
+    """One run into its record, restart by restart."""
 
-    A layer that fails is a row that says so; a signal ends the run, with `record.stopped` saying which.
-    """
-    done = 0.0
+    def __init__(self, plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:
+        self.plan = plan
+        self.setting = setting
+        self.record = record
+        self.tell = tell
+        self.began = time.monotonic()
+        self.windows = 0.0  # seconds in which one was open
+        self.restarts = 0
+        self.takes = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self.began
+
+    def has_time(self, windows: float) -> bool:
+        """Whether a restart with so many seconds of windows fits the budget; the first always does."""
+        overhead = (self.seconds - self.windows) / self.restarts if self.restarts else OVERHEAD
+        return not self.restarts or self.seconds + overhead + windows <= self.plan.budget
+
+    @contextmanager
+    def restart(self, layers: Sequence[Layer]) -> Iterator[dict[str, Server]]:
+        """The servers of these layers, started anew."""
+        self.tell(f"restart {self.restarts + 1}: starting", self.seconds)
+        with generation(layers, self.setting, self.record, full=not self.restarts) as servers:
+            yield servers
+        self.restarts += 1
+        self.record.seconds, self.record.window_seconds = self.seconds, self.windows
+
+    def window(self, servers: Sequence[Server], load: Load, pair: str | None = None) -> None:
+        """Take one window, or two side by side; a server that fails is written into its row."""
+        if any(row_of(self.record, server.layer.name).faults for server in servers):
+            return
+        names = " beside ".join(server.layer.name for server in servers)
+        self.tell(f"restart {self.restarts + 1}: {names}", self.seconds)
+        begin = time.monotonic()
+        self.takes += 1
+        try:
+            self.record.windows += take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+            self.windows += time.monotonic() - begin
+            for server in servers:
+                verify(server)
+        except ServerFault as fault:
+            row_of(self.record, fault.layer).faults.append(fault.message)
+
+
+@contextmanager
+def marked(record: Record) -> Iterator[None]:
+    """Write into the record which signal ended it, if one did."""
     try:
-        for number in range(plan.rounds):
-            tell(f"round {number + 1} of {plan.rounds}: starting", done)
-            with started(plan, record, contract, full=number == 0) as servers:
-                for server in random.sample(servers, len(servers)):
-                    tell(f"round {number + 1} of {plan.rounds}: {server.layer.name}", done)
-                    if window := measure(server, plan.load, number, row_of(record, server.layer)):
-                        record.windows.append(window)
-                    done += plan.load.seconds + WARM_UP
+        yield
     except Stopped as stopped:
         record.stopped = stopped.message
         raise
 
 
-def row_of(record: Record, layer: Layer) -> Row:
-    """The layer's row in the record."""
-    return next(row for row in record.layers if row.name == layer.name)
+def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:
+    """Measure a ladder until every decay is known well enough, or the budget ends.
 
-
-@contextmanager
-def started(plan: Plan, record: Record, contract: Contract, full: bool) -> Iterator[list[Server]]:
-    """All of the plan's servers that are sound, started together and held to the contract; ended on leaving.
-
-    With `full` that is the whole contract, otherwise the User request. What is not sound is written into its row.
+    A restart takes one window of each open pair and, some of the first, one of each layer alone, in an order shuffled
+    anew. A pair is open until its interval is narrow enough; layers that are in no open pair are no longer started.
     """
-    servers: list[Server] = []
-    try:
-        for place, layer in enumerate(plan.layers):
-            with faults_to(row_of(record, layer)) as row:
-                if not row.faults:
-                    server = Server(layer, contract, plan.host, plan.port and plan.port + place)
-                    servers.append(server.start())
-        for server in servers:
-            with faults_to(row_of(record, server.layer)) as row:
-                server.wait()
-                if full:
-                    broken = contracts.check(contract, server.layer, plan.host, server.port)
-                    row.faults += [f"contract: {each}" for each in broken]
-        yield [server for server in servers if not row_of(record, server.layer).faults]
-    finally:
-        for server in servers:
-            server.stop()
+    run = Run(plan, setting, record, tell)
+    pairs = {row.name: row.on for row in record.layers if row.on} if setting.lane else {}
+    alone = msgspec.structs.replace(setting.load, seconds=max(1, setting.load.seconds // (2 if pairs else 1)))
+    with marked(record):
+        while True:
+            live = [row.name for row in record.layers if not row.faults]
+            open_pairs = [
+                (on, name)
+                for name, on in pairs.items()
+                if on in live and name in live and not known(record, name, plan)
+            ]
+            first = run.restarts < MIN_RESTARTS
+            names = live if first or not pairs else [name for name in live if any(name in each for each in open_pairs)]
+            solo = names if not pairs or (first and run.restarts in (0, 1, 3)) else []
+            if not names or not run.has_time(len(open_pairs) * setting.load.seconds + len(solo) * alone.seconds):
+                break
+            if not pairs and not first:
+                break
+            with run.restart([layer for layer in plan.layers if layer.name in names]) as servers:
+                steps = [*open_pairs, *((name,) for name in solo)]
+                for step in random.sample(steps, len(steps)):
+                    chosen = [servers[name] for name in step if name in servers]
+                    if len(chosen) == len(step):
+                        run.window(
+                            chosen, setting.load if len(step) == 2 else alone, step[1] if len(step) == 2 else None
+                        )
 
 
-@contextmanager
-def faults_to(row: Row) -> Iterator[Row]:
-    """Write what goes wrong with a layer's server into its row, so that the others are measured all the same."""
-    try:
-        yield row
-    except ServerFault as fault:
-        row.faults.append(fault.message)
-
-
-def measure(server: Server, load: Load, number: int, row: Row) -> Window | None:
-    """Warm the server up, then take one window and check its answer again.
-
-    A server that dies or answers wrongly in it is written into the layer's row, and the window does not count.
-    """
-    with faults_to(row):
-        drive(server, msgspec.structs.replace(load, seconds=WARM_UP))
-        start = now()
-        summary = drive(server, load)
-        window = Window(
-            layer=server.layer.name,
-            round=number,
-            start=start,
-            requests=summary.requests,
-            duration_us=summary.duration_us,
-            bytes=summary.bytes,
-            errors=summary.errors,
-            latency_us=summary.latency_us,
-            fault=fault_of(summary, row.answer_bytes or 0, load.connections),
-        )
-        try:
-            contracts.check_user(server.contract, server.host, server.port)
-        except (ServerFault, OSError) as error:
-            window.fault = f"after the window, {error}"
-            row.faults.append(f"{server.layer.name}: {window.fault}")
-        return window
-    return None
-
-
-def drive(server: Server, load: Load) -> Summary:
-    """One wrk run; raises ServerFault where the server dies in it."""
-    wrk = Wrk(server, load)
-    try:
-        return wrk.finish()
-    finally:
-        wrk.stop()
-
-
-def fault_of(summary: Summary, answer: int, connections: int) -> str | None:
-    """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size.
-
-    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request.
-    """
-    if counts := {kind: count for kind, count in msgspec.structs.asdict(summary.errors).items() if count}:
-        return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    if not summary.requests:
-        return "not one request was answered"
-    expected = summary.requests * answer
-    if not expected <= summary.bytes <= expected + connections * answer:
-        return (
-            f"wrk read {summary.bytes} bytes, expected {expected} for {summary.requests} answers of {answer} bytes each"
-        )
-    return None
+def known(record: Record, name: str, plan: Plan) -> bool:
+    """Whether a layer's decay has enough restarts and an interval as narrow as the plan wants it."""
+    found = ratio(record, row_of(record, name))
+    margin = margin_of(found) if found and found.restarts >= MIN_RESTARTS else None
+    return margin is not None and plan.precision is not None and margin <= plan.precision

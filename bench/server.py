@@ -7,11 +7,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from bench.contract import Contract, check_user
-from bench.errors import BadInput, ServerFault
+from bench.errors import BadInput, Broken, ServerFault
 from bench.layers import ROOT, Layer
 
 START = 20.0  # seconds that a server has until it answers
@@ -42,12 +43,19 @@ class Server:
     request to the byte (with the server's own last lines).
     """
 
-    def __init__(self, layer: Layer, contract: Contract, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        contract: Contract,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.layer = layer
         self.contract = contract
         self.host = host
         self.port = port
-        self.core: int | None = None
+        self.environment = environment
 
     @property
     def url(self) -> str:
@@ -65,6 +73,7 @@ class Server:
             self.process = subprocess.Popen(
                 argv,
                 cwd=ROOT,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=self.output,
@@ -72,23 +81,25 @@ class Server:
             )
         except OSError as error:
             self.output.close()
-            raise ServerFault(f"{self.layer.name} cannot be started: {argv[0]}: {error.strerror}") from None
+            raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None
         return self
 
     def wait(self) -> Self:
-        """Poll the contract until the server answers; the core is shared from here on, if one is set."""
+        """Poll the contract until the server answers."""
         deadline = time.monotonic() + START
         while True:
             self.require_alive("did not start")
             try:
                 check_user(self.contract, self.host, self.port)
                 break
-            except ServerFault as fault:
-                raise ServerFault(f"{self.layer.name}: {fault.message}{self.last_lines()}") from None
+            except Broken as broken:
+                raise ServerFault(
+                    self.layer.name, f"breaks the contract: {broken.message}{self.last_lines()}"
+                ) from None
             except OSError as error:
                 if time.monotonic() > deadline:
-                    why = f"{self.layer.name} did not answer within {START:.0f} s ({error})"
-                    raise ServerFault(why + self.last_lines()) from None
+                    why = f"did not answer within {START:.0f} s ({error})"
+                    raise ServerFault(self.layer.name, why + self.last_lines()) from None
             time.sleep(POLL)
         return self
 
@@ -96,7 +107,7 @@ class Server:
         """Raise ServerFault, with its last lines, if the server has ended."""
         if (code := self.process.poll()) is not None:
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise ServerFault(f"{self.layer.name} {what} ({how}){self.last_lines()}")
+            raise ServerFault(self.layer.name, f"{what} ({how}){self.last_lines()}")
 
     def last_lines(self, count: int = 5) -> str:
         """What the server printed last, indented, or nothing."""
@@ -105,14 +116,14 @@ class Server:
         lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
         return "".join(f"\n    {line}" for line in lines)
 
+    def end(self, number: signal.Signals) -> None:
+        """Signal the process and all of its group, which is the one that `start` made."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
     def stop(self) -> None:
-        """End the process and all of its group; the group is the one that `start` made."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP)
-        self.output.close()
+        """End the process and all of its group."""
+        stop_all([self])
 
     def __enter__(self) -> Self:
         """Start, and wait until the layer answers."""
@@ -125,3 +136,15 @@ class Server:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+
+def stop_all(servers: Sequence[Server]) -> None:
+    """End all of them at once, and wait until they have ended."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for server in servers:
+            server.end(number)
+        for server in servers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(STOP)
+    for server in servers:
+        server.output.close()

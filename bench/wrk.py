@@ -1,6 +1,5 @@
 """A running server -> windows of wrk, whose summary comes as JSON from scripts/post.lua: nothing parses its text."""
 
-import contextlib
 import os
 import resource
 import shutil
@@ -13,6 +12,7 @@ from bench.errors import BadInput, Fault
 from bench.layers import ROOT
 from bench.server import Server
 
+POLL = 0.02  # seconds between looks at a wrk that runs
 GRACE = 10.0  # seconds past its window after which wrk is taken to hang
 
 
@@ -72,11 +72,15 @@ def require_files(connections: int) -> None:
 
 
 class Wrk:
-    """One wrk process against a server. `finish` waits for its window and returns the summary."""
+    """One wrk process against a server. `finish` waits for its window and returns the summary.
+
+    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended.
+    """
 
     def __init__(self, server: Server, load: Load) -> None:
         self.server = server
         self.load = load
+        self.cpu_ns = 0
         reader, writer = os.pipe()
         self.pipe = os.fdopen(reader, "rb")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
@@ -96,13 +100,12 @@ class Wrk:
         """Wait for the window's end; raises ServerFault as soon as the server dies, Fault where wrk fails."""
         deadline = time.monotonic() + self.load.seconds + GRACE
         try:
-            while self.process.poll() is None:
-                self.server.require_alive("died in a window")
+            while not self._ended():
+                self.server.require_alive("died under load")
                 if time.monotonic() > deadline:
                     raise Fault(f"wrk did not end {GRACE:.0f} s after its window against {self.server.layer.name}")
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(0.1)
-            self.server.require_alive("died in a window")
+                time.sleep(POLL)
+            self.server.require_alive("died under load")
             said = self.process.communicate()[1].decode(errors="replace").strip()
             if self.process.returncode:
                 raise Fault(f"wrk failed against {self.server.layer.name}: {said or self.process.returncode}")
@@ -113,6 +116,15 @@ class Wrk:
             ) from None
         finally:
             self.stop()
+
+    def _ended(self) -> bool:
+        """Collect wrk if it has ended, and what it used of the CPU."""
+        if self.process.returncode is None:
+            pid, status, used = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.cpu_ns = round((used.ru_utime + used.ru_stime) * 1e9)
+        return self.process.returncode is not None
 
     def stop(self) -> None:
         """End wrk, if it still runs."""

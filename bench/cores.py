@@ -1,0 +1,58 @@
+"""Which core serves and which one asks."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench import counters
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Two cores: the servers share one, their wrks the other."""
+
+    server: int
+    client: int
+
+
+def lane() -> Lane | None:
+    """The lane of this machine, or None where it has one core, or cannot pin.
+
+    The client's core is no hardware thread of the server's, where the machine has another.
+    """
+    if not counters.available:
+        return None
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return None
+    apart = [core for core in cores[1:] if core not in _siblings(cores[0])]
+    return Lane(cores[0], (apart or cores)[-1])
+
+
+def _siblings(core: int) -> set[int]:
+    """The hardware threads of a core, itself included."""
+    try:
+        text = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return {core}
+    found: set[int] = set()
+    for part in text.strip().split(","):
+        low, _, high = part.partition("-")
+        found.update(range(int(low), int(high or low) + 1))
+    return found
+
+
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Run this thread, and what it starts meanwhile, on one core; nowhere in particular if None."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,76 @@
+"""Layers -> the servers of one restart: started together, sound, pinned to one core and warm; or a fault in their row."""
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bench import contract as contracts
+from bench import counters
+from bench.contract import Contract
+from bench.cores import Lane
+from bench.errors import ServerFault
+from bench.layers import Layer
+from bench.measure import warm_up
+from bench.record import Record, Row
+from bench.server import Server, stop_all
+from bench.wrk import Load
+
+
+class Setting:
+    """What all restarts of a run share: where to listen, how to load, which cores."""
+
+    def __init__(
+        self, contract: Contract, load: Load, lane: Lane | None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self.contract = contract
+        self.load = load
+        self.lane = lane
+        self.host = host
+        self.port = port
+
+
+@contextmanager
+def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: bool) -> Iterator[dict[str, Server]]:
+    """The servers of all layers that are sound, by name; they have ended on leaving.
+
+    With `full` they are held to the whole contract, otherwise to the User request. What is not sound is written into
+    its row and left out of later restarts. All share one hash seed, drawn anew each time, so that it favours neither of
+    a pair.
+    """
+    servers: list[Server] = []
+    environment = {**os.environ, "PYTHONHASHSEED": str(random.randrange(2**32))}
+    try:
+        for layer in random.sample(layers, len(layers)):
+            with faults_to(row_of(record, layer.name)) as row:
+                if not row.faults:
+                    port = setting.port and setting.port + list(layers).index(layer)
+                    servers.append(Server(layer, setting.contract, setting.host, port, environment).start())
+        for server in servers:
+            with faults_to(row_of(record, server.layer.name)) as row:
+                server.wait()
+                if full:
+                    broken = contracts.check(setting.contract, server.layer, setting.host, server.port)
+                    row.faults += [f"contract: {each}" for each in broken]
+        sound = {server.layer.name: server for server in servers if not row_of(record, server.layer.name).faults}
+        if setting.lane:
+            for server in sound.values():
+                counters.pin(server.process.pid, {setting.lane.server})
+        warm_up([*sound.values()], setting.load, setting.lane)
+        yield sound
+    finally:
+        stop_all(servers)
+
+
+@contextmanager
+def faults_to(row: Row) -> Iterator[Row]:
+    """Write what goes wrong with a layer's server into its row, so that the others are measured all the same."""
+    try:
+        yield row
+    except ServerFault as fault:
+        row.faults.append(fault.message)
+
+
+def row_of(record: Record, name: str) -> Row:
+    """A layer's row in the record."""
+    return next(row for row in record.layers if row.name == name)

@@ -1,0 +1,98 @@
+"""Running servers -> windows: one server that has its core alone, or two of them side by side on one core."""
+
+import random
+import time
+from collections.abc import Sequence
+
+from msgspec.structs import asdict, replace
+
+from bench import counters
+from bench.contract import check_user
+from bench.cores import Lane, on_core
+from bench.errors import Broken, ServerFault
+from bench.record import Window, now
+from bench.server import Server
+from bench.wrk import Load, Summary, Wrk
+
+WARM_UP = 0.25  # seconds of load for each server before its first window: hundreds of requests
+
+
+def warm_up(servers: Sequence[Server], load: Load, lane: Lane | None) -> None:
+    """Load all of them at once for a moment."""
+    with on_core(lane.client if lane else None):
+        wrks = [Wrk(server, replace(load, seconds=60)) for server in servers]
+        try:
+            time.sleep(WARM_UP * len(servers))
+        finally:
+            for wrk in wrks:
+                wrk.stop()
+
+
+def take(
+    servers: Sequence[Server], load: Load, lane: Lane | None, restart: int, number: int = 0, pair: str | None = None
+) -> list[Window]:
+    """Drive the servers at the same time for one window, each by a wrk of its own.
+
+    Returns a window for each; raises ServerFault where one has died.
+    """
+    order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
+    for server in order:
+        server.require_alive("died before its window")
+    start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
+    stolen = counters.steal_ns(lane.server) if lane else 0
+    with on_core(lane.client if lane else None):
+        wrks = [Wrk(server, load) for server in order]
+        try:
+            summaries = [wrk.finish() for wrk in wrks]
+        finally:
+            for wrk in wrks:
+                wrk.stop()
+    windows = []
+    for server, wrk, summary in zip(order, wrks, summaries, strict=True):
+        window = Window(
+            layer=server.layer.name,
+            pair=pair,
+            take=number,
+            restart=restart,
+            start=start,
+            requests=summary.requests,
+            duration_us=summary.duration_us,
+            bytes=summary.bytes,
+            errors=summary.errors,
+            latency_us=summary.latency_us,
+            client_cpu_ns=wrk.cpu_ns,
+            fault=fault_of(summary, len(server.contract.user.answer.encode()), load.connections),
+        )
+        if lane:
+            after = counters.read(server.process.pid)
+            window.server_cpu_ns = after.cpu_ns - before[server].cpu_ns
+            window.switches = after.switches - before[server].switches
+            window.peak_bytes = after.peak_bytes
+            window.steal_ns = counters.steal_ns(lane.server) - stolen
+        windows.append(window)
+    return windows
+
+
+def verify(server: Server) -> None:
+    """Hold a server to the User request once more; raises ServerFault where it answers something else."""
+    try:
+        check_user(server.contract, server.host, server.port)
+    except (Broken, OSError) as error:
+        raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}") from None
+
+
+def fault_of(summary: Summary, answer: int, connections: int) -> str | None:
+    """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size.
+
+    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request.
+    """
+    if counts := {kind: count for kind, count in asdict(summary.errors).items() if count}:
+        return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    if not summary.requests:
+        return "not one request was answered"
+    expected = summary.requests * answer
+    if not expected <= summary.bytes <= expected + connections * answer:
+        return (
+            f"wrk read {summary.bytes} bytes, expected {expected} for {summary.requests} answers of {answer} bytes each"
+        )
+    return None

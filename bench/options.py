@@ -1,0 +1,82 @@
+"""What the commands that measure have in common: their options, the checks before, and what is kept after."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import record as records
+from bench.contract import read_contract
+from bench.cores import lane
+from bench.errors import BadInput, Fault, Stopped, stop_on_signals
+from bench.generation import Setting
+from bench.layers import ROOT, Layer
+from bench.progress import Tell, progress
+from bench.record import Record
+from bench.render import FORMATS
+from bench.server import require_port
+from bench.wrk import Load, require_files, require_wrk
+
+RESULTS = ROOT / "results"
+
+form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
+budget_option = click.option(
+    "--budget", default=90.0, show_default=True, type=click.FloatRange(1, 1e6), help="Seconds, at most."
+)
+results_option = click.option(
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="The folder for the record."
+)
+
+
+def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How wrk drives a server, and where that listens; `prepare` takes them."""
+    for option in (
+        click.option("--port", default=0, show_default=True, help="The first server's port; 0: what the kernel gives."),
+        host_option,
+        click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
+        click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 50000)),
+        click.option(
+            "--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="A window's length."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def prepare(
+    layers: list[Layer], results: Path, *, seconds: int, connections: int, threads: int, host: str, port: int
+) -> Setting:
+    """Check all that can be checked before anything is measured; raises BadInput."""
+    if connections < threads:
+        raise BadInput(f"{threads} threads need as many connections, not {connections}: try CONNECTIONS=64")
+    require_wrk()
+    require_files(connections)
+    records.require_folder(results)
+    for place, _ in enumerate(layers if port else []):
+        require_port(host, port + place)
+    return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port)
+
+
+def carry_out(work: Callable[[Tell], None], record: Record, results: Path, seconds: float) -> Fault | None:
+    """Do the work to its end or to a signal, and keep the record.
+
+    Returns what is to be raised once the figures are printed: it was stopped, or the record could not be kept.
+    """
+    stop_on_signals()
+    problem: Fault | None = None
+    with progress(seconds) as tell:
+        try:
+            work(tell)
+        except Stopped as stopped:
+            if not record.windows:
+                raise
+            problem = stopped
+    try:
+        path = records.write_record(record, results)
+        click.echo(f"record: {os.path.relpath(path)}", err=True)
+    except Fault as fault:
+        problem = problem or fault
+    return problem
