@@ -2,17 +2,19 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench import pair as pairs
+from bench import power as powers
 from bench import record as records
 from bench import run as runs
 from bench.contract import read_contract
 from bench.decay import figures
-from bench.errors import BadInput, Fault
+from bench.errors import BadInput, Fault, stop_on_signals
 from bench.layers import ROOT, read_catalogue
 from bench.options import (
     RESULTS,
@@ -23,9 +25,12 @@ from bench.options import (
     load_options,
     prepare,
     results_option,
+    threshold_option,
 )
+from bench.progress import progress
 from bench.readme import blocks, splice
 from bench.render import render
+from bench.run import Plan, new_record
 from bench.server import free_port, require_port
 
 
@@ -65,8 +70,8 @@ def bench(
     chosen = catalogue.choose(layers, ladder)
     names = [layer.name for layer in chosen]
     setting = prepare(chosen, results, **load)
-    plan = runs.Plan("bench", ladder, chosen, budget, precision)
-    record = runs.new_record(plan, setting, {layer.name: catalogue.below(layer, names) for layer in chosen})
+    plan = Plan("bench", ladder, chosen, budget, precision)
+    record = new_record(plan, setting, {layer.name: catalogue.below(layer, names) for layer in chosen})
     problem = carry_out(lambda tell: runs.bench(plan, setting, record, tell), record, results, budget)
     rows = figures(record)
     click.echo(render(record, rows, form))
@@ -79,9 +84,7 @@ def bench(
 @main.command()
 @click.option("--a", required=True, help="A layer.")
 @click.option("--b", required=True, help="The layer to be compared with it.")
-@click.option(
-    "--threshold", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Percent: no more is the same."
-)
+@threshold_option
 @budget_option
 @load_options
 @results_option
@@ -99,8 +102,8 @@ def pair(
     setting = prepare(layers, results, **load)
     if setting.lane is None:
         raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
-    plan = runs.Plan("pair", "", layers, budget)
-    record = runs.new_record(plan, setting, {layers[0].name: None, layers[1].name: layers[0].name})
+    plan = Plan("pair", "", layers, budget)
+    record = new_record(plan, setting, {layers[0].name: None, layers[1].name: layers[0].name})
     outcomes: list[pairs.Outcome] = []
     problem = carry_out(
         lambda tell: outcomes.append(pairs.pair(plan, setting, record, tell, threshold)), record, results, budget
@@ -110,6 +113,57 @@ def pair(
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(outcome.verdict, 0))
+
+
+@main.command()
+@click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Percent of extra work to plant, with spaces.")
+@click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="How often each.")
+@threshold_option
+@budget_option
+@load_options
+@results_option
+@form_option
+@click.pass_obj
+def power(
+    catalogue_file: Path,
+    /,
+    sizes: str,
+    runs: int,
+    threshold: float,
+    budget: float,
+    results: Path,
+    form: str,
+    **load: Any,
+) -> None:
+    """Plant slow-downs of known size, and print how often `pair` finds each (slow: hours)."""
+    try:
+        percents = [float(size) for size in sizes.split()]
+    except ValueError:
+        raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}") from None
+    layer = read_catalogue(catalogue_file).one("uvicorn")
+    setting = prepare([layer, layer], results, **load)
+    plan = Plan("power", "", [layer], budget)
+    tried = powers.new_power(new_record(plan, setting, {layer.name: None}), budget, threshold)
+    stop_on_signals()
+    problem: Fault | None = None
+    whole = (runs * len(percents) + 1) * budget
+    with progress(whole) as tell:
+        began = time.monotonic()
+
+        def overall(what: str, _: float) -> None:
+            tell(f"trial {len(tried.trials) + 1} of {runs * len(percents)}: {what}", time.monotonic() - began)
+
+        try:
+            for trial in powers.trials(layer.command, percents, runs, setting, plan, threshold, overall):
+                tried.trials.append(trial)
+        except Fault as fault:
+            problem = fault
+    if tried.trials:
+        path = records.write(tried, f"{tried.made:%Y%m%d-%H%M%S}-power.json", results)
+        click.echo(f"record: {os.path.relpath(path)}", err=True)
+        click.echo(powers.render(tried, form))
+    if problem:
+        raise problem
 
 
 @main.command()

@@ -1,13 +1,14 @@
 """Which core serves and which one asks."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from bench import counters
+from bench import counters, turn
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -15,6 +16,8 @@ class Lane(msgspec.Struct, frozen=True):
 
     server: int
     client: int
+    turn_ms: int | None = None
+    """How long one of two servers runs before the other has its turn; null: as the kernel likes, a few milliseconds."""
 
 
 def lane() -> Lane | None:
@@ -28,7 +31,23 @@ def lane() -> Lane | None:
     if len(cores) < 2:
         return None
     apart = [core for core in cores[1:] if core not in _siblings(cores[0])]
-    return Lane(cores[0], (apart or cores)[-1])
+    return Lane(cores[0], (apart or cores)[-1], _turn())
+
+
+def settle(pid: int, lane: Lane) -> None:
+    """Keep a server, and all that it started, on the lane's core, with the lane's turns."""
+    counters.pin(pid, {lane.server})
+    if lane.turn_ms:
+        for task in counters.threads(pid):
+            turn.ask(int(task.name))
+
+
+def _turn() -> int | None:
+    """What a process gets that asks for longer turns: tried on one that does nothing else."""
+    with subprocess.Popen(["sleep", "60"]) as probe:
+        got = turn.ask(probe.pid)
+        probe.kill()
+    return got if got == turn.TURN_MS else None
 
 
 def _siblings(core: int) -> set[int]:

@@ -1,4 +1,4 @@
-"""Layers -> the servers of one restart: started together, sound, pinned to one core and warm; or a fault in their row."""
+"""Layers -> the servers of one restart: started together, sound, pinned and warm; or a fault in their row."""
 
 import os
 import random
@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bench import contract as contracts
-from bench import counters
 from bench.contract import Contract
-from bench.cores import Lane
+from bench.cores import Lane, settle
 from bench.errors import ServerFault
 from bench.layers import Layer
 from bench.measure import warm_up
@@ -55,7 +54,7 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
         sound = {server.layer.name: server for server in servers if not row_of(record, server.layer.name).faults}
         if setting.lane:
             for server in sound.values():
-                counters.pin(server.process.pid, {setting.lane.server})
+                settle(server.process.pid, setting.lane)
         warm_up([*sound.values()], setting.load, setting.lane)
         yield sound
     finally:

@@ -26,6 +26,9 @@ host_option = click.option("--host", default="127.0.0.1", show_default=True, hel
 budget_option = click.option(
     "--budget", default=90.0, show_default=True, type=click.FloatRange(1, 1e6), help="Seconds, at most."
 )
+threshold_option = click.option(
+    "--threshold", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Percent: no more is the same."
+)
 results_option = click.option(
     "--results", type=click.Path(path_type=Path), default=RESULTS, help="The folder for the record."
 )

@@ -38,10 +38,10 @@ def two(a: Layer, b: Layer) -> list[Layer]:
     return [a, msgspec.structs.replace(b, name=name, on=a.name)]
 
 
-def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: float) -> Outcome:
+def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: float, patient: bool = False) -> Outcome:
     """Measure the plan's two layers, one window a restart, and judge at each look; raises Fault where one fails.
 
-    A signal ends it with what is known by then, which is unclear unless it was judged before.
+    With `patient` it goes on to the end of the budget and looks once.
     """
     run = Run(plan, setting, record, tell)
     a, b = plan.layers
@@ -56,7 +56,7 @@ def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: fl
                 raise Fault(faults[0])
             last = not run.has_time(setting.load.seconds)
             due = LOOKS if last else min(LOOKS, math.floor(LOOKS * run.seconds / plan.budget))
-            if due > look:
+            if due > look and (last or not patient):
                 look = due
                 verdict = judge(ratio(record, record.layers[1]), level(look), threshold)
     return outcome(record, max(look, 1), threshold)

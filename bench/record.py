@@ -148,12 +148,16 @@ def require_folder(folder: Path) -> None:
 
 
 def write_record(record: Record, folder: Path) -> Path:
-    """Write a record under a name made of its time and command, whole or not at all.
+    """Write a record under a name made of its time and command; see `write`."""
+    return write(record, f"{record.made or now():%Y%m%d-%H%M%S}-{record.command}.json", folder)
+
+
+def write(value: object, name: str, folder: Path) -> Path:
+    """Write a file as JSON, whole or not at all.
 
     Where `folder` fails (a full disk), the system's temporary folder takes it; raises Fault where that fails too.
     """
-    name = f"{record.made or now():%Y%m%d-%H%M%S}-{record.command.split()[0]}.json"
-    data = encode(record)
+    data = encode(value)
     why = ""
     for place in (folder, Path(tempfile.gettempdir())):
         try:

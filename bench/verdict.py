@@ -3,8 +3,8 @@
 Looking at the figures while they come in raises the share of false alarms unless the looks are paid for. There are
 LOOKS of them, at even shares of the budget, with the bounds of O'Brien and Fleming (A Multiple Testing Procedure for
 Clinical Trials, Biometrics 35, 1979): look k uses z = CONSTANT x sqrt(LOOKS / k), so that all looks together raise a
-false alarm in 5% of cases. CONSTANT is from Jennison and Turnbull, Group Sequential Methods, 2000, table 2.3; each z is turned into a
-level for Student's t, as their section 3.8 has it.
+false alarm in 5% of cases. CONSTANT is from Jennison and Turnbull, Group Sequential Methods, 2000, table 2.3; each z is
+turned into a level for Student's t, as their section 3.8 has it.
 """
 
 import math
