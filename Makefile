@@ -1,25 +1,34 @@
-# Every thing a user does. `make help` lists it; an option is a variable: make bench SECONDS=5 LAYERS="uvicorn starlette"
+# Every thing a user does. `make help` lists it; an option is a variable: make bench BUDGET=60 LAYERS="uvicorn starlette"
 
 LAYERS      ?=# only these layers (bench)
-LADDER      ?=# a ladder of layers.toml (bench)            [default]
-SECONDS     ?=# a window's length, seconds (bench)         [2]
-ROUNDS      ?=# windows of each layer (bench)              [5]
-CONNECTIONS ?=# wrk's connections (bench)                  [64]
-THREADS     ?=# wrk's threads (bench)                      [1]
-PORT        ?=# where to listen (bench, serve)             [a free one; 8000]
-FORMAT      ?=# text, markdown, csv or json (bench, table) [text]
-RECORD      ?=# a record (table)                           [the newest one]
-RESULTS     ?=# the folder for records (bench)             [results]
-PYTHON      ?=# the Python to serve and measure with       [python3]
+LADDER      ?=# a ladder of layers.toml (bench)                     [default]
+BUDGET      ?=# seconds at most (bench, pair, power)                [90]
+PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
+A           ?=# a layer (pair), a record (compare)
+B           ?=# the layer or the record to be compared with it
+THRESHOLD   ?=# percent: what is less is the same (pair, compare)   [1]
+FORCE       ?=# 1 compares what should not be compared (compare)
+SECONDS     ?=# a window's length in seconds (bench, pair, power)   [2]
+CONNECTIONS ?=# wrk's connections (bench, pair, power)              [64]
+THREADS     ?=# wrk's threads (bench, pair, power)                  [1]
+PORT        ?=# where to listen (bench, pair, power; serve)         [a free one; 8000]
+FORMAT      ?=# text, markdown, csv or json                         [text]
+RECORD      ?=# a record (table)                                    [the newest one]
+RESULTS     ?=# the folder for records (bench, pair, power)         [results]
+SIZES       ?=# percent to plant (power)                            [0 1 2 5 10]
+RUNS        ?=# how often each (power)                              [20]
+PYTHON      ?=# the Python to serve and measure with                [python3]
 
 bench = .venv/bin/python -m bench
 option = $(if $(strip $($1)),--$2 '$(strip $($1))')
 load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
-out = $(call option,RESULTS,results) $(call option,FORMAT,format)
-ladder = $(call option,LADDER,ladder) $(call option,ROUNDS,rounds) $(call option,PORT,port)
+format = $(call option,FORMAT,format)
+run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
+ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
+two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup bench serve table test schema readme lock
+.PHONY: help venv setup bench pair compare power table test schema readme lock
 
 help: ## list all of this
 	echo "make ..."
@@ -28,16 +37,25 @@ help: ## list all of this
 	sed -n 's/^\([A-Z]*\) *?=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 bench: setup ## measure the ladder, print its decay table, write a record
-	$(bench) bench $(call option,LAYERS,layers) $(ladder) $(load) $(out)
+	$(bench) bench $(call option,LAYERS,layers) $(ladder) $(run)
 
 bench-%: setup ## measure one layer
-	$(bench) bench --layers $* $(ladder) $(load) $(out)
+	$(bench) bench --layers $* $(ladder) $(run)
+
+pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
+	$(bench) pair $(two) $(run)
+
+compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
+	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
+
+power: setup ## plant slow-downs of known size and see how often pair finds them (hours)
+	$(bench) power $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run)
 
 serve-%: venv ## serve one layer in the foreground
 	$(bench) serve $* $(call option,PORT,port)
 
 table: venv ## print the decay table of a record
-	$(bench) table $(call option,RECORD,record) $(call option,FORMAT,format)
+	$(bench) table $(call option,RECORD,record) $(format)
 
 test: setup ## check everything: style, types, and real servers under real wrk
 	.venv/bin/ruff check .
@@ -48,7 +66,7 @@ test: setup ## check everything: style, types, and real servers under real wrk
 schema: venv ## write the JSON Schema of a record anew
 	$(bench) schema > docs/record.schema.json
 
-readme: venv ## write the tables of README.md anew
+readme: venv ## write the tables of README.md and docs/METHOD.md anew
 	$(bench) readme
 
 lock: ## pin requirements.lock anew, with hashes

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bench import compare as comparing
 from bench import pair as pairs
 from bench import power as powers
 from bench import record as records
@@ -113,6 +114,29 @@ def pair(
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(outcome.verdict, 0))
+
+
+@main.command()
+@click.option("--a", required=True, type=click.Path(path_type=Path), help="A record.")
+@click.option("--b", required=True, type=click.Path(path_type=Path), help="The record to be compared with it.")
+@click.option("--force", is_flag=True, help="Compare what should not be compared.")
+@threshold_option
+@form_option
+@click.pass_context
+def compare(context: click.Context, /, a: Path, b: Path, force: bool, threshold: float, form: str) -> None:
+    """Compare two records layer by layer, each against its own lowest layer.
+
+    Exit codes: 0 nothing is slower, 3 a layer is slower in B, 4 none is, but some are unclear.
+    """
+    old, new = records.read_record(a), records.read_record(b)
+    if (why := comparing.obstacles(old, new)) and not force:
+        raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them all the same")
+    changes = comparing.compare(old, new, threshold)
+    click.echo(comparing.render(changes, old, new, form))
+    for each in why:
+        click.echo(f"warning: {each}", err=True)
+    verdicts = {change.verdict for change in changes}
+    context.exit(3 if "slower" in verdicts else 4 if "unclear" in verdicts else 0)
 
 
 @main.command()

@@ -160,6 +160,8 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
             f"requests/s is a lower bound: the server had at most {100 * share:.0f}% of its core,"
             " so the client or the machine was the limit"
         )
+    if found and record.machine and not any(window.pair for window in record.windows):
+        notes.append("its decay is from windows one after another, not side by side: a guide, no more")
     margin = found and margin_of(found)
     if record.precision and margin and margin > record.precision:
         notes.append(

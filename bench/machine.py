@@ -1,11 +1,13 @@
 """What the figures were made on: the machine, the interpreter, the versions. What cannot be read is null."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,13 @@ import psutil
 from bench.layers import ROOT
 
 MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
+
+HOOKS = (
+    *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONTRACEMALLOC", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),
+    *("PYTHONMALLOC", "PYTHONDUMPREFS", "PYTHONPROFILEIMPORTTIME", "PYTHON_JIT", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES"),
+)
+HEAVY = 20.0
+SAMPLE = 0.3  # seconds over which other processes are watched
 
 
 class Machine(msgspec.Struct, kw_only=True):
@@ -28,6 +37,10 @@ class Machine(msgspec.Struct, kw_only=True):
     governor: str | None = None
     turbo: bool | None = None
     wrk: str = ""
+    hooks: list[str] = []
+    """Environment variables that slow a server down: tracing, coverage, debugging."""
+    heavy: list[str] = []
+    """Other processes that used more than HEAVY percent of a core when the run began."""
 
 
 class Python(msgspec.Struct, kw_only=True):
@@ -55,6 +68,8 @@ def read_machine() -> Machine:
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         wrk=_wrk(),
+        hooks=[name for name in HOOKS if os.environ.get(name)],
+        heavy=_heavy(),
     )
 
 
@@ -118,6 +133,20 @@ def _turbo() -> bool | None:
     if (on := _read("/sys/devices/system/cpu/cpufreq/boost")) is not None:
         return on == "1"
     return None
+
+
+def _heavy() -> list[str]:
+    """Names of the processes that are busy now, with their share of a core; this one and its parents are not."""
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    others = [each for each in psutil.process_iter() if each.pid not in ours]
+    for wait in (0, SAMPLE):  # the first call starts the clock
+        time.sleep(wait)
+        found = []
+        for each in others:
+            with contextlib.suppress(psutil.Error):
+                if (percent := each.cpu_percent()) > HEAVY:
+                    found.append(f"{each.name()} ({percent:.0f}% of a core)")
+    return found
 
 
 def _wrk() -> str:

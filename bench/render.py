@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench.decay import Figures
 from bench.record import Record
+from bench.state import warnings
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = (
@@ -115,6 +116,7 @@ def footer(record: Record) -> list[str]:
             f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
             f" Python {python.version}, wrk {machine.wrk}, load {machine.load[0]}."
         )
+    lines += warnings(record)
     if record.packages:
         lines.append(", ".join(f"{name} {version}" for name, version in record.packages.items()) + ".")
     if record.stopped:

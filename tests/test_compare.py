@@ -1,0 +1,111 @@
+"""Two records side by side: known changes, and what cannot be compared."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.compare import compare
+from bench.errors import BadInput
+from bench.machine import Python
+from bench.record import Record, Row, Window, write
+from bench.wrk import Load
+from tests.conftest import Bench
+
+PYTHON = Python(
+    version="3.13.1", implementation="CPython", compiler="", optimised=True, lto=True, debug=False, free_threaded=False, jit=False
+)  # fmt: skip
+
+
+def record(seed: int, machine: float = 1.0, restarts: int = 12, **costs: float) -> Record:
+    """Pairs of layers with so many microseconds a request, each layer on the one before, on a machine of some speed."""
+    chance = np.random.default_rng(seed)
+    names = [*costs]
+    windows = []
+    for restart in range(restarts):
+        for place, (on, name) in enumerate(zip(names, names[1:], strict=False)):
+            for layer in (on, name):
+                cost = machine * costs[layer] * float(np.exp(chance.normal(0, 0.003)))
+                windows.append(
+                    Window(
+                        layer=layer, pair=name, restart=restart, take=10 * restart + place, requests=100_000,
+                        duration_us=2_000_000, server_cpu_ns=round(cost * 1e3 * 100_000),
+                    )
+                )  # fmt: skip
+    rows = [Row(name=name, on=on) for name, on in zip(names, [None, *names], strict=False)]
+    return Record(
+        command="bench",
+        load=Load(),
+        layers=rows,
+        windows=windows,
+        python=PYTHON,
+        contract="c",
+        packages={"starlette": "1"},
+    )
+
+
+BEFORE = {"low": 10.0, "middle": 25.0, "high": 60.0}
+
+
+def verdicts(a: Record, b: Record) -> dict[str, str]:
+    return {change.layer: change.verdict for change in compare(a, b, 1.0)}
+
+
+def test_the_same_on_a_machine_twice_as_slow() -> None:
+    assert verdicts(record(1, **BEFORE), record(2, machine=2, **BEFORE)) == {"middle": "same", "high": "same"}
+
+
+def test_one_layer_slower_by_a_tenth() -> None:
+    changes = compare(record(1, **BEFORE), record(2, **{**BEFORE, "high": 66.0}), 1.0)
+    assert [change.verdict for change in changes] == ["same", "slower"]
+    assert changes[1].ratio == pytest.approx(1 / 1.1, rel=0.01)
+    assert (changes[1].a_cost, changes[1].b_cost) == pytest.approx((6, 6.6), rel=0.01)
+
+
+def test_faster_and_unclear() -> None:
+    assert verdicts(record(1, **BEFORE), record(2, **{**BEFORE, "high": 50.0}))["high"] == "faster"
+    assert verdicts(record(1, restarts=2, **BEFORE), record(2, restarts=2, **BEFORE))["high"] == "unclear"
+
+
+def test_nothing_in_common() -> None:
+    with pytest.raises(BadInput, match="no layers in common"):
+        compare(record(1, **BEFORE), record(2, other=1.0, high=2.0), 1.0)
+
+
+def test_false_alarms_are_rare() -> None:
+    alarms = sum(
+        any(verdict in ("slower", "faster") for verdict in verdicts(record(seed, **BEFORE), record(seed + 1, **BEFORE)).values())
+        for seed in range(0, 400, 2)
+    )  # fmt: skip
+    assert alarms <= 0.08 * 200
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"python": msgspec.structs.replace(PYTHON, version="3.12.9")}, "Python 3.13 and 3.12"),
+        ({"contract": "another"}, "different contracts"),
+        ({"python": None}, "Python 3.13 and unknown"),
+    ],
+)
+def test_what_cannot_be_compared(bench: Bench, tmp_path: Path, change: dict[str, object], error: str) -> None:
+    a = write(record(1, **BEFORE), "a.json", tmp_path)
+    b = write(msgspec.structs.replace(record(2, **BEFORE), **change), "b.json", tmp_path)
+    refused = bench("compare", "--a", a, "--b", b)
+    assert refused.returncode == 2
+    assert error in refused.stderr
+    assert "FORCE=1" in refused.stderr
+    forced = bench("compare", "--a", a, "--b", b, "--force", "--format", "json")
+    assert forced.returncode == 0
+    assert [row["verdict"] for row in json.loads(forced.stdout)] == ["same", "same"]
+
+
+@pytest.mark.parametrize(("high", "code"), [(60.0, 0), (66.0, 3), (50.0, 0), (60.7, 4)])
+def test_exit_codes_and_versions(bench: Bench, tmp_path: Path, high: float, code: int) -> None:
+    a = write(record(1, **BEFORE), "a.json", tmp_path)
+    newer = msgspec.structs.replace(record(2, **{**BEFORE, "high": high}), packages={"starlette": "2"})
+    done = bench("compare", "--a", a, "--b", write(newer, "b.json", tmp_path))
+    assert done.returncode == code, done.stdout
+    assert "differs: starlette: 1 -> 2" in done.stdout

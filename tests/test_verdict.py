@@ -1,0 +1,66 @@
+"""Verdicts: what each means, and how often repeated looks cry wolf."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.estimate import Estimate, estimate
+from bench.verdict import LOOKS, MIN_RESTARTS, judge, level, seconds_needed
+
+
+def known(percent: float, error: float, restarts: int = 30) -> Estimate:
+    return Estimate(math.log1p(percent / 100), error / 100, restarts, restarts)
+
+
+@pytest.mark.parametrize(
+    ("percent", "error", "threshold", "verdict"),
+    [
+        (0, 0.2, 1, "same"),
+        (0.5, 0.2, 1, "same"),
+        (0, 0.6, 1, "unclear"),
+        (-3, 0.5, 1, "slower"),
+        (3, 0.5, 1, "faster"),
+        (-1.5, 1.0, 1, "unclear"),
+        (-3, 0.5, 5, "same"),
+        (-0.45, 0.15, 0.5, "slower"),
+        (-0.12, 0.02, 0.1, "unclear"),  # significant, but no more than pairs of the same program show
+    ],
+)
+def test_verdicts(percent: float, error: float, threshold: float, verdict: str) -> None:
+    assert judge(known(percent, error), 0.05, threshold) == verdict
+
+
+def test_a_few_restarts_are_not_enough() -> None:
+    assert judge(known(-20, 0.1, MIN_RESTARTS - 1), 0.05, 1) == "unclear"
+    assert judge(None, 0.05, 1) == "unclear"
+    assert judge(Estimate(0.0, None, 9, 9), 0.05, 1) == "unclear"
+
+
+def test_levels_are_those_of_o_brien_and_fleming() -> None:
+    """Jennison and Turnbull, table 2.3: 4.049, 2.863, 2.337, 2.024 for four looks."""
+    from scipy.stats import norm
+
+    bounds = [float(norm.isf(level(look) / 2)) for look in range(1, LOOKS + 1)]
+    assert bounds == pytest.approx([4.048, 2.862, 2.337, 2.024], abs=2e-3)
+
+
+def test_looking_again_and_again_raises_no_more_false_alarms() -> None:
+    """Pairs of the same program: any look may call a change, 5% of runs may have one that does."""
+    chance = np.random.default_rng(1)
+    runs, restarts = 1500, 28
+    alarms = naive = 0
+    for _ in range(runs):
+        values = chance.normal(0, 0.015, restarts)
+        parts = [(look, values[: restarts * look // LOOKS]) for look in range(1, LOOKS + 1)]
+        found = [(look, estimate({place: [value] for place, value in enumerate(part)})) for look, part in parts]
+        alarms += any(judge(each, level(look), 0.01, floor=0.0) in ("slower", "faster") for look, each in found)
+        naive += any(judge(each, 0.05, 0.01, floor=0.0) in ("slower", "faster") for look, each in found)
+    assert 0.03 < alarms / runs < 0.07
+    assert naive / runs > 0.09
+
+
+def test_how_long_would_do() -> None:
+    twice = seconds_needed(known(-1, 0.5), 0.05, 1, 60, floor=0.0)
+    assert twice == pytest.approx(60 * (2.045 * 0.5) ** 2, rel=0.05)
+    assert seconds_needed(Estimate(0.0, None, 1, 1), 0.05, 1, 60) == math.inf
