@@ -86,7 +86,7 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
 
 
 def _add(one: Estimate, other: Estimate, sign: int) -> Estimate:
-    """Take one + sign x other, for independent estimates; `restarts` stands for Welch's degrees of freedom, plus one."""
+    """Take one + sign x other, of independent estimates; `restarts` is Welch's degrees of freedom, plus one."""
     mean = one.mean + sign * other.mean
     windows = one.windows + other.windows
     if one.error is None or other.error is None:
@@ -133,8 +133,8 @@ def render(changes: list[Change], a: Record, b: Record, form: str) -> str:
     level = 100 * (1 - 0.05 / len(changes))
     lines = [
         grid(HEADINGS, cells, form, left=1),
-        f"cost: CPU time a request, as a multiple of {a.layers[0].name}'s in the same record; ratio: requests a CPU second"
-        f" of B to those of A in that unit, with an interval of {level:.4g}% a layer, which is 95% for all together.",
+        f"cost: CPU time a request, as a multiple of {a.layers[0].name}'s in the same record; ratio: requests a CPU"
+        f" second of B to those of A in that unit, with an interval of {level:.4g}% a layer, 95% for all together.",
         *(f"differs: {line}" for line in versions(a, b)),
     ]
     return ("\n\n" if form == "markdown" else "\n").join(lines)

@@ -20,10 +20,9 @@ def record(**rps: list[int]) -> Record:
     return Record(
         command="bench",
         load=Load(),
-        rounds=1,
         layers=[Row(name=name, on=on) for name, on in zip(names, [None, *names], strict=False)],
         windows=[
-            Window(layer=name, round=place, requests=count, duration_us=1_000_000)
+            Window(layer=name, restart=place, requests=count, duration_us=1_000_000)
             for name, counts in rps.items()
             for place, count in enumerate(counts)
         ],
@@ -50,9 +49,10 @@ def test_the_median_of_windows_that_count() -> None:
     ladder = record(low=[100, 90, 5000], high=[50, 45, 40])
     ladder.windows[2].fault = "wrk counted errors: 1 read"
     low, high = figures(ladder)
-    assert (low.rps, low.windows) == (95, 2)
+    assert (low.rps, low.rps_low, low.rps_high, low.windows) == (95, 90, 100, 2)
     assert low.note == "1 of 3 windows left out: wrk counted errors: 1 read"
     assert (high.rps, high.windows, high.note) == (45, 3, "")
+    assert high.restarts == 2, "a restart in which one of the two has no good window makes no ratio"
 
 
 def test_a_layer_without_figures_says_why() -> None:
@@ -69,6 +69,76 @@ def test_latency_is_the_median_of_windows() -> None:
     for window, p99 in zip(ladder.windows, (10, 500, 20), strict=True):
         window.latency_us = Latency(p50=5, p90=6, p99=p99, p999=7, max=8)
     assert (figures(ladder)[0].p50_us, figures(ladder)[0].p99_us) == (5, 20)
+
+
+def pair(lower: float, upper: float, take: int, busy: float = 0.5) -> list[Window]:
+    """Two windows side by side, by the CPU time in microseconds that a request cost."""
+    return [
+        Window(
+            layer=layer,
+            pair="high",
+            restart=take,
+            take=take,
+            requests=10_000,
+            duration_us=round(10_000 * cost / busy),
+            server_cpu_ns=round(cost * 1e3 * 10_000),
+        )
+        for layer, cost in (("low", lower), ("high", upper))
+    ]
+
+
+def test_decays_are_those_of_the_pairs() -> None:
+    """What the layers did alone, at some other time, does not matter to them."""
+    ladder = record(low=[100_000], high=[90_000])
+    ladder.windows += [*pair(10, 40, 1), *pair(11, 44, 2), *pair(30, 120, 3)]
+    low, high = figures(ladder)
+    assert (low.rps, high.rps) == (100_000, 90_000)
+    assert high.decay == pytest.approx(75)
+    assert (high.decay_low, high.decay_high) == pytest.approx((75, 75))
+    assert (low.cost_us, high.cost_us, high.added_us, high.share) == pytest.approx((11, 44, 33, 25))
+    assert (high.pairs, high.windows, high.restarts) == (3, 4, 3)
+
+
+def test_a_pair_counts_only_whole() -> None:
+    ladder = record(low=[100_000], high=[90_000])
+    ladder.windows += [*pair(10, 40, 1), *pair(10, 20, 2)]
+    ladder.windows[-1].fault = "wrk counted errors: 1 timeout"
+    high = figures(ladder)[1]
+    assert (high.decay, high.pairs) == (pytest.approx(75), 1)
+    assert "1 of 3 windows left out" in high.note
+
+
+@pytest.mark.parametrize(
+    ("shares", "bound", "rps"), [((0.99, 0.97), False, 105), ((0.99, 0.8), False, 100), ((0.9, 0.8), True, 105)]
+)
+def test_a_server_that_did_not_fill_its_core(shares: tuple[float, float], bound: bool, rps: float) -> None:
+    ladder = record(low=[100, 110])
+    for window, share in zip(ladder.windows, shares, strict=True):
+        window.server_cpu_ns = round(share * 1e9)
+    (low,) = figures(ladder)
+    assert (low.bound, low.rps) == (bound, rps)
+    assert ("lower bound: the server had at most 90% of its core" in low.note) == bound
+
+
+def test_a_margin_that_was_not_reached_is_named() -> None:
+    ladder = record(low=[100], high=[50])
+    ladder.windows += [*pair(10, 40, 1), *pair(10, 44, 2), *pair(10, 38, 3)]
+    ladder.precision = 1.0
+    assert "points, 1 were wanted: try a longer BUDGET" in figures(ladder)[1].note
+    ladder.precision = 20.0
+    assert figures(ladder)[1].note == ""
+
+
+@given(some.floats(0.01, 100))
+def test_a_constant_factor_on_every_window_changes_no_decay(factor: float) -> None:
+    ladder = record(low=[100], high=[50])
+    ladder.windows += [*pair(10, 40, 1), *pair(10, 44, 2), *pair(10, 38, 3)]
+    before = figures(ladder)[1]
+    for window in ladder.windows:
+        window.server_cpu_ns = round(factor * (window.server_cpu_ns or 0))
+    after = figures(ladder)[1]
+    assert after.decay == pytest.approx(before.decay, rel=1e-5)
+    assert after.share == pytest.approx(before.share, rel=1e-5)
 
 
 @given(some.lists(some.integers(1, 10**6), min_size=1, max_size=9), some.integers(2, 50), some.randoms())

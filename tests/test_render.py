@@ -24,7 +24,8 @@ def ladder() -> Record:
 
 def test_csv(ladder: Record) -> None:
     text = render(ladder, figures(ladder), "csv")
-    assert text.splitlines()[0] == "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us"
+    first = "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us"
+    assert text.splitlines()[0] == f"{first},decay_low,decay_high,rps_low,rps_high,windows,restarts,note"
     low, high, broken = csv.DictReader(io.StringIO(text))
     assert (float(low["rps"]), low["on"], low["decay"], float(low["p99_us"])) == (105_000, "", "", 1234)
     assert float(high["decay"]) == pytest.approx(60)
@@ -42,10 +43,12 @@ def test_json(ladder: Record) -> None:
 def test_what_people_read(ladder: Record, form: str) -> None:
     text = render(ladder, figures(ladder), form)
     rows = {cells[0]: cells for line in text.splitlines() if (cells := line.replace("|", " ").split())}
-    assert rows["high"][:8] == ["high", "low", "42,000", "60.0", "23.8", "+14.3", "40.0", "-"]
-    assert rows["high"][-1] == "2", "the number of windows stands beside every figure"
+    assert rows["high"][:9] == ["high", "low", "60.0", "60.0", "-", "60.0", "23.8", "+14.3", "40.0"]
+    assert rows["high"][9:13] == ["42,000", "40,000", "-", "44,000"]
+    assert rows["high"][-4:] == ["2", "+", "0", "2"], "the number of windows stands beside every figure"
     assert "broken: contract: empty (an empty body)" in text
-    assert "2 s of wrk with 64 connections and 1 thread." in text
+    assert "wrk with 64 connections and 1 thread." in text
+    assert "one after another" in text, "no pairs: that must be said"
 
 
 def test_a_run_that_was_stopped_says_so(ladder: Record) -> None:

@@ -16,7 +16,7 @@ from bench.layers import ROOT
 from bench.record import Record, read_record
 from tests.conftest import Bench
 
-QUICK = ("--seconds", 1, "--rounds", 1)
+QUICK = ("--seconds", 1, "--budget", 1)
 
 
 def only_record(folder: Path) -> Record:
@@ -64,9 +64,19 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert [*rows] == ["asyncio", "uvicorn", "starlette", "dumproute", "fastapi"]
     assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
     assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
-    assert "round 1 of 1" in done.stderr
+    assert 0 < rows["uvicorn"]["decay"] < 100
+    assert "restart 1: " in done.stderr
     record = only_record(tmp_path)
-    assert len(record.windows) == 5
+    assert len([window for window in record.windows if window.pair is None]) == 5
+    assert len([window for window in record.windows if window.pair == "fastapi"]) == 2
+    for window in record.windows:
+        assert not window.fault
+        assert window.server_cpu_ns
+        assert window.client_cpu_ns
+        assert window.peak_bytes
+        assert window.peak_bytes > 10 * 2**20
+        assert window.steal_ns is not None
+        assert window.switches is not None
     assert record.machine
     assert record.python
     assert record.packages["starlette"]
@@ -99,6 +109,31 @@ def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, 
     assert processes() <= before
 
 
+def test_it_ends_once_every_decay_is_known(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 20, "--budget", 90)
+    done = bench("bench", *options, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    low, high = json.loads(done.stdout)
+    assert high["restarts"] == 5
+    assert high["decay_low"] < high["decay"] < high["decay_high"]
+    assert high["decay_high"] - high["decay_low"] <= 40
+    assert low["rps_low"] <= low["rps"] <= low["rps_high"]
+    record = only_record(tmp_path)
+    assert record.seconds
+    assert record.seconds < 60
+    assert len({window.start for window in record.windows}) > 5
+
+
+def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 16)
+    done = bench("bench", *options, "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    assert "points, 0.001 were wanted: try a longer BUDGET" in done.stdout
+    seconds = only_record(tmp_path).seconds
+    assert seconds
+    assert seconds <= 18
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     before = processes()
@@ -110,8 +145,8 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
     )  # fmt: skip
     assert run.stderr
     seen = 0
-    for line in run.stderr:  # two windows are done when the third begins
-        seen += "round" in line and "starting" not in line
+    for line in run.stderr:  # two of them are done when the third begins
+        seen += "restart" in line and "starting" not in line
         if seen == 3:
             break
     time.sleep(0.3)
@@ -121,7 +156,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
     assert err.splitlines()[-1] == f"error: stopped by {number.name}"
     assert "asyncio" in out
     record = only_record(tmp_path)
-    assert len(record.windows) == 2
+    assert 2 <= len(record.windows) <= 3, "two steps, of which one may be a pair"
     assert record.stopped == f"stopped by {number.name}"
     assert processes() <= before
     assert [*tmp_path.iterdir()] == [tmp_path / "results"]
@@ -178,7 +213,7 @@ def test_limits(tmp_path: Path, limit: tuple[str, int], code: int, error: str) -
         f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_{name}, ({most}, {most}));"
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
-    bench = ["-m", "bench", "bench", "--layers", "asyncio,uvicorn,starlette", "--rounds", "2", "--seconds", "1"]
+    bench = ["-m", "bench", "bench", "--layers", "asyncio,uvicorn,starlette", "--budget", "1", "--seconds", "1"]
     done = subprocess.run(
         [sys.executable, "-c", limited, *bench, "--results", tmp_path / "results"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},

@@ -1,0 +1,155 @@
+"""Pairs of real servers: a planted slow-down is found, and every exit code comes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.errors import Fault
+from bench.estimate import Estimate
+from bench.layers import ROOT
+from bench.pair import COLUMNS, Outcome, sentence, two
+from bench.record import read_record
+from bench.verdict import level
+from tests.conftest import CATALOGUE, Bench
+
+
+@pytest.fixture
+def slowed(tmp_path: Path) -> Path:
+    """A layers.toml in which `slowed` is `plain` with much more work, and `broken` does not start."""
+    asgi = CATALOGUE.layers["uvicorn"].command.format_map(
+        {"python": "{python}", "app": "bench.planted_app:app", "host": "{host}", "port": "{port}"}
+    )
+    path = tmp_path / "layers.toml"
+    path.write_text(
+        f'[layers.plain]\nadds = ""\ncommand = "env TURNS=0 {asgi}"\n'
+        f'[layers.slowed]\nadds = ""\ncommand = "env TURNS=400 {asgi}"\n'
+        '[layers.broken]\nadds = ""\ncommand = "false"\n'
+        '[ladders.default]\nadds = ""\nlayers = ["plain", "slowed"]\n'
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict", "code"), [("plain", "slowed", "slower", 3), ("slowed", "plain", "faster", 0)]
+)
+def test_a_planted_slow_down_is_found_within_20_seconds(
+    bench: Bench, slowed: Path, tmp_path: Path, a: str, b: str, verdict: str, code: int
+) -> None:
+    begin = time.monotonic()
+    results = tmp_path / "results"
+    done = bench(
+        "--catalogue", slowed, "pair", "--a", a, "--b", b, "--budget", 20, "--format", "json", "--results", results
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert time.monotonic() - begin < 25
+    found = json.loads(done.stdout)
+    assert tuple(found) == COLUMNS
+    assert found["verdict"] == verdict
+    assert found["ratio_low"] < found["ratio"] < found["ratio_high"]
+    assert (found["decay"] > 10) == (verdict == "slower")
+    assert found["windows"] == found["restarts"] >= 4
+    assert found["seconds"] <= 21
+    (path,) = results.glob("*-pair.json")
+    assert len(read_record(path).windows) == 2 * found["windows"]
+
+
+def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
+    done = bench(
+        "pair",
+        "--a",
+        "asyncio",
+        "--b",
+        "asyncio",
+        "--budget",
+        8,
+        "--seconds",
+        1,
+        "--results",
+        tmp_path,
+        "--threshold",
+        50,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("same: asyncio-again serves as much as asyncio, within 50%.")
+    assert "O'Brien and Fleming" in done.stdout
+
+
+def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
+    done = bench("pair", "--a", "uvicorn", "--b", "uvicorn", "--budget", 4, "--results", tmp_path)
+    assert done.returncode == 4
+    assert "unclear" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("--a", "plain", "--b", "broken"), 1, "broken did not start (exit code 1)"),
+        (("--a", "plain", "--b", "nothing"), 2, "unknown layer 'nothing'"),
+        (("--a", "plain"), 2, "Missing option '--b'"),
+        (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "'--budget'"),
+    ],
+)
+def test_faults(bench: Bench, slowed: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+    done = bench("--catalogue", slowed, "pair", *arguments, "--results", tmp_path / "results")
+    assert done.returncode == code
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "bench", "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert run.stderr
+    for line in run.stderr:
+        if "restart 3: starting" in line:
+            break
+    run.send_signal(signal.SIGTERM)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in err
+    assert "uvicorn" in out
+    (path,) = (tmp_path / "results").glob("*-pair.json")
+    record = read_record(path)
+    assert (len(record.windows), record.stopped) == (4, "stopped by SIGTERM")
+
+
+def test_a_layer_against_itself_gets_a_second_name() -> None:
+    plain = CATALOGUE.layers["starlette"]
+    assert [layer.name for layer in two(plain, plain)] == ["starlette", "starlette-again"]
+    assert two(plain, CATALOGUE.layers["uvicorn"])[1].on == "starlette"
+
+
+def test_unclear_says_how_long_would_do() -> None:
+    found = Estimate(-0.008, 0.004, 20, 20)
+    said = sentence(Outcome("a", "b", found, level(4), "unclear", 90.0, 1.0))
+    assert "about 108 s would do: try BUDGET=110" in said
+
+
+def test_power_of_one_size(bench: Bench, tmp_path: Path) -> None:
+    options = ("--sizes", "25", "--runs", 1, "--budget", 12, "--seconds", 1, "--results", tmp_path)
+    done = bench("power", *options, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["runs"], row["slower"]) == (1, 1)
+    assert row["planted"] == pytest.approx(20, abs=0.5)
+    assert row["decay"] == pytest.approx(row["planted"], abs=10)
+    assert len([*tmp_path.glob("*-power.json")]) == 1
+
+
+def test_sizes_must_be_numbers(bench: Bench) -> None:
+    done = bench("power", "--sizes", "a lot")
+    assert done.returncode == 2
+    assert "SIZES must be numbers" in done.stderr
+
+
+def test_fault_is_a_fault() -> None:
+    assert Fault("x").exit_code == 1
