@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import Fault
 from bench.estimate import Estimate
 from bench.layers import ROOT
 from bench.pair import COLUMNS, Outcome, sentence, two
@@ -103,8 +102,9 @@ def test_faults(bench: Bench, slowed: Path, tmp_path: Path, arguments: tuple[str
 
 
 def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
+    command = ["pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")]
     run = subprocess.Popen(
-        [sys.executable, "-m", "bench", "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")],
+        [sys.executable, "-m", "bench", *command],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
@@ -149,7 +149,3 @@ def test_sizes_must_be_numbers(bench: Bench) -> None:
     done = bench("power", "--sizes", "a lot")
     assert done.returncode == 2
     assert "SIZES must be numbers" in done.stderr
-
-
-def test_fault_is_a_fault() -> None:
-    assert Fault("x").exit_code == 1
