@@ -220,10 +220,8 @@ def table(path: Path | None, form: str) -> None:
 
 def newest() -> Path:
     """The record of the latest run, or else the reference."""
-    runs = sorted(RESULTS.glob("2*-bench.json")) or sorted((RESULTS / "reference").glob("*-bench.json"))
-    if not runs:
-        raise BadInput("no record in results/: `make bench` writes one, or try RECORD=results/published.json")
-    return runs[-1]
+    runs = sorted(RESULTS.glob("2*-bench.json"))
+    return runs[-1] if runs else latest_reference("bench")
 
 
 @main.command()
@@ -236,18 +234,28 @@ def schema() -> None:
 @click.option("--check", is_flag=True, help="Change nothing; fail if README.md is not what would be written.")
 @click.pass_obj
 def readme(catalogue_file: Path, /, check: bool) -> None:
-    """Write the tables of README.md anew, from the reference record and the contract."""
-    reference = sorted((RESULTS / "reference").glob("*-bench.json"))
-    if not reference:
-        raise BadInput("no results/reference/*-bench.json to make the README's table of")
-    tables = blocks(records.read_record(reference[-1]), read_contract(), read_catalogue(catalogue_file))
-    path = ROOT / "README.md"
-    old = path.read_text(encoding="utf-8")
-    new = splice(old, tables)
-    if check and new != old:
-        raise Fault("README.md differs from what its records and contract say: type `make readme`")
-    if new != old:
-        path.write_text(new, encoding="utf-8")
+    """Write the tables of README.md and docs/METHOD.md anew, from the reference records and the contract."""
+    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    reference = records.read_record(latest_reference("bench"))
+    tried = powers.read_power(latest_reference("power"))
+    for path, tables in (
+        (ROOT / "README.md", blocks(reference, contract, catalogue)),
+        (ROOT / "docs" / "METHOD.md", {"power": powers.render(tried, "markdown")}),
+    ):
+        old = path.read_text(encoding="utf-8")
+        new = splice(old, tables, path.name)
+        if check and new != old:
+            raise Fault(f"{path.name} differs from what its records and contract say: type `make readme`")
+        if new != old:
+            path.write_text(new, encoding="utf-8")
+
+
+def latest_reference(command: str) -> Path:
+    """The newest committed record of a command."""
+    found = sorted((RESULTS / "reference").glob(f"*-{command}.json"))
+    if not found:
+        raise BadInput(f"no results/reference/*-{command}.json to make a table of")
+    return found[-1]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 from scipy import stats
 
 from bench.decay import ratio
-from bench.errors import Fault
+from bench.errors import BadInput, Fault
 from bench.generation import Setting
 from bench.layers import Layer
 from bench.machine import Machine, Python
@@ -49,6 +50,14 @@ class Power(msgspec.Struct, kw_only=True):
     threshold: float
     floor: float
     trials: list[Trial] = []
+
+
+def read_power(path: Path) -> Power:
+    """Read what `make power` wrote; raises BadInput."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Power)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadInput(f"{path} is no record of `make power`: {error}") from None
 
 
 def planted(catalogue_command: str, turns: int) -> Layer:

@@ -1,4 +1,4 @@
-"""record, contract -> the tables of README.md, between `<!-- NAME -->` and `<!-- end NAME -->`."""
+"""Records, contract -> the tables of README.md and docs/METHOD.md, between `<!-- NAME -->` and `<!-- end NAME -->`."""
 
 import re
 
@@ -22,11 +22,11 @@ def blocks(record: Record, contract: Contract, catalogue: Catalogue) -> dict[str
     }
 
 
-def splice(text: str, tables: dict[str, str]) -> str:
+def splice(text: str, tables: dict[str, str], file: str = "README.md") -> str:
     """Put each table between its markers; raises BadInput where the markers are missing."""
     for name, table in tables.items():
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         if not between.search(text):
-            raise BadInput(f"README.md has no `<!-- {name} -->` and `<!-- end {name} -->` to put the table between")
+            raise BadInput(f"{file} has no `<!-- {name} -->` and `<!-- end {name} -->` to put the table between")
         text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)  # type: ignore[misc]
     return text

@@ -13,6 +13,7 @@ from rich.table import Table
 from bench.decay import Figures
 from bench.record import Record
 from bench.state import warnings
+from bench.verdict import FLOOR
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = (
@@ -98,6 +99,10 @@ def footer(record: Record) -> list[str]:
         lines.append(
             f"decay, cost, added and share: from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
             " the interval is of a bootstrap over restarts and their windows."
+        )
+        lines.append(
+            f"Floor: pairs of the same program read up to {FLOOR:g}% on average; no smaller difference is claimed"
+            " (docs/METHOD.md)."
         )
     else:
         lines.append(
