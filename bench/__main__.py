@@ -13,9 +13,13 @@ from bench import pair as pairs
 from bench import power as powers
 from bench import record as records
 from bench import run as runs
+from bench.anatomy import render as anatomies
+from bench.anatomy.run import dissect
+from bench.anatomy.run import seconds as dissection_seconds
 from bench.contract import read_contract
 from bench.decay import figures
 from bench.errors import BadInput, Fault, stop_on_signals
+from bench.generation import Setting
 from bench.layers import ROOT, read_catalogue
 from bench.options import (
     RESULTS,
@@ -33,6 +37,7 @@ from bench.readme import blocks, splice
 from bench.render import render
 from bench.run import Plan, new_record
 from bench.server import free_port, require_port
+from bench.wrk import Load
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -191,6 +196,59 @@ def power(
 
 
 @main.command()
+@click.option("--layers", default="", help="Only these layers, with commas or spaces between.")
+@click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
+@click.option(
+    "--record", "path", type=click.Path(path_type=Path), help="Measure nothing: print the anatomy in a record."
+)
+@click.option("--split", is_flag=True, help="With csv and json: the counts by component instead of the table.")
+@results_option
+@form_option
+@click.pass_obj
+def anatomy(
+    catalogue_file: Path, /, layers: str, ladder: str, path: Path | None, split: bool, results: Path, form: str
+) -> None:
+    """Count exactly where the work of one request goes, in each layer of a ladder."""
+    if path:
+        click.echo(anatomies.render(records.read_record(path), form, split))
+        return
+    catalogue = read_catalogue(catalogue_file)
+    chosen = catalogue.choose(layers, ladder)
+    names = [layer.name for layer in chosen]
+    records.require_folder(results)
+    setting = Setting(read_contract(), Load(connections=1), None)
+    record = new_record(
+        Plan("anatomy", ladder, chosen, 0), setting, {each.name: catalogue.below(each, names) for each in chosen}
+    )
+    problem = carry_out(
+        lambda tell: dissect(chosen, setting.contract, record, tell), record, results, dissection_seconds(chosen)
+    )
+    folder = results / f"{record.made:%Y%m%d-%H%M%S}-anatomy"
+    if anatomies.write_files(record, folder):
+        click.echo(f"call trees: {os.path.relpath(folder)}", err=True)
+    click.echo(anatomies.render(record, form, split))
+    if form in ("text", "markdown") and (RESULTS / "reference").exists():
+        measured = newest("bench")
+        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n")
+        old = records.read_record(measured)
+        click.echo(render(old, figures(old), form))
+    if problem:
+        raise problem
+    if failed := [row.name for row in record.layers if row.faults]:
+        raise Fault(f"no anatomy of {', '.join(failed)}: the lines under the table say why")
+
+
+@main.command()
+@click.option("--a", required=True, help="A layer.")
+@click.option("--b", required=True, help="The layer to be compared with it.")
+@click.option("--record", "path", type=click.Path(path_type=Path), help="An anatomy; the newest one if not given.")
+@form_option
+def diff(a: str, b: str, path: Path | None, form: str) -> None:
+    """Print which Python functions layer B calls more than layer A, or less, by the anatomy in a record."""
+    click.echo(anatomies.render_difference(records.read_record(path or newest("anatomy")), a, b, form))
+
+
+@main.command()
 @click.argument("layer")
 @host_option
 @click.option("--port", default=8000, show_default=True, help="0 takes what the kernel gives.")
@@ -214,14 +272,14 @@ def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
 @form_option
 def table(path: Path | None, form: str) -> None:
     """Print the decay table of a record."""
-    record = records.read_record(path or newest())
+    record = records.read_record(path or newest("bench"))
     click.echo(render(record, figures(record), form))
 
 
-def newest() -> Path:
-    """The record of the latest run, or else the reference."""
-    runs = sorted(RESULTS.glob("2*-bench.json"))
-    return runs[-1] if runs else latest_reference("bench")
+def newest(command: str) -> Path:
+    """The record of the latest run of a command, or else the reference."""
+    found = sorted(RESULTS.glob(f"2*-{command}.json"))
+    return found[-1] if found else latest_reference(command)
 
 
 @main.command()

@@ -74,7 +74,7 @@ def carry_out(work: Callable[[Tell], None], record: Record, results: Path, secon
         try:
             work(tell)
         except Stopped as stopped:
-            if not record.windows:
+            if not record.windows and not record.anatomy:
                 raise
             problem = stopped
     try:

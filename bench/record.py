@@ -73,6 +73,36 @@ class Row(msgspec.Struct, kw_only=True):
     """What went wrong with it, a sentence each: a broken contract, a server that did not start or died."""
 
 
+class Frame(msgspec.Struct):
+    """A function as called from one place: its own calls and bytecodes a request, without those of its children."""
+
+    package: str
+    function: str
+    calls: float
+    bytecodes: float
+    children: list["Frame"] = []
+
+    @property
+    def name(self) -> str:
+        """As a flame graph shows it."""
+        return f"{self.package}:{self.function}"
+
+
+class Anatomy(msgspec.Struct, kw_only=True):
+    """Where the work of one request goes in a layer. What could not be counted is empty, and a note says why."""
+
+    layer: str
+    instructions: list[dict[str, float]] = []
+    """Instructions a request in user space by component, for each repeat."""
+    calls: dict[str, float] = {}
+    """Python calls a request by package."""
+    bytecodes: dict[str, float] = {}
+    syscalls: dict[str, float] = {}
+    """System calls a request by name."""
+    tree: Frame | None = None
+    notes: list[str] = []
+
+
 class Record(msgspec.Struct, kw_only=True):
     """The JSON file of a run."""
 
@@ -103,6 +133,9 @@ class Record(msgspec.Struct, kw_only=True):
     revision: str | None = None
     layers: list[Row]
     windows: list[Window] = []
+    anatomy: list[Anatomy] = []
+    endpoint: Anatomy | None = None
+    """share.endpoint by itself: the work that was asked for."""
 
 
 class _Head(msgspec.Struct):

@@ -113,6 +113,12 @@ def footer(record: Record) -> list[str]:
     if record.seconds and record.window_seconds is not None:
         outside = 100 * (1 - record.window_seconds / record.seconds)
         lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
+    return lines + origin(record)
+
+
+def origin(record: Record) -> list[str]:
+    """Where and with what a record was made, and what about that may have moved its figures."""
+    lines = []
     if record.source:
         lines.append(f"Source: {record.source}")
     if record.made and record.machine and record.python:

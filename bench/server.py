@@ -39,6 +39,8 @@ def require_port(host: str, port: int) -> None:
 class Server:
     """A layer's process: use it as a context. On leaving, the process and all that it started have ended.
 
+    `wrap` is a command that runs the layer's own, such as a tracer; `patience` the seconds it has until it answers.
+
     Raises BadInput where the port is taken, ServerFault where the layer does not start or does not answer the User
     request to the byte (with the server's own last lines).
     """
@@ -50,12 +52,16 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         environment: Mapping[str, str] | None = None,
+        wrap: Sequence[str] = (),
+        patience: float = START,
     ) -> None:
         self.layer = layer
         self.contract = contract
         self.host = host
         self.port = port
         self.environment = environment
+        self.wrap = wrap
+        self.patience = patience
 
     @property
     def url(self) -> str:
@@ -68,7 +74,7 @@ class Server:
             require_port(self.host, self.port)
         self.port = self.port or free_port(self.host)
         self.output = tempfile.TemporaryFile()  # noqa: SIM115 (it has no name, and closes in __exit__)
-        argv = self.layer.argv(self.host, self.port)
+        argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
         try:
             self.process = subprocess.Popen(
                 argv,
@@ -86,7 +92,7 @@ class Server:
 
     def wait(self) -> Self:
         """Poll the contract until the server answers."""
-        deadline = time.monotonic() + START
+        deadline = time.monotonic() + self.patience
         while True:
             self.require_alive("did not start")
             try:
@@ -98,7 +104,7 @@ class Server:
                 ) from None
             except OSError as error:
                 if time.monotonic() > deadline:
-                    why = f"did not answer within {START:.0f} s ({error})"
+                    why = f"did not answer within {self.patience:.0f} s ({error})"
                     raise ServerFault(self.layer.name, why + self.last_lines()) from None
             time.sleep(POLL)
         return self

@@ -1,0 +1,89 @@
+"""A process under valgrind -> instructions in user space, by component."""
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from bench.errors import Fault, ServerFault
+
+COMPONENTS = (
+    ("interpreter", re.compile(r"/(libpython[^/]*|python[0-9.]*)$|/lib-dynload/[^/]*$")),
+    ("uvloop/libuv", re.compile(r"/uvloop/")),
+    ("httptools/llhttp", re.compile(r"/httptools/")),
+    ("msgspec", re.compile(r"/msgspec/")),
+    ("pydantic-core", re.compile(r"/pydantic_core/")),
+    ("libc", re.compile(r"/libc[.-][^/]*$")),
+    ("ld.so", re.compile(r"/ld[-.][^/]*$")),
+)
+"""Each component, and what the path of its shared objects looks like. ld.so looks up thread-local variables."""
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+def component(shared_object: str) -> str:
+    """The component that a shared object belongs to."""
+    return next((name for name, pattern in COMPONENTS if pattern.search(shared_object)), "the rest")
+
+
+def command(folder: Path) -> list[str]:
+    """What runs a program under callgrind, counting nothing as yet, with all its files in a folder."""
+    files = [f"--callgrind-out-file={folder}/out", f"--vgdb-prefix={folder}/vgdb"]
+    return ["valgrind", "--tool=callgrind", "--quiet", "--instr-atstart=no", *files]
+
+
+class Callgrind:
+    """A process under callgrind, told by callgrind_control what to do."""
+
+    def __init__(self, pid: int, folder: Path, what: str) -> None:
+        self.pid = pid
+        self.folder = folder
+        self.what = what
+        self.dumps = 0
+
+    def control(self, order: str) -> None:
+        """Give an order; raises ServerFault where it is not taken."""
+        command = ["callgrind_control", f"--vgdb-prefix={self.folder}/vgdb", order, str(self.pid)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Fault(f"callgrind_control {order} failed: {error}") from None
+        if done.returncode or "OK" not in done.stdout:
+            raise ServerFault(self.what, f"cannot be counted: callgrind_control said {done.stdout + done.stderr!r}")
+
+    def start(self) -> None:
+        """Count from here on."""
+        self.control("--instr=on")
+
+    def dump(self) -> Counter[str]:
+        """The instructions by component since the last dump, or since the start."""
+        self.control("--dump")
+        self.dumps += 1
+        return read_dump(self.folder / f"out.{self.dumps}")
+
+
+def read_dump(path: Path) -> Counter[str]:
+    """Instructions by component in a file of callgrind's; raises Fault unless they add up to its own total.
+
+    The format is that of valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object that
+    the last `ob=` named; the line after `calls=` holds what a callee cost, which is counted at the callee.
+    """
+    names: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    current, total, is_call = "", 0, False
+    for line in path.read_text(errors="replace").splitlines():
+        if line[:1].isdigit() or line[:1] in tuple("+-*"):
+            if not is_call:
+                counts[component(current)] += int(line.split()[1])
+            is_call = False
+        elif line.startswith("calls="):
+            is_call = True
+        elif line.startswith(("ob=", "cob=")):
+            key, _, name = line.partition("=")[2].partition(" ")
+            names.setdefault(key, name)
+            if line[0] == "o":
+                current = names[key]
+        elif line.startswith(("totals:", "summary:")):
+            total = int(line.split()[1])
+    if counts.total() != total:
+        raise Fault(f"callgrind's {path.name} adds up to {counts.total()}, not {total}: its format is not known here")
+    return counts

@@ -1,0 +1,48 @@
+"""One connection that stays open, on which exactly so many requests pass, each a turn of the event loop by itself."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.contract import read_answer
+from bench.errors import ServerFault
+from bench.server import Server
+
+PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
+TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
+
+
+class Client:
+    """Asks a server the User request, over and over, and checks every answer to the byte."""
+
+    def __init__(self, server: Server, stream: socket.socket) -> None:
+        self.server = server
+        self.stream = stream
+        self.request = server.contract.user.wire()
+        self.answer = server.contract.user.answer.encode()
+
+    def ask(self, count: int) -> float:
+        """Ask so many times; returns the seconds that it took. Raises ServerFault for any other answer."""
+        begin = time.monotonic()
+        for _ in range(count):
+            try:
+                self.stream.sendall(self.request)
+                answer = read_answer(self.stream)
+            except OSError as error:
+                self.server.require_alive("died while its work was counted")
+                raise ServerFault(
+                    self.server.layer.name, f"did not answer while its work was counted ({error})"
+                ) from None
+            if answer.raw != self.answer:
+                raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+            time.sleep(PAUSE)
+        return time.monotonic() - begin
+
+
+@contextmanager
+def connected(server: Server) -> Iterator[Client]:
+    """A client on a connection of its own."""
+    with socket.create_connection((server.host, server.port), TIMEOUT) as stream:
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield Client(server, stream)

@@ -1,0 +1,83 @@
+"""A layer -> instructions a request, by component.
+
+Counting starts once the server is warm, and every batch is the difference of two dumps on one connection that stays
+open, so that nothing of start-up or shutdown is in it. What the server does while idle (uvicorn's tick) is counted by
+itself and taken out, by the seconds that a batch took.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
+from bench.anatomy.client import connected
+from bench.contract import Contract
+from bench.errors import Fault
+from bench.layers import ROOT, Layer
+from bench.server import Server
+
+WARM_UP = 500
+FIRST = 100  # requests after the switch, for the caches of valgrind: thrown away
+BATCH, BATCHES = 400, 4
+IDLE = 3.0  # seconds
+PATIENCE = 120.0  # seconds that a server has until it answers under valgrind
+
+
+def count_instructions(layer: Layer, contract: Contract) -> list[dict[str, float]]:
+    """Instructions a request by component, a dict for each batch; raises ServerFault, or Fault where valgrind fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, **ENVIRONMENT}
+        server = Server(layer, contract, environment=environment, wrap=command(Path(folder)), patience=PATIENCE)
+        with server, connected(server) as client:
+            callgrind = Callgrind(server.process.pid, Path(folder), layer.name)
+            client.ask(WARM_UP)
+            callgrind.start()
+            client.ask(FIRST)
+            callgrind.dump()
+            time.sleep(IDLE)
+            idle = callgrind.dump()
+            found = []
+            for _ in range(BATCHES):
+                seconds = client.ask(BATCH)
+                total = callgrind.dump()
+                found.append({name: (total[name] - idle[name] * seconds / IDLE) / BATCH for name in total})
+            return found
+
+
+def count_endpoint(contract: Contract) -> list[dict[str, float]]:
+    """Instructions of share.endpoint by component, a dict for each batch, without those of an empty call in a loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        loop = [sys.executable, "-m", "bench.anatomy.loop", contract.user.body]
+        with subprocess.Popen(
+            [*command(Path(folder)), *loop], cwd=ROOT, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
+        ) as process:  # fmt: skip
+
+            def call(what: str, count: int) -> None:
+                assert process.stdin
+                assert process.stdout
+                process.stdin.write(f"{what} {count}\n")
+                if not process.stdout.readline():
+                    raise Fault("share.endpoint cannot be counted: its loop ended")
+
+            try:
+                callgrind = Callgrind(process.pid, Path(folder), "share.endpoint")
+                call("endpoint", WARM_UP)
+                call("nothing", WARM_UP)
+                callgrind.start()
+                call("endpoint", FIRST)
+                call("nothing", FIRST)
+                callgrind.dump()
+                call("nothing", BATCH)
+                empty = callgrind.dump()
+                found = []
+                for _ in range(BATCHES):
+                    call("endpoint", BATCH)
+                    total = callgrind.dump()
+                    found.append({name: (total[name] - empty[name]) / BATCH for name in total})
+                return found
+            finally:
+                process.kill()

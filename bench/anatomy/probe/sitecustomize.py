@@ -1,0 +1,126 @@
+"""Counts Python calls and bytecodes inside a server, by sys.monitoring, between two signals.
+
+Python imports a module of this name when it starts, if its folder is on PYTHONPATH. SIGUSR1 begins a count, SIGUSR2
+ends it; each is acknowledged by a file in ANATOMY_FOLDER, `on-N` or `off-N`, of which the second holds the tree of
+calls as JSON. The garbage collector rests meanwhile, since when it runs is not the request's doing.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+FOLDER = Path(os.environ["ANATOMY_FOLDER"])
+TOOL = sys.monitoring.PROFILER_ID
+EVENTS = sys.monitoring.events
+
+
+class Node:
+    """A function as called from one place in the tree: its own calls and bytecodes."""
+
+    __slots__ = ("bytecodes", "calls", "children", "code")
+
+    def __init__(self, code: CodeType | None) -> None:
+        self.code = code
+        self.calls = 0
+        self.bytecodes = 0
+        self.children: dict[CodeType, Node] = {}
+
+    def child(self, code: CodeType) -> "Node":
+        """The node of a function that is called from here."""
+        if (found := self.children.get(code)) is None:
+            found = self.children[code] = Node(code)
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        code = self.code
+        return {
+            "file": code.co_filename if code else "",
+            "function": code.co_qualname if code else "",
+            "calls": self.calls,
+            "bytecodes": self.bytecodes,
+            "children": [child.plain() for child in self.children.values() if child.code.co_filename != __file__],
+        }
+
+
+root = Node(None)
+stacks: dict[int, list[Node]] = {}
+number = 0
+
+
+def stack() -> list[Node]:
+    """The functions that run now in this thread, of those that were entered since the count began."""
+    return stacks.setdefault(threading.get_ident(), [root])
+
+
+def enter(code: CodeType, _offset: int) -> None:
+    """A function begins."""
+    running = stack()
+    running.append(running[-1].child(code))
+    running[-1].calls += 1
+
+
+def resume(code: CodeType, *_: object) -> None:
+    """A coroutine or a generator goes on."""
+    running = stack()
+    running.append(running[-1].child(code))
+
+
+def leave(code: CodeType, *_: object) -> None:
+    """A function returns, yields, or is left by an exception."""
+    running = stack()
+    if running[-1].code is code:
+        running.pop()
+
+
+def step(code: CodeType, _offset: int) -> None:
+    """One bytecode; those before a function's RESUME come before its `enter`."""
+    top = stack()[-1]
+    (top if top.code is code else top.child(code)).bytecodes += 1
+
+
+CALLBACKS: dict[int, Callable[..., None]] = {
+    EVENTS.PY_START: enter,
+    EVENTS.PY_RESUME: resume,
+    EVENTS.PY_THROW: resume,
+    EVENTS.PY_RETURN: leave,
+    EVENTS.PY_YIELD: leave,
+    EVENTS.PY_UNWIND: leave,
+    EVENTS.INSTRUCTION: step,
+}
+
+
+def begin(_signal: int, _frame: FrameType | None) -> None:
+    """Start a count from nothing."""
+    global root, number
+    number += 1
+    root = Node(None)
+    stacks.clear()
+    gc.collect()
+    gc.disable()
+    if not sys.monitoring.get_tool(TOOL):
+        sys.monitoring.use_tool_id(TOOL, "asgi-anatomy")
+        for event, callback in CALLBACKS.items():
+            sys.monitoring.register_callback(TOOL, event, callback)
+    (FOLDER / f"on-{number}").touch()
+    sys.monitoring.set_events(TOOL, sum(CALLBACKS))
+
+
+def end(_signal: int, _frame: FrameType | None) -> None:
+    """End the count, and write it."""
+    sys.monitoring.set_events(TOOL, 0)
+    gc.enable()
+    part = FOLDER / f"part-{number}"
+    part.write_text(json.dumps(root.plain()))
+    part.rename(FOLDER / f"off-{number}")
+
+
+signal.signal(signal.SIGUSR1, begin)
+signal.signal(signal.SIGUSR2, end)

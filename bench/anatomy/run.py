@@ -1,0 +1,80 @@
+"""Layers -> a record of the anatomy of one request in each."""
+
+import shutil
+from collections.abc import Sequence
+
+from bench import contract as contracts
+from bench.anatomy.instructions import count_endpoint, count_instructions
+from bench.anatomy.python import by_package, count_python
+from bench.anatomy.syscalls import count_syscalls
+from bench.contract import Contract
+from bench.errors import ServerFault
+from bench.generation import faults_to, row_of
+from bench.layers import Layer
+from bench.progress import Tell
+from bench.record import Anatomy, Record
+from bench.server import Server
+
+
+def check(layer: Layer, contract: Contract, _found: Anatomy) -> None:
+    """Hold a layer to the whole contract; raises ServerFault."""
+    with Server(layer, contract) as server:
+        if broken := contracts.check(contract, layer, server.host, server.port):
+            raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
+
+
+def python(layer: Layer, contract: Contract, found: Anatomy) -> None:
+    """Python calls and bytecodes; a server that is not Python has none, and says so."""
+    try:
+        found.tree = count_python(layer, contract)
+        found.calls, found.bytecodes = by_package(found.tree)
+    except ServerFault as fault:
+        found.notes.append(f"no calls and bytecodes: {fault.message}")
+
+
+def syscalls(layer: Layer, contract: Contract, found: Anatomy) -> None:
+    """System calls by name."""
+    found.syscalls = count_syscalls(layer, contract)
+
+
+def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
+    """Instructions by component."""
+    found.instructions = count_instructions(layer, contract)
+
+
+PARTS = (
+    ("the contract", None, 1.5, check),
+    ("calls and bytecodes", None, 3.0, python),
+    ("system calls", "strace", 3.5, syscalls),
+    ("instructions", "valgrind", 20.0, instructions),
+)
+"""What is counted of a layer, the program that it takes, about how many seconds, and how."""
+ENDPOINT = 4.0  # seconds
+
+
+def seconds(layers: Sequence[Layer]) -> float:
+    """How long it all takes, about."""
+    return ENDPOINT + len(layers) * sum(length for _, _, length, _ in PARTS)
+
+
+def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: Tell) -> None:
+    """Count the work of one request in each layer, into the record; what cannot be counted is a note beside the rest.
+
+    A layer that does not start or breaks the contract is a row that says so.
+    """
+    done = 0.0
+    if shutil.which("valgrind"):
+        tell("share.endpoint: instructions", done)
+        record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(contract))
+    done += ENDPOINT
+    for layer in layers:
+        found = Anatomy(layer=layer.name)
+        with faults_to(row_of(record, layer.name)):
+            for name, tool, length, count in PARTS:
+                if tool and not shutil.which(tool):
+                    found.notes.append(f"no {name}: {tool} is not installed here (Linux has it: type `make tools`)")
+                    continue
+                tell(f"{layer.name}: {name}", done)
+                count(layer, contract, found)
+                done += length
+        record.anatomy.append(found)

@@ -1,0 +1,50 @@
+"""A server under strace -> system calls a request, by name.
+
+strace slows a server down, so that it looks for events more seldom than it would: where it finds several things to do
+at one look, a request costs fewer calls. One connection with a pause between requests keeps that from happening.
+"""
+
+import re
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from bench.anatomy.client import connected
+from bench.contract import Contract
+from bench.layers import Layer
+from bench.server import Server
+
+WARM_UP = 100
+REQUESTS = 200
+IDLE = 1.5  # seconds
+SETTLE = 0.1  # seconds after the last answer, for what the server still does
+PATIENCE = 60.0
+CALL = re.compile(r"^\d+ +([a-z0-9_]+)\(", re.MULTILINE)
+"""One line of `strace -f`: a thread, a call. A call that was interrupted in the log is counted where it begins."""
+
+
+def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
+    """System calls a request by name, the most frequent first; raises ServerFault."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        wrap = ["strace", "-f", "-qq", "-o", str(log)]
+        with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
+            client.ask(WARM_UP)
+            time.sleep(SETTLE)
+            begin = log.stat().st_size
+            time.sleep(IDLE)
+            middle = log.stat().st_size
+            seconds = client.ask(REQUESTS)
+            time.sleep(SETTLE)
+            idle, busy = (_count(log, *span) for span in ((begin, middle), (middle, log.stat().st_size)))
+    share = (seconds + SETTLE) / IDLE
+    found = {name: round((count - idle[name] * share) / REQUESTS, 2) for name, count in busy.most_common()}
+    return {name: count for name, count in found.items() if count > 0}
+
+
+def _count(log: Path, begin: int, end: int) -> Counter[str]:
+    """The calls in a part of the log, from one byte to another."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return Counter(CALL.findall(file.read(end - begin).decode(errors="replace")))

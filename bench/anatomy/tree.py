@@ -1,0 +1,108 @@
+"""The tree of Python calls of one request: as collapsed stacks, as speedscope JSON, and what two trees differ in."""
+
+import json
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.layers import ROOT
+from bench.record import Frame
+
+STDLIB = Path(sysconfig.get_paths()["stdlib"])
+
+
+def package(file: str) -> str:
+    """The package that a source file belongs to; a file of this project goes by its own path."""
+    if file.startswith("<frozen "):
+        return file.removeprefix("<frozen ").rstrip(">").partition(".")[0]
+    path = Path(file)
+    if "site-packages" in path.parts:
+        return path.parts[len(path.parts) - path.parts[::-1].index("site-packages")].removesuffix(".py")
+    for base, whole in ((STDLIB, False), (ROOT, True)):
+        if path.is_relative_to(base):
+            return str(path.relative_to(base)) if whole else path.relative_to(base).parts[0].removesuffix(".py")
+    return path.name or "-"
+
+
+def add_up(tree: Frame) -> Iterator[Frame]:
+    """Every frame of a tree."""
+    for child in tree.children:
+        yield child
+        yield from add_up(child)
+
+
+def collapsed(tree: Frame, above: tuple[str, ...] = ()) -> dict[str, float]:
+    """Bytecodes a request by stack, its functions joined by semicolons: what flamegraph.pl and speedscope read."""
+    found: dict[str, float] = {}
+    for child in tree.children:
+        stack = (*above, child.name.replace(";", ","))
+        if child.bytecodes:
+            key = ";".join(stack)
+            found[key] = found.get(key, 0) + child.bytecodes
+        for key, count in collapsed(child, stack).items():
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+def collapsed_text(stacks: dict[str, float]) -> str:
+    """Collapsed stacks as a file, a line each."""
+    return "".join(f"{stack} {_number(count)}\n" for stack, count in stacks.items())
+
+
+Difference = tuple[str, float, float, float, float]
+"""A function, its calls and bytecodes a request in one layer, and those in another."""
+
+
+def difference(lower: Frame, upper: Frame) -> list[Difference]:
+    """The functions whose work differs between two layers.
+
+    The largest difference in bytecodes comes first.
+    """
+    sums = [by_function(tree) for tree in (lower, upper)]
+    names = dict.fromkeys(name for each in sums for name in each)
+    rows = [(name, *sums[0].get(name, (0.0, 0.0)), *sums[1].get(name, (0.0, 0.0))) for name in names]
+    return sorted((row for row in rows if row[1:3] != row[3:]), key=lambda row: -abs(row[4] - row[2]))
+
+
+def by_function(tree: Frame) -> dict[str, tuple[float, float]]:
+    """Calls and bytecodes a request of each function, from wherever it is called."""
+    found: dict[str, tuple[float, float]] = {}
+    for frame in add_up(tree):
+        calls, bytecodes = found.get(frame.name, (0.0, 0.0))
+        found[frame.name] = (calls + frame.calls, bytecodes + frame.bytecodes)
+    return found
+
+
+def speedscope(trees: dict[str, Frame]) -> str:
+    """Trees by layer as a file for https://www.speedscope.app, a profile each, weighted by bytecodes.
+
+    The format is that of its file-format-spec: shared frames, and samples of frame indices with a weight.
+    """
+    index: dict[str, int] = {}
+    profiles: list[dict[str, Any]] = []
+    for layer, tree in trees.items():
+        stacks = collapsed(tree)
+        samples = [[index.setdefault(name, len(index)) for name in stack.split(";")] for stack in stacks]
+        profiles.append(
+            {
+                "type": "sampled",
+                "name": f"{layer}: bytecodes of one request",
+                "unit": "none",
+                "startValue": 0,
+                "endValue": sum(stacks.values()),
+                "samples": samples,
+                "weights": list(stacks.values()),
+            }
+        )
+    return json.dumps(
+        {
+            "$schema": "https://www.speedscope.app/file-format-schema.json",
+            "shared": {"frames": [{"name": name} for name in index]},
+            "profiles": profiles,
+        }
+    )
+
+
+def _number(count: float) -> str:
+    return f"{count:.6f}".rstrip("0").rstrip(".")
