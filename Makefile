@@ -4,7 +4,7 @@ LAYERS      ?=# only these layers (bench)
 LADDER      ?=# a ladder of layers.toml (bench)                     [default]
 BUDGET      ?=# seconds at most (bench, pair, power)                [90]
 PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
-A           ?=# a layer (pair), a record (compare)
+A           ?=# a layer (pair, diff), a record (compare)
 B           ?=# the layer or the record to be compared with it
 THRESHOLD   ?=# percent: what is less is the same (pair, compare)   [1]
 FORCE       ?=# 1 compares what should not be compared (compare)
@@ -13,7 +13,8 @@ CONNECTIONS ?=# wrk's connections (bench, pair, power)              [64]
 THREADS     ?=# wrk's threads (bench, pair, power)                  [1]
 PORT        ?=# where to listen (bench, pair, power; serve)         [a free one; 8000]
 FORMAT      ?=# text, markdown, csv or json                         [text]
-RECORD      ?=# a record (table)                                    [the newest one]
+RECORD      ?=# a record (table, diff; anatomy prints it again)     [the newest one]
+SPLIT       ?=# 1: rows of counts by component, for csv and json (anatomy)
 RESULTS     ?=# the folder for records (bench, pair, power)         [results]
 SIZES       ?=# percent to plant (power)                            [0 1 2 5 10]
 RUNS        ?=# how often each (power)                              [20]
@@ -25,10 +26,11 @@ load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(c
 format = $(call option,FORMAT,format)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
+anatomy = $(call option,RECORD,record) $(if $(strip $(SPLIT)),--split) $(call option,RESULTS,results) $(format)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup bench pair compare power table test schema readme lock
+.PHONY: help venv setup tools bench pair compare power anatomy diff table test schema readme lock
 
 help: ## list all of this
 	echo "make ..."
@@ -51,13 +53,22 @@ compare: venv ## did a layer change between two records? make compare A=results/
 power: setup ## plant slow-downs of known size and see how often pair finds them (hours)
 	$(bench) power $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run)
 
+anatomy: setup tools ## count exactly where one request's work goes, in each layer of the ladder
+	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(anatomy)
+
+anatomy-%: setup tools ## ... in one layer
+	$(bench) anatomy --layers $* $(anatomy)
+
+diff: venv ## which Python functions does layer B call that A does not? make diff A=starlette B=fastapi
+	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
+
 serve-%: venv ## serve one layer in the foreground
 	$(bench) serve $* $(call option,PORT,port)
 
 table: venv ## print the decay table of a record
 	$(bench) table $(call option,RECORD,record) $(format)
 
-test: setup ## check everything: style, types, and real servers under real wrk
+test: setup tools ## check everything: style, types, and real servers under real wrk
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -74,6 +85,9 @@ lock: ## pin requirements.lock anew, with hashes
 	.venv-lock/bin/pip install --quiet pip-tools
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --extra test --no-header --no-emit-index-url \
 	    --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
+
+tools: ## find or install valgrind and strace, as far as the system has them: anatomy says what it had to leave out
+	sh scripts/tools.sh valgrind strace || true
 
 setup: venv ## make .venv and find or install wrk, as all of these do by themselves
 	sh scripts/tools.sh wrk

@@ -17,6 +17,8 @@ def warnings(record: Record) -> list[str]:
         if python and getattr(python, name):
             what = {"debug": "a debug build", "free_threaded": "a free-threaded build", "jit": "running its JIT"}[name]
             lines.append(f"Python is {what}: do not compare with an ordinary one.")
+    if not record.windows:
+        return lines  # counts do not depend on how busy the machine is
     if machine and machine.governor not in (None, "performance"):
         lines.append(f"The CPU's governor is {machine.governor!r}: its clock changes with load.")
     if machine and machine.load[0] > machine.cores / 4:

@@ -62,10 +62,10 @@ class Callgrind:
 
 
 def read_dump(path: Path) -> Counter[str]:
-    """Instructions by component in a file of callgrind's; raises Fault unless they add up to its own total.
+    """Instructions by component in a file of callgrind's; raises Fault unless they add up to its total.
 
-    The format is that of valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object that
-    the last `ob=` named; the line after `calls=` holds what a callee cost, which is counted at the callee.
+    The format is that of valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object
+    that the last `ob=` named; the line after `calls=` holds what a callee cost, which is counted at the callee.
     """
     names: dict[str, str] = {}
     counts: Counter[str] = Counter()

@@ -26,7 +26,7 @@ IDLE = 3.0  # seconds
 PATIENCE = 120.0  # seconds that a server has until it answers under valgrind
 
 
-def count_instructions(layer: Layer, contract: Contract) -> list[dict[str, float]]:
+def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> list[dict[str, float]]:
     """Instructions a request by component, a dict for each batch; raises ServerFault, or Fault where valgrind fails."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, **ENVIRONMENT}
@@ -41,9 +41,9 @@ def count_instructions(layer: Layer, contract: Contract) -> list[dict[str, float
             idle = callgrind.dump()
             found = []
             for _ in range(BATCHES):
-                seconds = client.ask(BATCH)
+                seconds = client.ask(batch)
                 total = callgrind.dump()
-                found.append({name: (total[name] - idle[name] * seconds / IDLE) / BATCH for name in total})
+                found.append({name: (total[name] - idle[name] * seconds / IDLE) / batch for name in total})
             return found
 
 

@@ -40,6 +40,8 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         path = os.pathsep.join([str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "ANATOMY_FOLDER": folder}
         with Server(layer, contract, environment=environment) as server, connected(server) as client:
+            if not Path(folder, f"ready-{server.process.pid}").exists():
+                raise ServerFault(layer.name, "has no probe in it: is it a Python of 3.12 or newer?")
             client.ask(WARM_UP)
             _signal(server, signal.SIGUSR1, Path(folder, "on-1"))
             time.sleep(IDLE)
@@ -59,9 +61,7 @@ def _signal(server: Server, number: signal.Signals, sign: Path) -> None:
     while not sign.exists():
         server.require_alive("died while its calls were counted")
         if time.monotonic() > deadline:
-            raise ServerFault(
-                server.layer.name, "did not heed the probe: is it Python, and does it leave SIGUSR1 alone?"
-            )
+            raise ServerFault(server.layer.name, "did not heed the probe: does it leave SIGUSR1 and SIGUSR2 alone?")
         time.sleep(0.005)
 
 

@@ -12,8 +12,9 @@ from bench.record import Anatomy, Record
 from bench.render import cell, for_programs, grid, origin
 
 COLUMNS = (
-    *("layer", "on", "instructions", "spread", "decay", "added", "calls", "bytecodes", "syscalls", "useful_share"),
-)  # fmt: skip
+    *("layer", "on", "instructions", "spread", "decay", "added"),
+    *("calls", "bytecodes", "syscalls", "useful_share"),
+)
 HEADINGS = (
     *("layer", "on", "instructions", "spread %", "decay %", "added", "Python calls", "bytecodes", "system calls"),
     "useful share %",
@@ -152,9 +153,9 @@ def _split(record: Record, unit: str, form: str) -> str:
 
 def _footer(record: Record) -> list[str]:
     found = [
-        "instructions: in user space, the median of repeats on one connection under valgrind, without what the server does"
-        " while idle; spread: of the repeats. Python calls and bytecodes: by sys.monitoring, collector at rest. system"
-        " calls: by strace, which slows a server. Quote to 0.2% on one machine, to 0.5% across machines.",
+        "instructions: in user space, the median of repeats on one connection under valgrind, without what the server"
+        " does while idle; spread: of the repeats. Python calls and bytecodes: by sys.monitoring, collector at rest."
+        " system calls: by strace, which slows a server. Quote to 0.2% on one machine, to 0.5% across machines.",
     ]
     if useful := total(record.endpoint):
         found.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
@@ -193,5 +194,6 @@ def render_difference(record: Record, a: str, b: str, form: str, most: int = 40)
     headings = ("function", f"calls in {a}", "bytecodes", f"calls in {b}", "bytecodes", "added bytecodes")
     cells = [[str(row[0]), *(f"{value:,.10g}" for value in row[1:5]), f"{row[5]:+,.10g}"] for row in full[:most]]
     rest = f"{len(rows) - most} more functions differ: FORMAT=csv lists all." if len(rows) > most else ""
-    sums = f"in all: {sum(row[4] - row[2] for row in rows):+,.10g} bytecodes, {sum(row[3] - row[1] for row in rows):+,.10g} calls."
+    bytecodes, calls = sum(row[4] - row[2] for row in rows), sum(row[3] - row[1] for row in rows)
+    sums = f"in all: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
     return "\n".join(filter(None, [grid(headings, cells, form, left=1), rest, sums]))

@@ -2,7 +2,8 @@
 
 Python imports a module of this name when it starts, if its folder is on PYTHONPATH. SIGUSR1 begins a count, SIGUSR2
 ends it; each is acknowledged by a file in ANATOMY_FOLDER, `on-N` or `off-N`, of which the second holds the tree of
-calls as JSON. The garbage collector rests meanwhile, since when it runs is not the request's doing.
+calls as JSON; `ready-PID` says that a process heeds them.
+The garbage collector rests meanwhile: when it runs is not the request's doing.
 """
 
 import gc
@@ -46,7 +47,7 @@ class Node:
             "function": code.co_qualname if code else "",
             "calls": self.calls,
             "bytecodes": self.bytecodes,
-            "children": [child.plain() for child in self.children.values() if child.code.co_filename != __file__],
+            "children": [child.plain() for code, child in self.children.items() if code.co_filename != __file__],
         }
 
 
@@ -124,3 +125,4 @@ def end(_signal: int, _frame: FrameType | None) -> None:
 
 signal.signal(signal.SIGUSR1, begin)
 signal.signal(signal.SIGUSR2, end)
+(FOLDER / f"ready-{os.getpid()}").touch()

@@ -1,0 +1,232 @@
+"""Counts of one request: exact, the same in every restart, and a planted cost shows up as what it is."""
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from bench.anatomy.callgrind import component, read_dump
+from bench.anatomy.instructions import count_endpoint, count_instructions
+from bench.anatomy.python import by_package, count_python
+from bench.anatomy.render import COLUMNS
+from bench.anatomy.syscalls import count_syscalls
+from bench.anatomy.tree import collapsed, collapsed_text, difference, package, speedscope
+from bench.contract import Contract
+from bench.errors import Fault
+from bench.layers import ROOT, Layer
+from bench.record import Frame, read_record, schema
+from tests.conftest import CATALOGUE, Bench
+
+valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+BATCH = 100
+
+TREE = Frame(
+    "", "", 0, 0,
+    [
+        Frame("a", "f", 1, 10, [Frame("b", "g", 2, 5), Frame("b", "h", 1, 1, [Frame("b", "g", 1, 2)])]),
+        Frame("c", "k", 0, 3),
+    ],
+)  # fmt: skip
+
+
+def planted(turns: int) -> Layer:
+    """The layer `uvicorn` with so many empty turns of a loop a request."""
+    asgi = CATALOGUE.layers["uvicorn"].command
+    return Layer(name="planted", adds="", app="bench.planted_app:app", command=f"env TURNS={turns} {asgi}")
+
+
+def totals(repeats: list[dict[str, float]]) -> list[float]:
+    return [sum(each.values()) for each in repeats]
+
+
+@pytest.mark.parametrize("name", ["asyncio", "fastapi"])
+def test_calls_and_bytecodes_are_the_same_in_every_restart(contract: Contract, name: str) -> None:
+    first, second = (count_python(CATALOGUE.layers[name], contract) for _ in range(2))
+    assert first == second
+    calls, bytecodes = by_package(first)
+    assert all(count == int(count) for count in [*calls.values(), *bytecodes.values()]), "a tick got in"
+    assert ("share.py" in bytecodes) == (name == "asyncio")
+    assert ("fastapi" in bytecodes) == ("email" in bytecodes) == (name == "fastapi")
+
+
+def test_a_planted_cost_is_counted_where_it_is(contract: Contract) -> None:
+    (calls, plain), (calls_again, loaded) = (by_package(count_python(planted(turns), contract)) for turns in (0, 100))
+    assert calls == calls_again
+    file = "bench/planted_app.py"
+    assert loaded.pop(file) - plain.pop(file) in (200, 300), "FOR_ITER, STORE_FAST, and JUMP_BACKWARD where it is one"
+    assert plain == loaded
+
+
+@valgrind
+def test_instructions_are_the_same_in_every_restart(contract: Contract) -> None:
+    layer = CATALOGUE.layers["asyncio"]
+    repeats = [*totals(count_instructions(layer, contract, BATCH)), *totals(count_instructions(layer, contract, BATCH))]
+    assert max(repeats) / min(repeats) < 1.001
+    assert 10_000 < repeats[0] < 200_000
+
+
+@valgrind
+def test_planted_instructions_are_the_interpreters(contract: Contract) -> None:
+    plain, loaded = (count_instructions(planted(turns), contract, BATCH)[1] for turns in (0, 1000))
+    added = {name: loaded[name] - plain.get(name, 0) for name in loaded}
+    assert added["interpreter"] > 10_000
+    assert added["interpreter"] / sum(added.values()) == pytest.approx(1, abs=0.05)
+    assert loaded["httptools/llhttp"] == pytest.approx(plain["httptools/llhttp"], rel=0.01)
+    assert loaded["msgspec"] == pytest.approx(plain["msgspec"], rel=0.01)
+
+
+@valgrind
+def test_the_endpoint_alone(contract: Contract) -> None:
+    repeats = count_endpoint(contract)
+    assert max(totals(repeats)) / min(totals(repeats)) < 1.01
+    assert repeats[0]["msgspec"] > 1000
+    assert "httptools/llhttp" not in repeats[0]
+
+
+@strace
+def test_system_calls(contract: Contract) -> None:
+    counts = count_syscalls(CATALOGUE.layers["asyncio"], contract)
+    assert counts["read"] == pytest.approx(1, abs=0.05)
+    assert sum(count for name, count in counts.items() if name.startswith(("write", "send"))) == pytest.approx(
+        1, abs=0.05
+    )
+    assert 0.9 < sum(count for name, count in counts.items() if name.startswith("epoll")) < 2.5
+
+
+def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
+    done = bench("anatomy", "--layers", "asyncio", "--results", tmp_path / "results", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert tuple(row) == COLUMNS
+    assert row["calls"] == int(row["calls"]) > 0
+    (path,) = (tmp_path / "results").glob("*-anatomy.json")
+    jsonschema.validate(json.loads(path.read_bytes()), schema())
+    (found,) = read_record(path).anatomy
+    assert sum(found.bytecodes.values()) == row["bytecodes"]
+    split = json.loads(bench("anatomy", "--record", path, "--format", "json", "--split").stdout)
+    assert sum(each["count"] for each in split if each["unit"] == "bytecodes") == row["bytecodes"]
+    folder = path.with_suffix("")
+    stacks = (folder / "asyncio.collapsed.txt").read_text().splitlines()
+    assert sum(int(line.rpartition(" ")[2]) for line in stacks) == row["bytecodes"]
+    assert any("share.py:endpoint" in line for line in stacks)
+    assert json.loads((folder / "asyncio.speedscope.json").read_text())["profiles"][0]["endValue"] == row["bytecodes"]
+    text = bench("anatomy", "--record", path).stdout
+    assert "Bytecodes a request, by package" in text
+
+
+def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
+    """Without valgrind and strace, and for a server that has no probe in it, the rest is counted all the same."""
+    catalogue = tmp_path / "layers.toml"
+    text = (ROOT / "layers.toml").read_text()  # -E: as a server would that is not Python, it looks at no PYTHONPATH
+    catalogue.write_text(text.replace("{python} -m servers.asyncio_server", "{python} -E -m servers.asyncio_server"))
+    arguments = ("--catalogue", catalogue, "anatomy", "--layers", "asyncio uvicorn", "--results", tmp_path)
+    done = bench(*arguments, PATH="/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert "asyncio: no calls and bytecodes: asyncio has no probe in it" in done.stdout
+    assert "uvicorn: no instructions: valgrind is not installed here" in done.stdout
+    assert "uvicorn: no system calls: strace is not installed here" in done.stdout
+    assert "Bytecodes a request" in done.stdout
+
+
+def test_a_dump_adds_up(tmp_path: Path) -> None:
+    path = tmp_path / "out.1"
+    text = """# callgrind format
+positions: line
+events: Ir
+ob=(1) /usr/lib/libpython3.13.so.1.0
+fl=(1) a.c
+fn=(1) f
+10 100
++2 20
+cob=(2) /site-packages/msgspec/_core.so
+cfn=(2) g
+calls=3 5
+10 7000
+-1 4
+ob=(2)
+fn=(2)
+* 50
+ob=(3) /lib/x86_64-linux-gnu/libc.so.6
+fn=(3) h
+7 6
+totals: 180
+"""
+    path.write_text(text)
+    assert read_dump(path) == {"interpreter": 124, "msgspec": 50, "libc": 6}
+    path.write_text(text.replace("totals: 180", "totals: 181"))
+    with pytest.raises(Fault, match="adds up to 180, not 181"):
+        read_dump(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/usr/bin/python3.13", "interpreter"),
+        ("/x/lib/libpython3.13.so.1.0", "interpreter"),
+        ("/x/lib/python3.13/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so", "interpreter"),
+        ("/x/site-packages/uvloop/loop.cpython-313-x86_64-linux-gnu.so", "uvloop/libuv"),
+        ("/x/site-packages/httptools/parser/parser.so", "httptools/llhttp"),
+        ("/x/site-packages/pydantic_core/_pydantic_core.so", "pydantic-core"),
+        ("/lib/x86_64-linux-gnu/libc-2.31.so", "libc"),
+        ("/lib64/ld-linux-x86-64.so.2", "ld.so"),
+        ("/lib/x86_64-linux-gnu/libm.so.6", "the rest"),
+        ("???", "the rest"),
+    ],
+)
+def test_components(path: str, name: str) -> None:
+    assert component(path) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("/v/lib/python3.13/site-packages/starlette/routing.py", "starlette"),
+        ("/v/lib/python3.13/site-packages/six.py", "six"),
+        (json.__file__, "json"),
+        ("<frozen os>", "os"),
+        ("<frozen importlib._bootstrap>", "importlib"),
+        (str(ROOT / "share.py"), "share.py"),
+        (str(ROOT / "servers" / "fastapi_app.py"), "servers/fastapi_app.py"),
+        ("<string>", "<string>"),
+        ("", "-"),
+    ],
+)
+def test_packages(file: str, name: str) -> None:
+    assert package(file) == name
+
+
+def test_call_trees_as_files() -> None:
+    stacks = collapsed(TREE)
+    assert stacks == {"a:f": 10, "a:f;b:g": 5, "a:f;b:h": 1, "a:f;b:h;b:g": 2, "c:k": 3}
+    assert collapsed_text(stacks).splitlines()[1] == "a:f;b:g 5"
+    scope = json.loads(speedscope({"layer": TREE}))
+    (profile,) = scope["profiles"]
+    names = [frame["name"] for frame in scope["shared"]["frames"]]
+    assert [";".join(names[place] for place in sample) for sample in profile["samples"]] == [*stacks]
+    assert profile["endValue"] == sum(profile["weights"]) == 21
+
+
+def test_what_a_layer_added() -> None:
+    upper = Frame("", "", 0, 0, [Frame("a", "f", 1, 10), Frame("d", "new", 4, 40), Frame("b", "g", 3, 8)])
+    rows = {row[0]: row[1:] for row in difference(TREE, upper)}
+    assert rows["d:new"] == (0, 0, 4, 40)
+    assert rows["b:g"] == (3, 7, 3, 8), "from wherever it is called"
+    assert "a:f" not in rows
+    changes = [abs(row[4] - row[2]) for row in difference(TREE, upper)]
+    assert all(larger >= smaller for larger, smaller in pairwise(changes))
+
+
+def test_diff(bench: Bench, tmp_path: Path) -> None:
+    done = bench("anatomy", "--layers", "starlette,dumproute", "--results", tmp_path, PATH="/nowhere")
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*-anatomy.json")
+    said = bench("diff", "--a", "starlette", "--b", "dumproute", "--record", path, "--format", "json")
+    rows = {row["function"]: row for row in json.loads(said.stdout)}
+    assert any(name.startswith("fastapi:") and row["calls_a"] == 0 for name, row in rows.items())
+    wrong = bench("diff", "--a", "starlette", "--b", "nothing", "--record", path)
+    assert wrong.returncode == 2
+    assert "no call tree of 'nothing', it has those of starlette, dumproute" in wrong.stderr
