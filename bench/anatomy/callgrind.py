@@ -27,8 +27,8 @@ def component(shared_object: str) -> str:
 
 def command(folder: Path) -> list[str]:
     """What runs a program under callgrind, counting nothing as yet, with all its files in a folder."""
-    files = [f"--callgrind-out-file={folder}/out", f"--vgdb-prefix={folder}/vgdb"]
-    return ["valgrind", "--tool=callgrind", "--quiet", "--instr-atstart=no", *files]
+    files = [f"--callgrind-out-file={folder}/out.%p", f"--vgdb-prefix={folder}/vgdb"]
+    return ["valgrind", "--tool=callgrind", "--quiet", "--trace-children=yes", "--instr-atstart=no", *files]
 
 
 class Callgrind:
@@ -58,7 +58,7 @@ class Callgrind:
         """The instructions by component since the last dump, or since the start."""
         self.control("--dump")
         self.dumps += 1
-        return read_dump(self.folder / f"out.{self.dumps}")
+        return read_dump(self.folder / f"out.{self.pid}.{self.dumps}")
 
 
 def read_dump(path: Path) -> Counter[str]:
