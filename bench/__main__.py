@@ -296,9 +296,12 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     reference = records.read_record(latest_reference("bench"))
     tried = powers.read_power(latest_reference("power"))
+    counted = records.read_record(latest_reference("anatomy"))
+    counts = anatomies.table(counted, "markdown")
     for path, tables in (
-        (ROOT / "README.md", blocks(reference, contract, catalogue)),
+        (ROOT / "README.md", {**blocks(reference, contract, catalogue), "anatomy": counts}),
         (ROOT / "docs" / "METHOD.md", {"power": powers.render(tried, "markdown")}),
+        (ROOT / "docs" / "ANATOMY.md", {"anatomy": anatomies.render(counted, "markdown", split=False)}),
     ):
         old = path.read_text(encoding="utf-8")
         new = splice(old, tables, path.name)

@@ -154,6 +154,8 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
         notes.append("no good window" if own else "not measured")
     elif row.on and not found:
         notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
+    if found and found.error is None and record.machine:
+        notes.append("one restart only, so no interval")
     if bound:
         share = max(each.busy or 0 for each in used)
         notes.append(

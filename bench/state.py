@@ -27,7 +27,7 @@ def warnings(record: Record) -> list[str]:
         lines.append(f"Other processes were at work at the start: {', '.join(machine.heavy)}.")
     if machine and machine.hooks:
         lines.append(f"The environment held {', '.join(machine.hooks)}, which can slow a server down: unset it.")
-    if record.machine and record.cores is None:
+    if machine and record.cores is None:
         lines.append("The servers could not be pinned to a core apart from wrk: pairs need Linux and two cores.")
     spans = {(window.restart, window.take): window for window in record.windows if window.steal_ns is not None}
     duration = sum(window.duration_us for window in spans.values())

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.contract import Contract
+from bench.cores import lane
 from bench.estimate import Estimate
-from bench.layers import ROOT
+from bench.generation import Setting, generation
+from bench.layers import ROOT, Layer
+from bench.measure import take
 from bench.pair import COLUMNS, Outcome, sentence, two
 from bench.record import read_record
+from bench.run import Plan, new_record
 from bench.verdict import level
+from bench.wrk import Load
 from tests.conftest import CATALOGUE, Bench
 
 
@@ -56,6 +62,18 @@ def test_a_planted_slow_down_is_found_within_20_seconds(
     assert found["seconds"] <= 21
     (path,) = results.glob("*-pair.json")
     assert len(read_record(path).windows) == 2 * found["windows"]
+
+
+def test_correctness_does_not_make_the_asyncio_layer_slow(contract: Contract) -> None:
+    """It frames properly what the published handler takes as it comes, and serves about as much side by side."""
+    published = Layer(name="published", adds="", command="{python} -m tests.published_handler {port}")
+    layers = [published, CATALOGUE.layers["asyncio"]]
+    setting = Setting(contract, Load(seconds=3), lane())
+    record = new_record(Plan("pair", "", layers, 0), setting, {"published": None, "asyncio": "published"})
+    with generation(layers, setting, record, full=False) as servers:
+        windows = take([*servers.values()], setting.load, setting.lane, 0, 1, "asyncio")
+    costs = {window.layer: window.cost_us or 0 for window in windows}
+    assert costs["published"] / costs["asyncio"] > 0.85
 
 
 def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
@@ -131,7 +149,7 @@ def test_a_layer_against_itself_gets_a_second_name() -> None:
 def test_unclear_says_how_long_would_do() -> None:
     found = Estimate(-0.008, 0.004, 20, 20)
     said = sentence(Outcome("a", "b", found, level(4), "unclear", 90.0, 1.0))
-    assert "about 108 s would do: try BUDGET=110" in said
+    assert "about 138 s would do: try BUDGET=140" in said
 
 
 def test_power_of_one_size(bench: Bench, tmp_path: Path) -> None:

@@ -134,6 +134,22 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
     assert seconds <= 18
 
 
+def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
+    one = ("import os, sys; os.sched_setaffinity(0, {0}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",)
+    command = [sys.executable, "-c", *one, "-m", "bench"]
+    options = ["--layers", "asyncio uvicorn", "--seconds", "1", "--budget", "4", "--results", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "uvicorn: its decay is from windows one after another, not side by side: a guide, no more" in done.stdout
+    assert "pairs need Linux and two cores" in done.stdout
+    pair = [*command, "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path)]
+    refused = subprocess.run(pair, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 2
+    assert "a pair needs Linux and two cores" in refused.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     before = processes()

@@ -103,16 +103,21 @@ def render(record: Record, form: str, split: bool) -> str:
         if split:
             return for_programs(SPLITS, splits(record), form)
         return for_programs(COLUMNS, [[getattr(row, name) for name in COLUMNS] for row in lines(record)], form)
-    parts = [grid(HEADINGS, [_people(row) for row in lines(record)], form)]
+    parts = [table(record, form)]
     for unit, title in (
         ("instructions", "Instructions a request, by component"),
         ("bytecodes", "Bytecodes a request, by package"),
         ("syscalls", "System calls a request, by name"),
     ):
-        if table := _split(record, unit, form):
-            parts += ["", f"{title}:", table]
+        if counts := _split(record, unit, form):
+            parts += ["", f"{title}:", counts]
     parts += ["", *_footer(record)]
     return ("\n\n" if form == "markdown" else "\n").join(part for part in parts if part or form == "text")
+
+
+def table(record: Record, form: str) -> str:
+    """The table of all layers for people."""
+    return grid(HEADINGS, [_people(row) for row in lines(record)], form)
 
 
 def _people(row: Line) -> list[str]:
