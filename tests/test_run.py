@@ -1,5 +1,6 @@
 """Whole runs as a user starts them: real servers, real wrk, and everything that can go wrong in between."""
 
+import contextlib
 import json
 import os
 import signal
@@ -24,13 +25,13 @@ def only_record(folder: Path) -> Record:
     return read_record(path)
 
 
-def processes() -> set[int]:
-    """Servers and wrks of any run that live now."""
+def processes(folder: Path) -> set[int]:
+    """Those that were started with this folder for their temporary files, and still live."""
     found = set()
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if "tests.bad_server" in line or "servers." in line or "scripts/post.lua" in line:
-            found.add(process.pid)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TMPDIR") == str(folder):
+                found.add(process.pid)
     return found
 
 
@@ -57,7 +58,6 @@ def odd(tmp_path: Path) -> Path:
 
 
 def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
-    before = processes()
     done = bench("bench", *QUICK, "--format", "json", "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
     rows = {row["layer"]: row for row in json.loads(done.stdout)}
@@ -80,7 +80,7 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert record.machine
     assert record.python
     assert record.packages["starlette"]
-    assert processes() <= before
+    assert not processes(tmp_path)
 
     path = next((tmp_path / "results").glob("*.json"))
     again = bench("table", "--record", path, "--format", "json")
@@ -88,13 +88,12 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, tmp_path: Path) -> None:
-    before = processes()
     names = "asyncio stillborn mortal failing lying liar unruly"
     done = bench("--catalogue", odd, "bench", "--layers", names, *QUICK, "--results", tmp_path / "results")
     assert done.returncode == 1
     assert "no figure for stillborn, mortal, failing, lying, liar, unruly" in done.stderr
     notes = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.partition(":")[0] in names.split())
-    assert "asyncio" not in notes
+    assert "lower bound" in notes.get("asyncio", "lower bound"), "at most that a neighbour was busy"
     assert "exit code 1" in notes["stillborn"]
     assert "no database here" in done.stdout
     assert "died" in notes["mortal"]
@@ -106,7 +105,7 @@ def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, 
     windows = only_record(tmp_path).windows
     assert {window.layer for window in windows if not window.fault} == {"asyncio"}
     assert "Traceback" not in done.stderr
-    assert processes() <= before
+    assert not processes(tmp_path)
 
 
 def test_it_ends_once_every_decay_is_known(bench: Bench, tmp_path: Path) -> None:
@@ -142,7 +141,7 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "uvicorn: its decay is from windows one after another, not side by side: a guide, no more" in done.stdout
+    assert "its decay is from windows one after another, not side by side: a guide, no more" in done.stdout
     assert "pairs need Linux and two cores" in done.stdout
     pair = [*command, "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path)]
     refused = subprocess.run(pair, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -152,7 +151,6 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
-    before = processes()
     arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
     run = subprocess.Popen(
         [sys.executable, "-m", "bench", *arguments],
@@ -174,7 +172,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
     record = only_record(tmp_path)
     assert 2 <= len(record.windows) <= 3, "two steps, of which one may be a pair"
     assert record.stopped == f"stopped by {number.name}"
-    assert processes() <= before
+    assert not processes(tmp_path)
     assert [*tmp_path.iterdir()] == [tmp_path / "results"]
 
 
