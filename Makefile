@@ -30,7 +30,7 @@ anatomy = $(call option,RECORD,record) $(if $(strip $(SPLIT)),--split) $(call op
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools bench pair compare power anatomy diff table test schema readme lock
+.PHONY: help venv setup tools bench pair compare power anatomy diff ladders table test schema readme lock
 
 help: ## list all of this
 	echo "make ..."
@@ -64,6 +64,9 @@ diff: venv ## which Python functions does layer B call that A does not? make dif
 
 serve-%: venv ## serve one layer in the foreground
 	$(bench) serve $* $(call option,PORT,port)
+
+ladders: venv ## list the ladders and their layers
+	$(bench) ladders
 
 table: venv ## print the decay table of a record
 	$(bench) table $(call option,RECORD,record) $(format)

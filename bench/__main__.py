@@ -34,7 +34,7 @@ from bench.options import (
 )
 from bench.progress import progress
 from bench.readme import blocks, splice
-from bench.render import render
+from bench.render import grid, render
 from bench.run import Plan, new_record
 from bench.server import free_port, require_port
 from bench.wrk import Load
@@ -74,10 +74,9 @@ def bench(
     """
     catalogue = read_catalogue(catalogue_file)
     chosen = catalogue.choose(layers, ladder)
-    names = [layer.name for layer in chosen]
     setting = prepare(chosen, results, **load)
     plan = Plan("bench", ladder, chosen, budget, precision)
-    record = new_record(plan, setting, {layer.name: catalogue.below(layer, names) for layer in chosen})
+    record = new_record(plan, setting, catalogue.ground(chosen, ladder))
     problem = carry_out(lambda tell: runs.bench(plan, setting, record, tell), record, results, budget)
     rows = figures(record)
     click.echo(render(record, rows, form))
@@ -214,12 +213,9 @@ def anatomy(
         return
     catalogue = read_catalogue(catalogue_file)
     chosen = catalogue.choose(layers, ladder)
-    names = [layer.name for layer in chosen]
     records.require_folder(results)
     setting = Setting(read_contract(), Load(connections=1), None)
-    record = new_record(
-        Plan("anatomy", ladder, chosen, 0), setting, {each.name: catalogue.below(each, names) for each in chosen}
-    )
+    record = new_record(Plan("anatomy", ladder, chosen, 0), setting, catalogue.ground(chosen, ladder))
     problem = carry_out(
         lambda tell: dissect(chosen, setting.contract, record, tell), record, results, dissection_seconds(chosen)
     )
@@ -280,6 +276,19 @@ def newest(command: str) -> Path:
     """The record of the latest run of a command, or else the reference."""
     found = sorted(RESULTS.glob(f"2*-{command}.json"))
     return found[-1] if found else latest_reference(command)
+
+
+@main.command()
+@click.pass_obj
+def ladders(catalogue_file: Path, /) -> None:
+    """List the ladders, with a sentence each, and the layers of which they are made."""
+    catalogue = read_catalogue(catalogue_file)
+    for ladder in catalogue.ladders.values():
+        click.echo(f"{ladder.name}: {ladder.adds}")
+        chosen = catalogue.choose("", ladder.name)
+        ground = catalogue.ground(chosen, ladder.name)
+        cells = [[layer.name, ground[layer.name] or "-", layer.adds] for layer in chosen]
+        click.echo(grid(["layer", "on", "what it adds"], cells, "text", left=3) + "\n")
 
 
 @main.command()

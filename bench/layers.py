@@ -35,6 +35,8 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     adds: str
     layers: list[str]
+    on: dict[str, str] = {}
+    """What layers stand on in this ladder, where that is not what they stand on elsewhere."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -44,14 +46,15 @@ class Catalogue(msgspec.Struct, frozen=True):
     ladders: dict[str, Ladder]
 
     def choose(self, names: str | None, ladder: str) -> list[Layer]:
-        """The layers of a ladder, or those named (with commas or spaces between), lowest first.
+        """The layers of a ladder in its order, or those named (with commas or spaces between) in that of layers.toml.
 
         Raises BadInput for a name that is in no entry.
         """
         if ladder not in self.ladders:
             raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
-        chosen = (names or "").replace(",", " ").split() or self.ladders[ladder].layers
-        known = {self.one(name).name for name in chosen}
+        if not names:
+            return [self.layers[name] for name in self.ladders[ladder].layers]
+        known = {self.one(name).name for name in names.replace(",", " ").split()}
         return [layer for name, layer in self.layers.items() if name in known]
 
     def one(self, name: str) -> Layer:
@@ -60,12 +63,17 @@ class Catalogue(msgspec.Struct, frozen=True):
             raise BadInput(f"unknown layer {name!r}: layers.toml has {', '.join(self.layers)}")
         return self.layers[name]
 
-    def below(self, layer: Layer, among: list[str]) -> str | None:
-        """The nearest layer below `layer` that is among those measured, or None."""
-        on = layer.on
-        while on and on not in among:
-            on = self.layers[on].on
-        return on
+    def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
+        """What each layer stands on: the nearest below it that is among them, or None."""
+        on: dict[str, str | None] = {name: layer.on for name, layer in self.layers.items()}
+        on.update(self.ladders[ladder].on)
+        found = {}
+        for layer in layers:
+            below = on[layer.name]
+            while below and below not in [each.name for each in layers]:
+                below = on[below]
+            found[layer.name] = below
+        return found
 
 
 def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
@@ -83,11 +91,14 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
                 layers[name] = _layer(name, entry, asgi, where)
             else:
                 ladders[name] = convert({**entry, "name": name}, Ladder, where)
-    for layer in layers.values():
-        _check_ground(layer, layers, path.name)
+    on: dict[str, str | None] = {name: layer.on for name, layer in layers.items()}
+    for name in layers:
+        _check_ground(name, on, path.name)
     for ladder in ladders.values():
-        if unknown := [name for name in ladder.layers if name not in layers]:
+        if unknown := [name for name in (*ladder.layers, *ladder.on, *ladder.on.values()) if name not in layers]:
             raise BadInput(f"{path.name}: [ladders.{ladder.name}] names {unknown[0]!r}, which is no layer")
+        for name in ladder.layers:
+            _check_ground(name, {**on, **ladder.on}, f"{path.name}: [ladders.{ladder.name}]")
     if "default" not in ladders:
         raise BadInput(f"{path.name}: no [ladders.default]: it is what `make bench` measures")
     return Catalogue(layers, ladders)
@@ -109,16 +120,15 @@ def _layer(name: str, entry: Any, asgi: str, where: str) -> Layer:
     return layer
 
 
-def _check_ground(layer: Layer, layers: dict[str, Layer], file: str) -> None:
+def _check_ground(name: str, on: dict[str, str | None], file: str) -> None:
     """Follow `on` to the bottom: it must name layers, and end."""
-    seen, at = [layer.name], layer
-    while at.on is not None:
-        if at.on not in layers:
-            raise BadInput(f"{file}: [layers.{at.name}] stands on {at.on!r}, which is none of {', '.join(layers)}")
-        seen.append(at.on)
-        if seen.count(at.on) > 1:
+    seen = [name]
+    while (below := on[seen[-1]]) is not None:
+        if below not in on:
+            raise BadInput(f"{file}: [layers.{seen[-1]}] stands on {below!r}, which is none of {', '.join(on)}")
+        seen.append(below)
+        if seen.count(below) > 1:
             raise BadInput(f"{file}: `on` goes in a circle: {' -> '.join(seen)}")
-        at = layers[at.on]
 
 
 def convert[T](value: Any, kind: type[T], where: str) -> T:

@@ -14,7 +14,8 @@ def blocks(record: Record, contract: Contract, catalogue: Catalogue) -> dict[str
     """The README's tables by name."""
     layers = catalogue.choose(None, "default")
     headings = ["a request with", *(layer.name for layer in layers), "what those that differ give"]
-    adds = [[layer.name, layer.on or "", layer.adds] for layer in layers]
+    ground = catalogue.ground(layers)
+    adds = [[layer.name, ground[layer.name] or "", layer.adds] for layer in layers]
     return {
         "table": render(record, figures(record), "markdown"),
         "layers": grid(["layer", "on", "what it adds"], adds, "markdown", left=3),

@@ -1,4 +1,4 @@
-"""Layer `asyncio`: a stream server on uvloop, the lowest of the ladder.
+"""Layer `asyncio`: a stream server on uvloop, the lowest of the default ladder.
 
 It adds what any Python server needs: a socket, an event loop, a coroutine a connection, and just enough HTTP/1.1 to
 frame a request by its Content-Length. It leaves out routing (every path and method reaches the endpoint), chunked
@@ -7,87 +7,13 @@ bodies (501), headers as objects, and the other conveniences that the layers abo
 
 import asyncio
 import contextlib
-import re
 import sys
 
 import click
 import uvloop
 
-from share import MAX_BODY, MAX_HEAD, REFUSED, endpoint, refusal
-
-METHOD, TARGET, NAME, VALUE = rb"[A-Z]+", rb"[!-~]+", rb"[!#-'*+.^_`|~0-9A-Za-z-]+", rb"[\t -~\x80-\xff]*+\r\n"
-
-# The head that nearly every request has, in one pass: one Content-Length, and no other field that frames a request.
-# Fields are told apart by their first letters, so that no byte is looked at twice; a head that does not match is
-# not refused, it goes through `frame`.
-INERT = rb"(?:[!#-'*+.^_`|~0-9ABDF-SU-Zabdf-su-z-]%b:%b|[Cc]ontent-[Tt]%b:%b)*+" % (
-    NAME.replace(b"]+", b"]*+"), VALUE, NAME.replace(b"]+", b"]*+"), VALUE,
-)  # fmt: skip
-ORDINARY = re.compile(
-    rb"%b %b HTTP/1\.1\r\n%b[Cc]ontent-[Ll]ength: ?([0-9]{1,7})\r\n%b\r\n" % (METHOD, TARGET, INERT, INERT)
-)
-
-# A whole head or nothing: a parser that forgives frames a request otherwise than its peer does.
-HEAD = re.compile(rb"%b %b HTTP/1\.([01])\r\n(?:%b:%b)*+\r\n" % (METHOD, TARGET, NAME, VALUE))
-FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection|expect):([^\r]*)", re.IGNORECASE)
-BEGINNING = re.compile(rb"[A-Z]{1,32}(?: [!-~]*(?: [HTP/1.0]{0,8}(?:\r(?:\n.*)?)?)?)?", re.DOTALL)
-
-OK, BAD_REQUEST, LENGTH_REQUIRED, TOO_LARGE = (
-    b"200 OK",
-    b"400 Bad Request",
-    b"411 Length Required",
-    b"413 Content Too Large",
-)
-LONG_HEAD, NOT_IMPLEMENTED = b"431 Request Header Fields Too Large", b"501 Not Implemented"
-CLOSE = b"connection: close\r\n"
-LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
-
-
-class Refused(Exception):  # noqa: N818 (it is an answer, not an error)
-    """A request that cannot be framed: (status, why). It is answered, and the connection is closed."""
-
-
-async def whole_head(data: bytes, reader: asyncio.StreamReader) -> bytes:
-    """Read on until `data` holds a complete head, and perhaps more."""
-    while b"\r\n\r\n" not in data[:MAX_HEAD]:
-        if len(data) >= MAX_HEAD:
-            raise Refused(LONG_HEAD, f"a head may have {MAX_HEAD} bytes")
-        if not BEGINNING.fullmatch(data) or not (chunk := await reader.read(MAX_HEAD)):
-            raise Refused(BAD_REQUEST, "not an HTTP/1.1 request")
-        data += chunk
-    return data
-
-
-def frame(head: bytes) -> tuple[int, bytes, bool]:
-    """Read a complete head: (bytes of body that follow, CLOSE or nothing, whether to say 100 Continue)."""
-    if not (match := HEAD.fullmatch(head)):
-        raise Refused(BAD_REQUEST, "not an HTTP/1.1 request")
-    length, close, expects = -1, CLOSE if match[1] == b"0" else b"", False
-    for name, value in FRAMING.findall(head):
-        value = value.strip(b" \t")
-        match name.lower():
-            case b"content-length":
-                if length >= 0 or not value.isdigit() or len(value) > 19:
-                    raise Refused(BAD_REQUEST, "Content-Length must be one whole number")
-                length = int(value)
-            case b"connection":
-                if b"close" in [token.strip() for token in value.lower().split(b",")]:
-                    close = CLOSE
-            case b"expect":
-                expects = value.lower() == b"100-continue"
-            case _:
-                raise Refused(NOT_IMPLEMENTED, "Transfer-Encoding is not spoken here: send a Content-Length")
-    if length < 0:
-        raise Refused(LENGTH_REQUIRED, "a Content-Length is needed")
-    if length > MAX_BODY:
-        raise Refused(TOO_LARGE, f"a body may have {MAX_BODY} bytes")
-    return length, close, expects
-
-
-def answer(status: bytes, body: bytes, close: bytes) -> bytes:
-    """One response as it goes over the wire."""
-    head = b"HTTP/1.1 %b\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%b\r\n%b"
-    return head % (status, len(body), close, body)
+from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, LINGER, OK, ORDINARY, Refused, answer, frame, head_end
+from share import MAX_HEAD, REFUSED, endpoint, refusal
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,14 +25,16 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         if head := ORDINARY.match(data):
             start, length = head.end(), int(head[1])
         else:
-            data = await whole_head(data, reader)
-            start = data.index(b"\r\n\r\n") + 4
+            while not (start := head_end(data)):
+                if not (chunk := await reader.read(MAX_HEAD)):
+                    raise Refused(BAD_REQUEST, "not a whole request")
+                data += chunk
             length, close, expects = frame(data[:start])
         end = start + length
         body = data[start:end]
         if len(body) < length:
             if expects:
-                transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                transport.write(CONTINUE)
             body += await reader.readexactly(length - len(body))
         data = data[end:]
         try:

@@ -16,6 +16,8 @@ from share import REFUSED, endpoint, refusal
 class DumpRoute(APIRoute):
     """A route that never looks at its endpoint's signature: bytes in, bytes out."""
 
+    refused: tuple[type[Exception], ...] = REFUSED
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Replace FastAPI's own handler, which parses, validates and serialises."""
 
@@ -23,7 +25,7 @@ class DumpRoute(APIRoute):
             body = await request.body()
             try:
                 return Response(self.endpoint(body), media_type="application/json")
-            except REFUSED as why:
+            except self.refused as why:
                 return Response(refusal(why), status_code=400, media_type="application/json")
 
         return handle

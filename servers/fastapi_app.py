@@ -5,6 +5,8 @@ pydantic, dependencies, documentation. So it changes two things at once against 
 library that validates; `dumproute` shows the framework alone.
 """
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -19,17 +21,17 @@ class User(BaseModel):
     email: str
 
 
-app = FastAPI()
+async def refuse(_request: Request, error: RequestValidationError) -> JSONResponse:
+    """FastAPI's 422 without the input: its own handler echoes that, and answers 500 where it has no JSON (a NaN)."""
+    detail = [{key: part[key] for key in ("type", "loc", "msg")} for part in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)
+
+
+refused: dict[Any, Any] = {RequestValidationError: refuse}
+app = FastAPI(exception_handlers=refused)
 
 
 @app.post("/")
 async def user(user: User) -> User:
     """Take a User, make a new one of it, and return that."""
     return User(id=user.id, name=user.name, email=user.email)
-
-
-@app.exception_handler(RequestValidationError)
-async def refuse(_request: Request, error: RequestValidationError) -> JSONResponse:
-    """FastAPI's 422 without the input: its own handler echoes that, and answers 500 where it has no JSON (a NaN)."""
-    detail = [{key: part[key] for key in ("type", "loc", "msg")} for part in error.errors()]
-    return JSONResponse({"detail": detail}, status_code=422)

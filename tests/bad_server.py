@@ -22,7 +22,7 @@ def endpoint(data: bytes) -> bytes:
             os.write(2, b"out of luck\n")
             os._exit(9)
         case "fail":
-            asyncio_server.OK = b"500 Internal Server Error"
+            asyncio_server.OK = b"500 Internal Server Error"  # type: ignore[attr-defined]
         case "lie":
             return share.endpoint(data).replace(b"Ada", b"Bob")
     return share.endpoint(data)

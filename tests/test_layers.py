@@ -43,11 +43,21 @@ def test_what_it_says(tmp_path: Path) -> None:
 
 def test_the_nearest_layer_below_that_is_measured(tmp_path: Path) -> None:
     catalogue = read(tmp_path, GOOD)
-    high = catalogue.layers["high"]
-    assert catalogue.below(high, ["low", "middle", "high"]) == "middle"
-    assert catalogue.below(high, ["low", "high"]) == "low"
-    assert catalogue.below(high, ["high"]) is None
-    assert catalogue.below(catalogue.layers["low"], ["low", "high"]) is None
+    low, middle, high = catalogue.layers.values()
+    assert catalogue.ground([low, middle, high]) == {"low": None, "middle": "low", "high": "middle"}
+    assert catalogue.ground([low, high]) == {"low": None, "high": "low"}
+    assert catalogue.ground([high]) == {"high": None}
+
+
+def test_a_ladder_may_say_what_stands_on_what(tmp_path: Path) -> None:
+    other = '[ladders.other]\nadds = ""\nlayers = ["low", "high", "middle"]\non = { high = "low", middle = "high" }\n'
+    catalogue = read(tmp_path, GOOD + other)
+    layers = catalogue.choose("", "other")
+    assert [layer.name for layer in layers] == ["low", "high", "middle"]
+    assert catalogue.ground(layers, "other") == {"low": None, "high": "low", "middle": "high"}
+    assert catalogue.ground(layers) == {"low": None, "middle": "low", "high": "middle"}
+    with pytest.raises(BadInput, match=r"\[ladders.other\]: `on` goes in a circle: high -> middle -> high"):
+        read(tmp_path, GOOD + other.replace('high = "low"', 'high = "middle"'))
 
 
 def test_choosing(tmp_path: Path) -> None:

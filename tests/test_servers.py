@@ -16,6 +16,7 @@ from hypothesis import strategies as some
 from bench.contract import Contract, Request, ask, check, compose, is_closed, read_answer
 from bench.server import Server
 from share import MAX_BODY, MAX_HEAD, User, endpoint
+from tests.conftest import CATALOGUE
 
 ANY = some.text(some.characters(codec="utf-8"))
 
@@ -31,8 +32,10 @@ def megabytes(server: Server) -> float:
     return float(psutil.Process(server.process.pid).memory_info().rss) / 2**20
 
 
-def test_contract(server: Server, contract: Contract) -> None:
-    assert check(contract, server.layer, server.host, server.port) == []
+@pytest.mark.parametrize("name", CATALOGUE.layers)
+def test_contract_of_every_layer(contract: Contract, name: str) -> None:
+    with Server(CATALOGUE.layers[name], contract) as server:
+        assert check(contract, server.layer, server.host, server.port) == []
 
 
 def test_all_answer_the_same_bytes(servers: dict[str, Server], contract: Contract) -> None:

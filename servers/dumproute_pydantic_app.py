@@ -1,0 +1,17 @@
+"""Layer `dumproute-pydantic`: the layer `dumproute`, with pydantic's TypeAdapter in place of msgspec."""
+
+from fastapi import FastAPI
+
+from servers.dumproute_app import DumpRoute
+from servers.pydantic_endpoint import REFUSED, endpoint
+
+
+class PydanticRoute(DumpRoute):
+    """The same for an endpoint that refuses as pydantic does."""
+
+    refused = REFUSED
+
+
+app = FastAPI()
+app.router.route_class = PydanticRoute
+app.router.post("/")(endpoint)

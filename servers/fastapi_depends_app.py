@@ -1,0 +1,20 @@
+"""Layer `fastapi-depends`: the layer `fastapi` with one dependency, which does nothing."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from servers.fastapi_app import User, refused
+
+app = FastAPI(exception_handlers=refused)
+
+
+async def something() -> int:
+    """What an endpoint might depend on."""
+    return 1
+
+
+@app.post("/")
+async def user(user: User, _something: Annotated[int, Depends(something)]) -> User:
+    """Take a User, make a new one of it, and return that."""
+    return User(id=user.id, name=user.name, email=user.email)

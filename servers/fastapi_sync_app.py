@@ -1,0 +1,13 @@
+"""Layer `fastapi-sync`: the layer `fastapi` with a `def` endpoint, which FastAPI runs in a thread of its pool."""
+
+from fastapi import FastAPI
+
+from servers.fastapi_app import User, refused
+
+app = FastAPI(exception_handlers=refused)
+
+
+@app.post("/")
+def user(user: User) -> User:
+    """Take a User, make a new one of it, and return that."""
+    return User(id=user.id, name=user.name, email=user.email)

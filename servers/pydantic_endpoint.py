@@ -1,0 +1,23 @@
+"""The shared endpoint with pydantic in place of msgspec, for the layers whose names end in `-pydantic`."""
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+REFUSED: tuple[type[Exception], ...] = (ValidationError,)
+"""What `endpoint` raises for a body that is no User."""
+
+
+class User(BaseModel):
+    """share's User, as pydantic has it."""
+
+    id: int
+    name: str
+    email: str
+
+
+_users = TypeAdapter(User)
+
+
+def endpoint(data: bytes) -> bytes:
+    """Decode a User from a JSON body, make a new User of it, and encode that as JSON."""
+    user = _users.validate_json(data)
+    return _users.dump_json(User(id=user.id, name=user.name, email=user.email))

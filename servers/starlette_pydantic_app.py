@@ -1,0 +1,21 @@
+"""Layer `starlette-pydantic`: the layer `starlette`, with pydantic's TypeAdapter in place of msgspec."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from servers.pydantic_endpoint import REFUSED, endpoint
+from share import refusal
+
+
+async def user(request: Request) -> Response:
+    """The User request as Starlette has it."""
+    body = await request.body()
+    try:
+        return Response(endpoint(body), media_type="application/json")
+    except REFUSED as why:
+        return Response(refusal(why), status_code=400, media_type="application/json")
+
+
+app = Starlette(routes=[Route("/", user, methods=["POST"])])
