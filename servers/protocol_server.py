@@ -17,9 +17,8 @@ from share import REFUSED, endpoint, refusal
 class Connection(asyncio.Protocol):
     """One connection: bytes in, answers out."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one that writes
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.head = b""  # of a head that is not complete
         self.body = bytearray()

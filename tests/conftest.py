@@ -1,4 +1,4 @@
-"""What the tests share: the catalogue, the contract, and every layer of the default ladder, running."""
+"""What the tests share: the catalogue, the contract, and layers that run."""
 
 import os
 import subprocess
@@ -14,7 +14,8 @@ from bench.layers import ROOT, Catalogue, read_catalogue
 from bench.server import Server
 
 CATALOGUE = read_catalogue()
-LADDER = CATALOGUE.ladders["default"].layers
+SERVED = ["protocol", *CATALOGUE.ladders["default"].layers]
+"""The layers that meet clients of every kind."""
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +30,12 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def servers(catalogue: Catalogue, contract: Contract) -> Iterator[dict[str, Server]]:
-    """Each layer of the default ladder, running on a port of its own."""
+    """Each layer of SERVED, running on a port of its own."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(Server(catalogue.layers[name], contract)) for name in LADDER}
+        yield {name: stack.enter_context(Server(catalogue.layers[name], contract)) for name in SERVED}
 
 
-@pytest.fixture(params=LADDER)
+@pytest.fixture(params=SERVED)
 def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
     """Each layer in turn."""
     return servers[request.param]

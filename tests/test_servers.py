@@ -119,7 +119,11 @@ def test_a_client_that_vanishes(server: Server, contract: Contract) -> None:
             stream.sendall(contract.user.wire()[:part])
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # leave with a reset
     assert ask(server.host, server.port, contract.user.wire()).status == 200
-    if server.layer.name in ("asyncio", "uvicorn"):  # Starlette raises ClientDisconnect, and uvicorn prints it
+    if server.layer.name in (
+        "protocol",
+        "asyncio",
+        "uvicorn",
+    ):  # Starlette raises ClientDisconnect, and uvicorn prints it
         assert "Traceback" not in server.last_lines(50)
 
 
@@ -195,8 +199,11 @@ def test_memory_is_bounded_where_a_client_stops_reading(server: Server, contract
         (b"POST / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEAD // 6) + b"\r\n", 431),
     ],
 )
-def test_asyncio_refuses_what_cannot_be_framed(servers: dict[str, Server], wire: bytes, status: int) -> None:
-    with connection(servers["asyncio"]) as stream:
+@pytest.mark.parametrize("name", ["asyncio", "protocol"])
+def test_framing_by_hand_refuses_what_is_not_safe(
+    servers: dict[str, Server], wire: bytes, status: int, name: str
+) -> None:
+    with connection(servers[name]) as stream:
         stream.sendall(wire)
         assert read_answer(stream).status == status
         assert is_closed(stream)
