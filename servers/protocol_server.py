@@ -11,7 +11,7 @@ import click
 import uvloop
 
 from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, LINGER, OK, ORDINARY, Refused, answer, frame, head_end
-from share import REFUSED, endpoint, refusal
+from share import MAX_HEAD, REFUSED, endpoint, refusal
 
 
 class Connection(asyncio.Protocol):
@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         if self.head:
             data = self.head + data
         expects = False
-        if head := ORDINARY.match(data):
+        if head := ORDINARY.match(data, 0, MAX_HEAD):
             start, length = head.end(), int(head[1])
         elif start := head_end(data):
             length, self.close, expects = frame(data[:start])
