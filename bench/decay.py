@@ -150,6 +150,9 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     faults = [each.fault for each in own if each.fault]
     if faults:
         notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
+    if used and len(used) < len(alone := good_windows(record, row)):
+        left = len(alone) - len(used)
+        notes.append(f"{left} of {len(alone)} windows alone left out: the server had under {BUSY:.0%} of its core")
     if not used and not found:
         notes.append("no good window" if own else "not measured")
     elif row.on and not found:
@@ -167,7 +170,7 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     margin = found and margin_of(found)
     if record.precision and margin and margin > record.precision:
         notes.append(
-            f"its decay's interval is +-{margin:.1f} points, {record.precision:g} were wanted: try a longer BUDGET"
+            f"its decay's interval is +-{margin:.2f} points, {record.precision:g} were wanted: try a longer BUDGET"
         )
     return "; ".join(notes)
 

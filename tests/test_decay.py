@@ -119,6 +119,7 @@ def test_a_server_that_did_not_fill_its_core(shares: tuple[float, float], bound:
     (low,) = figures(ladder)
     assert (low.bound, low.rps) == (bound, rps)
     assert ("lower bound: the server had at most 90% of its core" in low.note) == bound
+    assert ("1 of 2 windows alone left out" in low.note) == (shares == (0.99, 0.8))
 
 
 def test_a_margin_that_was_not_reached_is_named() -> None:
