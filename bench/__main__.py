@@ -27,6 +27,7 @@ from bench.options import (
     carry_out,
     form_option,
     host_option,
+    keep,
     load_options,
     prepare,
     results_option,
@@ -167,7 +168,9 @@ def power(
     try:
         percents = [float(size) for size in sizes.split()]
     except ValueError:
-        raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}") from None
+        percents = []
+    if not percents or not all(0 <= percent < 1000 for percent in percents):
+        raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}")
     layer = read_catalogue(catalogue_file).one("uvicorn")
     setting = prepare([layer, layer], results, **load)
     plan = Plan("power", "", [layer], budget)
@@ -187,9 +190,9 @@ def power(
         except Fault as fault:
             problem = fault
     if tried.trials:
-        path = records.write(tried, f"{tried.made:%Y%m%d-%H%M%S}-power.json", results)
-        click.echo(f"record: {os.path.relpath(path)}", err=True)
+        unkept = keep(lambda: records.write(tried, f"{tried.made:%Y%m%d-%H%M%S}-power.json", results))
         click.echo(powers.render(tried, form))
+        problem = problem or unkept
     if problem:
         raise problem
 
@@ -223,11 +226,10 @@ def anatomy(
     if anatomies.write_files(record, folder):
         click.echo(f"call trees: {os.path.relpath(folder)}", err=True)
     click.echo(anatomies.render(record, form, split))
-    if form in ("text", "markdown") and (RESULTS / "reference").exists():
+    if form in ("text", "markdown"):
         measured = newest("bench")
-        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n")
         old = records.read_record(measured)
-        click.echo(render(old, figures(old), form))
+        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n\n{render(old, figures(old), form)}")
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:

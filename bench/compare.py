@@ -39,7 +39,7 @@ def compare(a: Record, b: Record, threshold: float) -> list[Change]:
     """Every layer that both records have figures for, but the lowest; raises BadInput where there is none."""
     climbs_a, climbs_b = climbs(a), climbs(b)
     names = [row.name for row in a.layers if row.name in climbs_a and row.name in climbs_b]
-    if a.layers[0].name != b.layers[0].name or not names:
+    if not names or a.layers[0].name != b.layers[0].name:
         raise BadInput("the records have no layers in common that stand on the same lowest layer: nothing to compare")
     decays_a = {row.layer: row.decay for row in figures(a)}
     decays_b = {row.layer: row.decay for row in figures(b)}
@@ -105,6 +105,10 @@ def obstacles(a: Record, b: Record) -> list[str]:
         found.append(f"they were made with Python {minors[0]} and {minors[1]}")
     if a.contract != b.contract:
         found.append("their layers were held to different contracts")
+    if a.load.connections != b.load.connections:
+        found.append(f"they were loaded by {a.load.connections} and {b.load.connections} connections")
+    if len({record.cores and (record.cores.turn_ms or 0) for record in (a, b)}) > 1:
+        found.append("two servers had turns on their core of a different length, or no core to share")
     return found
 
 

@@ -8,6 +8,8 @@ Fault                 the exit code 1: something failed while it ran
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -47,13 +49,38 @@ class Stopped(Fault):
         self.exit_code = 128 + number  # type: ignore[misc]  # click has it on the class
 
 
-def stop_on_signals() -> None:
-    """Turn Ctrl-C, TERM and HUP into `Stopped`, so that everything that was started is ended on the way out."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_held = 0
+_pending: list[int] = []
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C, TERM and HUP into `Stopped`, so that everything that was started is ended on the way out.
+
+    A signal that is ignored, as HUP is under nohup, stays so.
+    """
+    for each in SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+    if _held:
+        _pending.append(number)
+    else:
         raise Stopped(number)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, stop)
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let no signal interrupt this: one that comes is `Stopped` at the end. For starting and ending processes."""
+    global _held
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+    if _pending and not _held:
+        raise Stopped(_pending.pop())

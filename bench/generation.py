@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from bench import contract as contracts
 from bench.contract import Contract
 from bench.cores import Lane, settle
-from bench.errors import ServerFault
+from bench.errors import ServerFault, held
 from bench.layers import Layer
 from bench.measure import warm_up
 from bench.record import Record, Row
@@ -44,7 +44,8 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
             with faults_to(row_of(record, layer.name)) as row:
                 if not row.faults:
                     port = setting.port and setting.port + list(layers).index(layer)
-                    servers.append(Server(layer, setting.contract, setting.host, port, environment).start())
+                    with held():
+                        servers.append(Server(layer, setting.contract, setting.host, port, environment).start())
         for server in servers:
             with faults_to(row_of(record, server.layer.name)) as row:
                 server.wait()

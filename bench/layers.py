@@ -29,6 +29,12 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         return shlex.split(self.command.format_map(fields))
 
 
+class Asgi(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an ASGI app is served."""
+
+    command: str = ""
+
+
 class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An ordered set of layers that a table compares."""
 
@@ -46,7 +52,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     ladders: dict[str, Ladder]
 
     def choose(self, names: str | None, ladder: str) -> list[Layer]:
-        """The layers of a ladder in its order, or those named (with commas or spaces between) in that of layers.toml.
+        """The layers of a ladder, or those named (with commas or spaces between), in the ladder's order.
 
         Raises BadInput for a name that is in no entry.
         """
@@ -54,8 +60,9 @@ class Catalogue(msgspec.Struct, frozen=True):
             raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
         if not names:
             return [self.layers[name] for name in self.ladders[ladder].layers]
-        known = {self.one(name).name for name in names.replace(",", " ").split()}
-        return [layer for name, layer in self.layers.items() if name in known]
+        named = {self.one(name).name for name in names.replace(",", " ").split()}
+        order = dict.fromkeys([*self.ladders[ladder].layers, *self.layers])
+        return [self.layers[name] for name in order if name in named]
 
     def one(self, name: str) -> Layer:
         """A layer by its name; raises BadInput."""
@@ -79,7 +86,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
     """Read and check layers.toml; raises BadInput that names the file, the entry and what was expected."""
     tables = read_toml(path)
-    asgi = tables.pop("asgi", {}).get("command", "")
+    asgi = convert(tables.pop("asgi", {}), Asgi, f"{path.name}: [asgi]").command
     layers: dict[str, Layer] = {}
     ladders: dict[str, Ladder] = {}
     for kind, entries in tables.items():
@@ -87,6 +94,8 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
             raise BadInput(f"{path.name}: unknown table [{kind}]: expected [asgi], [layers.NAME] or [ladders.NAME]")
         for name, entry in entries.items():
             where = f"{path.name}: [{kind}.{name}]"
+            if not isinstance(entry, dict):
+                raise BadInput(f"{where} must be a table, not {entry!r}")
             if kind == "layers":
                 layers[name] = _layer(name, entry, asgi, where)
             else:
@@ -97,15 +106,18 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
     for ladder in ladders.values():
         if unknown := [name for name in (*ladder.layers, *ladder.on, *ladder.on.values()) if name not in layers]:
             raise BadInput(f"{path.name}: [ladders.{ladder.name}] names {unknown[0]!r}, which is no layer")
-        for name in ladder.layers:
-            _check_ground(name, {**on, **ladder.on}, f"{path.name}: [ladders.{ladder.name}]")
+        here = {**on, **ladder.on}
+        for place, name in enumerate(ladder.layers):
+            _check_ground(name, here, f"{path.name}: [ladders.{ladder.name}]")
+            if here[name] in ladder.layers[place + 1 :]:
+                raise BadInput(f"{path.name}: [ladders.{ladder.name}] has {name!r} below the layer that it stands on")
     if "default" not in ladders:
         raise BadInput(f"{path.name}: no [ladders.default]: it is what `make bench` measures")
     return Catalogue(layers, ladders)
 
 
-def _layer(name: str, entry: Any, asgi: str, where: str) -> Layer:
-    layer = convert({**entry, "name": name} if isinstance(entry, dict) else entry, Layer, where)
+def _layer(name: str, entry: dict[str, Any], asgi: str, where: str) -> Layer:
+    layer = convert({**entry, "name": name}, Layer, where)
     if bool(layer.app) == bool(layer.command):
         raise BadInput(f"{where} needs either `app` or `command`")
     if layer.app:

@@ -2,14 +2,15 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
 from bench import counters
 from bench.contract import check_user
 from bench.cores import Lane, on_core
-from bench.errors import Broken, ServerFault
+from bench.errors import Broken, ServerFault, held
 from bench.record import Window, now
 from bench.server import Server
 from bench.wrk import Load, Summary, Wrk
@@ -19,13 +20,21 @@ WARM_UP = 0.25  # seconds of load for each server before its first window: hundr
 
 def warm_up(servers: Sequence[Server], load: Load, lane: Lane | None) -> None:
     """Load all of them at once for a moment."""
-    with on_core(lane.client if lane else None):
-        wrks = [Wrk(server, replace(load, seconds=60)) for server in servers]
-        try:
-            time.sleep(WARM_UP * len(servers))
-        finally:
-            for wrk in wrks:
-                wrk.stop()
+    with on_core(lane.client if lane else None), driven(servers, replace(load, seconds=60)):
+        time.sleep(WARM_UP * len(servers))
+
+
+@contextmanager
+def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Wrk]]:
+    """A wrk for each server, started together; they have ended on leaving."""
+    wrks: list[Wrk] = []
+    try:
+        with held():
+            wrks += [Wrk(server, load) for server in servers]
+        yield wrks
+    finally:
+        for wrk in wrks:
+            wrk.stop()
 
 
 def take(
@@ -40,13 +49,8 @@ def take(
         server.require_alive("died before its window")
     start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
     stolen = counters.steal_ns(lane.server) if lane else 0
-    with on_core(lane.client if lane else None):
-        wrks = [Wrk(server, load) for server in order]
-        try:
-            summaries = [wrk.finish() for wrk in wrks]
-        finally:
-            for wrk in wrks:
-                wrk.stop()
+    with on_core(lane.client if lane else None), driven(order, load) as wrks:
+        summaries = [wrk.finish() for wrk in wrks]
     windows = []
     for server, wrk, summary in zip(order, wrks, summaries, strict=True):
         window = Window(
@@ -60,6 +64,7 @@ def take(
             bytes=summary.bytes,
             errors=summary.errors,
             latency_us=summary.latency_us,
+            unanswered=load.connections,
             client_cpu_ns=wrk.cpu_ns,
             fault=fault_of(summary, len(server.contract.user.answer.encode()), load.connections),
         )

@@ -10,7 +10,7 @@ import click
 from bench import record as records
 from bench.contract import read_contract
 from bench.cores import lane
-from bench.errors import BadInput, Fault, Stopped, stop_on_signals
+from bench.errors import BadInput, Fault, held, stop_on_signals
 from bench.generation import Setting
 from bench.layers import ROOT, Layer
 from bench.progress import Tell, progress
@@ -64,22 +64,32 @@ def prepare(
 
 
 def carry_out(work: Callable[[Tell], None], record: Record, results: Path, seconds: float) -> Fault | None:
-    """Do the work to its end or to a signal, and keep the record.
+    """Do the work to its end, to a fault or to a signal, and keep the record.
 
-    Returns what is to be raised once the figures are printed: it was stopped, or the record could not be kept.
+    Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
     """
     stop_on_signals()
     problem: Fault | None = None
     with progress(seconds) as tell:
         try:
             work(tell)
-        except Stopped as stopped:
-            if not record.windows and not record.anatomy:
-                raise
-            problem = stopped
+        except Fault as fault:
+            problem = fault
+        except OSError as error:
+            problem = Fault(str(error))
+    if problem:
+        record.stopped = problem.message
+        if not record.windows and not record.anatomy:
+            raise problem
+    return keep(lambda: records.write_record(record, results)) or problem
+
+
+def keep(write: Callable[[], Path]) -> Fault | None:
+    """Write a record and say where; returns what went wrong."""
     try:
-        path = records.write_record(record, results)
-        click.echo(f"record: {os.path.relpath(path)}", err=True)
+        with held():
+            path = write()
     except Fault as fault:
-        problem = problem or fault
-    return problem
+        return fault
+    click.echo(f"record: {os.path.relpath(path)}", err=True)
+    return None

@@ -13,7 +13,7 @@ from bench.layers import Layer
 from bench.progress import Tell
 from bench.record import Record
 from bench.render import for_programs, grid
-from bench.run import Plan, Run, marked
+from bench.run import Plan, Run
 from bench.verdict import LOOKS, Verdict, judge, level, seconds_needed
 
 COLUMNS = ("a", "b", "ratio", "ratio_low", "ratio_high", "decay", "verdict", "windows", "restarts", "seconds")
@@ -47,18 +47,18 @@ def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: fl
     a, b = plan.layers
     look = 0
     verdict: Verdict = "unclear"
-    with marked(record):
-        while verdict == "unclear" and run.has_time(setting.load.seconds):
-            with run.restart(plan.layers) as servers:
-                if len(servers) == 2:
-                    run.window([servers[a.name], servers[b.name]], setting.load, b.name)
-            if faults := [fault for row in record.layers for fault in row.faults]:
-                raise Fault(faults[0])
-            last = not run.has_time(setting.load.seconds)
-            due = LOOKS if last else min(LOOKS, math.floor(LOOKS * run.seconds / plan.budget))
-            if due > look and (last or not patient):
-                look = due
-                verdict = judge(ratio(record, record.layers[1]), level(look), threshold)
+    last = False
+    while verdict == "unclear" and not last:
+        with run.restart(plan.layers) as servers:
+            if len(servers) == 2:
+                run.window([servers[a.name], servers[b.name]], setting.load, b.name)
+        if faults := [fault for row in record.layers for fault in row.faults]:
+            raise Fault(faults[0])
+        last = not run.has_time(setting.load.seconds)
+        due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
+        if due > look and (last or not patient):
+            look = due
+            verdict = judge(ratio(record, record.layers[1]), level(look), threshold)
     return outcome(record, max(look, 1), threshold)
 
 

@@ -34,6 +34,8 @@ class Window(msgspec.Struct, kw_only=True):
     bytes: int | None = None
     errors: Errors | None = None
     latency_us: Latency | None = None
+    unanswered: int = 0
+    """Requests that the server had at the end and that wrk does not count, one a connection: they cost it as well."""
     server_cpu_ns: int | None = None
     client_cpu_ns: int | None = None
     steal_ns: int | None = None
@@ -53,7 +55,8 @@ class Window(msgspec.Struct, kw_only=True):
     @property
     def cost_us(self) -> float | None:
         """CPU time of the server, microseconds a request."""
-        return self.server_cpu_ns / 1e3 / self.requests if self.server_cpu_ns and self.requests else None
+        served = self.requests + self.unanswered
+        return self.server_cpu_ns / 1e3 / served if self.server_cpu_ns and self.requests else None
 
     @property
     def busy(self) -> float | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from bench import contract as contracts
 from bench.decay import margin_of, ratio
-from bench.errors import ServerFault, Stopped
+from bench.errors import ServerFault
 from bench.generation import Setting, generation, row_of
 from bench.layers import Layer
 from bench.machine import read_machine, read_packages, read_python, read_revision
@@ -113,16 +113,6 @@ class Run:
             row_of(self.record, fault.layer).faults.append(fault.message)
 
 
-@contextmanager
-def marked(record: Record) -> Iterator[None]:
-    """Write into the record which signal ended it, if one did."""
-    try:
-        yield
-    except Stopped as stopped:
-        record.stopped = stopped.message
-        raise
-
-
 def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:
     """Measure a ladder until every decay is known well enough, or the budget ends.
 
@@ -132,29 +122,24 @@ def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:
     run = Run(plan, setting, record, tell)
     pairs = {row.name: row.on for row in record.layers if row.on} if setting.lane else {}
     alone = msgspec.structs.replace(setting.load, seconds=max(1, setting.load.seconds // (2 if pairs else 1)))
-    with marked(record):
-        while True:
-            live = [row.name for row in record.layers if not row.faults]
-            open_pairs = [
-                (on, name)
-                for name, on in pairs.items()
-                if on in live and name in live and not known(record, name, plan)
-            ]
-            first = run.restarts < MIN_RESTARTS
-            names = live if first or not pairs else [name for name in live if any(name in each for each in open_pairs)]
-            solo = names if not pairs or (first and run.restarts in (0, 1, 3)) else []
-            if not names or not run.has_time(len(open_pairs) * setting.load.seconds + len(solo) * alone.seconds):
-                break
-            if not pairs and not first:
-                break
-            with run.restart([layer for layer in plan.layers if layer.name in names]) as servers:
-                steps = [*open_pairs, *((name,) for name in solo)]
-                for step in random.sample(steps, len(steps)):
-                    chosen = [servers[name] for name in step if name in servers]
-                    if len(chosen) == len(step):
-                        run.window(
-                            chosen, setting.load if len(step) == 2 else alone, step[1] if len(step) == 2 else None
-                        )
+    while True:
+        live = [row.name for row in record.layers if not row.faults]
+        open_pairs = [
+            (on, name) for name, on in pairs.items() if on in live and name in live and not known(record, name, plan)
+        ]
+        first = run.restarts < MIN_RESTARTS
+        names = live if first or not pairs else [name for name in live if any(name in each for each in open_pairs)]
+        solo = names if not pairs or (first and run.restarts in (0, 1, 3)) else []
+        if not names or not run.has_time(len(open_pairs) * setting.load.seconds + len(solo) * alone.seconds):
+            break
+        if not pairs and not first:
+            break
+        with run.restart([layer for layer in plan.layers if layer.name in names]) as servers:
+            steps = [*open_pairs, *((name,) for name in solo)]
+            for step in random.sample(steps, len(steps)):
+                chosen = [servers[name] for name in step if name in servers]
+                if len(chosen) == len(step):
+                    run.window(chosen, setting.load if len(step) == 2 else alone, step[1] if len(step) == 2 else None)
 
 
 def known(record: Record, name: str, plan: Plan) -> bool:

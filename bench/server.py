@@ -7,12 +7,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from bench.contract import Contract, check_user
-from bench.errors import BadInput, Broken, ServerFault
+from bench.errors import BadInput, Broken, ServerFault, held
 from bench.layers import ROOT, Layer
 
 START = 20.0  # seconds that a server has until it answers
@@ -20,10 +21,17 @@ STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 
 
+_given: deque[int] = deque(maxlen=100)
+
+
 def free_port(host: str) -> int:
-    """A port that the kernel gives."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that the kernel gives, and that was not given lately: a server may not have bound its own yet."""
+    while True:
+        with socket.create_server((host, 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.append(port)
+            return port
 
 
 def require_port(host: str, port: int) -> None:
@@ -133,7 +141,8 @@ class Server:
 
     def __enter__(self) -> Self:
         """Start, and wait until the layer answers."""
-        self.start()
+        with held():
+            self.start()
         try:
             return self.wait()
         except BaseException:
@@ -146,11 +155,12 @@ class Server:
 
 def stop_all(servers: Sequence[Server]) -> None:
     """End all of them at once, and wait until they have ended."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    with held():
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for server in servers:
+                server.end(number)
+            for server in servers:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    server.process.wait(STOP)
         for server in servers:
-            server.end(number)
-        for server in servers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.process.wait(STOP)
-    for server in servers:
-        server.output.close()
+            server.output.close()

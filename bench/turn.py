@@ -23,7 +23,10 @@ def ask(thread: int) -> int | None:
         return None
     write, read = CALLS[platform.machine()]
     libc = ctypes.CDLL(None, use_errno=True)
-    nice = os.getpriority(os.PRIO_PROCESS, thread)
+    try:
+        nice = os.getpriority(os.PRIO_PROCESS, thread)
+    except ProcessLookupError:
+        return None
     wanted = ATTRIBUTES.pack(ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, TURN_MS * 1_000_000, 0, 0)
     if libc.syscall(write, thread, wanted, 0):
         return None

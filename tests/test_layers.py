@@ -58,6 +58,8 @@ def test_a_ladder_may_say_what_stands_on_what(tmp_path: Path) -> None:
     assert catalogue.ground(layers) == {"low": None, "middle": "low", "high": "middle"}
     with pytest.raises(BadInput, match=r"\[ladders.other\]: `on` goes in a circle: high -> middle -> high"):
         read(tmp_path, GOOD + other.replace('high = "low"', 'high = "middle"'))
+    with pytest.raises(BadInput, match=r"\[ladders.other\] has 'middle' below the layer that it stands on"):
+        read(tmp_path, GOOD + other.replace('"low", "high", "middle"', '"low", "middle", "high"'))
 
 
 def test_choosing(tmp_path: Path) -> None:
@@ -87,6 +89,8 @@ def test_choosing(tmp_path: Path) -> None:
         ('command = "{python}', 'cmd = "{python}', r"\[asgi\]"),
         ('"low", "middle", "high"]', '"low", "hi"]', r"\[ladders.default\] names 'hi'"),
         ("[ladders.default]", "[ladders.other]", r"no \[ladders.default\]"),
+        ("[ladders.default]", "[ladders]\ndefault = 3\n[more]", r"\[ladders.default\] must be a table"),
+        ('command = "{python}', 'command = 3 # "{python}', r"\[asgi\].*str.*int"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, error: str) -> None:

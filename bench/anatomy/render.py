@@ -172,9 +172,9 @@ def _footer(record: Record) -> list[str]:
 def write_files(record: Record, folder: Path) -> list[Path]:
     """The call tree of each layer as speedscope JSON and as collapsed stacks; returns the files."""
     trees = {found.layer: found.tree for found in record.anatomy if found.tree}
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, tree in trees.items():
+        folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in (
             ("speedscope.json", speedscope({name: tree})),
             ("collapsed.txt", collapsed_text(collapsed(tree))),
@@ -201,4 +201,5 @@ def render_difference(record: Record, a: str, b: str, form: str, most: int = 40)
     rest = f"{len(rows) - most} more functions differ: FORMAT=csv lists all." if len(rows) > most else ""
     bytecodes, calls = sum(row[4] - row[2] for row in rows), sum(row[3] - row[1] for row in rows)
     sums = f"in all: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
-    return "\n".join(filter(None, [grid(headings, cells, form, left=1), rest, sums]))
+    parts = filter(None, [grid(headings, cells, form, left=1), rest, sums])
+    return ("\n\n" if form == "markdown" else "\n").join(parts)

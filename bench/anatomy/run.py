@@ -1,14 +1,14 @@
 """Layers -> a record of the anatomy of one request in each."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bench import contract as contracts
 from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.python import by_package, count_python
 from bench.anatomy.syscalls import count_syscalls
 from bench.contract import Contract
-from bench.errors import ServerFault
+from bench.errors import Fault, ServerFault, Stopped
 from bench.generation import faults_to, row_of
 from bench.layers import Layer
 from bench.progress import Tell
@@ -16,7 +16,7 @@ from bench.record import Anatomy, Record
 from bench.server import Server
 
 
-def check(layer: Layer, contract: Contract, _found: Anatomy) -> None:
+def check(layer: Layer, contract: Contract) -> None:
     """Hold a layer to the whole contract; raises ServerFault."""
     with Server(layer, contract) as server:
         if broken := contracts.check(contract, layer, server.host, server.port):
@@ -24,12 +24,9 @@ def check(layer: Layer, contract: Contract, _found: Anatomy) -> None:
 
 
 def python(layer: Layer, contract: Contract, found: Anatomy) -> None:
-    """Python calls and bytecodes; a server that is not Python has none, and says so."""
-    try:
-        found.tree = count_python(layer, contract)
-        found.calls, found.bytecodes = by_package(found.tree)
-    except ServerFault as fault:
-        found.notes.append(f"no calls and bytecodes: {fault.message}")
+    """Python calls and bytecodes; a server that is not Python has none."""
+    found.tree = count_python(layer, contract)
+    found.calls, found.bytecodes = by_package(found.tree)
 
 
 def syscalls(layer: Layer, contract: Contract, found: Anatomy) -> None:
@@ -43,7 +40,6 @@ def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
 
 
 PARTS = (
-    ("the contract", None, 1.5, check),
     ("calls and bytecodes", None, 3.0, python),
     ("system calls", "strace", 3.5, syscalls),
     ("instructions", "valgrind", 20.0, instructions),
@@ -68,13 +64,27 @@ def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: T
         record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(contract))
     done += ENDPOINT
     for layer in layers:
+        row = row_of(record, layer.name)
         found = Anatomy(layer=layer.name)
-        with faults_to(row_of(record, layer.name)):
-            for name, tool, length, count in PARTS:
-                if tool and not shutil.which(tool):
-                    found.notes.append(f"no {name}: {tool} is not installed here (Linux has it: type `make tools`)")
-                    continue
-                tell(f"{layer.name}: {name}", done)
-                count(layer, contract, found)
-                done += length
         record.anatomy.append(found)
+        tell(f"{layer.name}: the contract", done)
+        with faults_to(row):
+            check(layer, contract)
+        for name, tool, length, count in PARTS:
+            if not row.faults:
+                tell(f"{layer.name}: {name}", done)
+                attempt(name, tool, lambda: count(layer, contract, found), found)  # noqa: B023 (called at once)
+            done += length
+
+
+def attempt(name: str, tool: str | None, count: Callable[[], None], found: Anatomy) -> None:
+    """Count one thing; where that cannot be done here, a note says why."""
+    if tool and not shutil.which(tool):
+        found.notes.append(f"no {name}: {tool} is not installed here (Linux has it: type `make tools`)")
+        return
+    try:
+        count()
+    except Stopped:
+        raise
+    except (Fault, OSError) as error:
+        found.notes.append(f"no {name}: {error}")
