@@ -1,7 +1,7 @@
 """The one `User` and the one endpoint that every layer serves.
 
-Layers that hand over the raw body (asyncio, uvicorn, starlette, dumproute) call `endpoint`, so that what
-differs between them is the layer and never the work that was asked for.
+Layers that are handed the raw body call `endpoint`, so that what differs between them is the layer and never the work
+that was asked for. The others do the same with pydantic.
 """
 
 import msgspec

@@ -2,7 +2,7 @@
 
 uvicorn on httptools collects a head of any length, and pipelined requests without end; an app that reads the whole
 body collects that too. Here `--http httptools` stands for its protocol with the limits of share. An ordinary request
-pays one comparison.
+pays a call and a few comparisons.
 """
 
 import asyncio
