@@ -16,7 +16,7 @@ from bench.layers import Layer
 from bench.machine import read_machine, read_packages, read_python, read_revision
 from bench.measure import take, verify
 from bench.progress import Tell
-from bench.record import Record, Row, now
+from bench.record import Record, Row, Window, now
 from bench.server import Server
 from bench.wrk import Load
 
@@ -104,13 +104,18 @@ class Run:
         self.tell(f"restart {self.restarts + 1}: {names}", self.seconds)
         begin = time.monotonic()
         self.takes += 1
+        windows: list[Window] = []
         try:
-            self.record.windows += take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+            windows = take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+            self.record.windows += windows
             self.windows += time.monotonic() - begin
             for server in servers:
                 verify(server)
         except ServerFault as fault:
             row_of(self.record, fault.layer).faults.append(fault.message)
+            for window in windows:
+                if window.layer == fault.layer:
+                    window.fault = fault.message
 
 
 def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:

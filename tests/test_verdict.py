@@ -48,7 +48,7 @@ def test_levels_are_those_of_o_brien_and_fleming() -> None:
 def test_looking_again_and_again_raises_no_more_false_alarms() -> None:
     """Pairs of the same program: any look may call a change, 5% of runs may have one that does."""
     chance = np.random.default_rng(1)
-    runs, restarts = 1500, 28
+    runs, restarts = 800, 28
     alarms = naive = 0
     for _ in range(runs):
         values = chance.normal(0, 0.015, restarts)
