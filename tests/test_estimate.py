@@ -117,7 +117,7 @@ def coverage(found: list[Estimate | None]) -> float:
 
 @pytest.mark.parametrize(("restarts", "windows"), [(5, 1), (6, 2), (25, 1)])
 def test_the_interval_covers_the_truth_about_95_times_in_100(restarts: int, windows: int) -> None:
-    assert 0.92 <= coverage([estimate(side_by_side(Machine(seed), restarts, windows)) for seed in range(600)]) <= 0.985
+    assert 0.92 <= coverage([estimate(side_by_side(Machine(seed), restarts, windows)) for seed in range(400)]) <= 0.985
 
 
 def test_that_of_the_usual_procedure_does_not() -> None:
@@ -127,7 +127,7 @@ def test_that_of_the_usual_procedure_does_not() -> None:
 def test_stopping_when_the_interval_is_narrow_does_little_harm() -> None:
     """As bench does: from five restarts on, until the margin is a point of decay, or fifteen restarts."""
     found = []
-    for seed in range(600):
+    for seed in range(400):
         windows = side_by_side(Machine(seed), 15, 1)
         for restarts in range(5, 16):
             now = estimate({place: windows[place] for place in range(restarts)})

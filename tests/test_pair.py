@@ -33,7 +33,7 @@ def slowed(tmp_path: Path) -> Path:
     path = tmp_path / "layers.toml"
     path.write_text(
         f'[layers.plain]\nadds = ""\ncommand = "env TURNS=0 {asgi}"\n'
-        f'[layers.slowed]\nadds = ""\ncommand = "env TURNS=400 {asgi}"\n'
+        f'[layers.slowed]\nadds = ""\ncommand = "env TURNS=1200 {asgi}"\n'
         '[layers.broken]\nadds = ""\ncommand = "false"\n'
         '[ladders.default]\nadds = ""\nlayers = ["plain", "slowed"]\n'
     )
@@ -153,7 +153,7 @@ def test_unclear_says_how_long_would_do() -> None:
 
 
 def test_power_of_one_size(bench: Bench, tmp_path: Path) -> None:
-    options = ("--sizes", "25", "--runs", 1, "--budget", 12, "--seconds", 1, "--results", tmp_path)
+    options = ("--sizes", "25", "--runs", 1, "--budget", 10, "--seconds", 1, "--results", tmp_path)
     done = bench("power", *options, "--format", "json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
