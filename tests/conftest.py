@@ -14,7 +14,7 @@ from bench.layers import ROOT, Catalogue, read_catalogue
 from bench.server import Server
 
 CATALOGUE = read_catalogue()
-SERVED = ["protocol", *CATALOGUE.ladders["default"].layers]
+SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""
 
 
