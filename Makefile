@@ -2,7 +2,7 @@
 
 LAYERS      ?=# only these layers (bench)
 LADDER      ?=# a ladder of layers.toml (bench)                     [default]
-BUDGET      ?=# seconds at most (bench, pair, power)                [90]
+BUDGET      ?=# seconds; the first restart is always finished (bench ...) [90]
 PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
 A           ?=# a layer (pair, diff), a record (compare)
 B           ?=# the layer or the record to be compared with it

@@ -134,11 +134,13 @@ def render(changes: list[Change], a: Record, b: Record, form: str) -> str:
         ]
         for change in changes
     ]  # fmt: skip
+    lacking = any(change.ratio_low is None for change in changes)
     level = 100 * (1 - 0.05 / len(changes))
     lines = [
         grid(HEADINGS, cells, form, left=1),
         f"cost: CPU time a request, as a multiple of {a.layers[0].name}'s in the same record; ratio: requests a CPU"
         f" second of B to those of A in that unit, with an interval of {level:.4g}% a layer, 95% for all together.",
+        *(["no interval: one of the records has a single restart; make it with a longer BUDGET"] if lacking else []),
         *(f"differs: {line}" for line in versions(a, b)),
     ]
     return ("\n\n" if form == "markdown" else "\n").join(lines)

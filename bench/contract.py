@@ -1,6 +1,7 @@
 """What every layer must answer, byte for byte, and to which bad input it must say what. The cases are contract.toml."""
 
 import contextlib
+import hashlib
 import re
 import socket
 from pathlib import Path
@@ -59,6 +60,11 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user: Request
     cases: dict[str, Case]
+
+    def digest(self) -> str:
+        """SHA-256 of what is asked and answered; the prose about it may change."""
+        cases = {name: (case.wire(self.user), case.status, case.refused) for name, case in self.cases.items()}
+        return hashlib.sha256(msgspec.json.encode([self.user, cases], order="sorted")).hexdigest()
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -146,19 +146,19 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     if row.faults:
         return row.faults[0]
     notes = []
-    own = [each for each in record.windows if each.layer == row.name and each.pair in (None, row.name)]
+    own = [each for each in record.windows if each.layer == row.name]
     faults = [each.fault for each in own if each.fault]
     if faults:
         notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
     if used and len(used) < len(alone := good_windows(record, row)):
         left = len(alone) - len(used)
         notes.append(f"{left} of {len(alone)} windows alone left out: the server had under {BUSY:.0%} of its core")
-    if not used and not found:
+    if len(faults) == len(own):
         notes.append("no good window" if own else "not measured")
     elif row.on and not found:
         notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
     if found and found.error is None and record.machine:
-        notes.append("one restart only, so no interval")
+        notes.append("one restart only, so no interval: try a longer BUDGET")
     if bound:
         share = max(each.busy or 0 for each in used)
         notes.append(

@@ -24,7 +24,11 @@ RESULTS = ROOT / "results"
 form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
 budget_option = click.option(
-    "--budget", default=90.0, show_default=True, type=click.FloatRange(1, 1e6), help="Seconds, at most."
+    "--budget",
+    default=90.0,
+    show_default=True,
+    type=click.FloatRange(1, 1e6),
+    help="Seconds; the first restart is always finished.",
 )
 threshold_option = click.option(
     "--threshold", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Percent: no more is the same."

@@ -1,5 +1,6 @@
 """Two layers side by side until it is clear which is slower, or that neither is, or the budget ends."""
 
+import json
 import math
 from typing import Any
 
@@ -73,9 +74,10 @@ def render(outcome: Outcome, record: Record, form: str) -> str:
     """A sentence and the figures, or COLUMNS for programs."""
     figures = _figures(outcome)
     if form in ("csv", "json"):
-        text = for_programs(COLUMNS, [[figures[name] for name in COLUMNS]], form)
-        return text.removeprefix("[").removesuffix("]").strip() if form == "json" else text
-    cells = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in figures.values()]
+        if form == "json":
+            return json.dumps(figures, indent=1)
+        return for_programs(COLUMNS, [[*figures.values()]], form)
+    cells = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in figures.values()]
     parts = [sentence(outcome), grid([*figures], [cells], form)]
     parts += [
         f"ratio: requests a CPU second of b to those of a, with its {100 * (1 - outcome.alpha):.4g}% interval; decay in"

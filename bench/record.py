@@ -129,7 +129,7 @@ class Record(msgspec.Struct, kw_only=True):
     cores: Lane | None = None
     """Where the servers ran and where wrk did; null: they were not pinned, and no pairs were taken."""
     contract: str | None = None
-    """SHA-256 of contract.toml."""
+    """SHA-256 of what the contract asks and answers."""
     machine: Machine | None = None
     python: Python | None = None
     packages: dict[str, str] = {}

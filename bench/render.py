@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from rich import box
@@ -22,7 +23,7 @@ COLUMNS = (
 )
 HEADINGS = (
     *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "share %"),
-    *("requests/s", "from - to", "p50 µs", "p99 µs", "from - to", "windows", "restarts"),
+    *("requests/s", "lowest - highest", "p50 µs", "p99 µs", "lowest - highest", "windows", "restarts"),
 )
 
 
@@ -95,6 +96,7 @@ def footer(record: Record) -> list[str]:
         "decay: what is lost of the requests/s of the layer it stands on; cost: CPU time a request; added: cost less"
         " the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
     ]
+    alone = [window.duration_us / 1e6 for window in record.windows if window.pair is None]
     if any(window.pair for window in record.windows):
         lines.append(
             f"decay, cost, added and share: from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
@@ -104,11 +106,15 @@ def footer(record: Record) -> list[str]:
             f"Floor: pairs of the same program read up to {FLOOR:g}% on average; no smaller difference is claimed"
             " (docs/METHOD.md)."
         )
-    else:
+    elif any(row.on for row in record.layers):
         lines.append(
             "decay, cost, added and share: from windows one after another, which do not repeat well, not from pairs."
         )
-    lines.append(f"requests/s and latency: the median of windows in which a layer had its core alone, under {wrk}.")
+    if alone:
+        lines.append(
+            f"requests/s and latency: the median of windows of {median(alone):.0f} s in which a layer had its core alone,"
+            f" under {wrk}."
+        )
     lines.append("windows: alone + side by side.")
     if record.seconds and record.window_seconds is not None:
         outside = 100 * (1 - record.window_seconds / record.seconds)

@@ -1,6 +1,5 @@
 """Layers -> record: all that one call measures. Whatever happens in between, what was measured is kept."""
 
-import hashlib
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +7,6 @@ from contextlib import contextmanager
 
 import msgspec
 
-from bench import contract as contracts
 from bench.decay import margin_of, ratio
 from bench.errors import ServerFault
 from bench.generation import Setting, generation, row_of
@@ -46,7 +44,7 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
         budget=plan.budget,
         precision=plan.precision,
         cores=setting.lane,
-        contract=hashlib.sha256(contracts.FILE.read_bytes()).hexdigest(),
+        contract=setting.contract.digest(),
         machine=read_machine(),
         python=read_python(),
         packages=read_packages(),

@@ -229,4 +229,4 @@ def test_diff(bench: Bench, tmp_path: Path) -> None:
     assert any(name.startswith("fastapi:") and row["calls_a"] == 0 for name, row in rows.items())
     wrong = bench("diff", "--a", "starlette", "--b", "nothing", "--record", path)
     assert wrong.returncode == 2
-    assert "no call tree of 'nothing', it has those of starlette, dumproute" in wrong.stderr
+    assert "no call tree of 'nothing' here, but of starlette, dumproute: type `make anatomy`" in wrong.stderr

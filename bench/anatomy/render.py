@@ -190,7 +190,8 @@ def render_difference(record: Record, a: str, b: str, form: str, most: int = 40)
     trees = {found.layer: found.tree for found in record.anatomy if found.tree}
     for name in (a, b):
         if name not in trees:
-            raise BadInput(f"the record has no call tree of {name!r}, it has those of {', '.join(trees) or 'no layer'}")
+            has = ", ".join(trees) or "no layer"
+            raise BadInput(f"no call tree of {name!r} here, but of {has}: type `make anatomy`, or name a RECORD=")
     rows = difference(trees[a], trees[b])
     columns = ("function", "calls_a", "bytecodes_a", "calls_b", "bytecodes_b", "added")
     full: list[Sequence[object]] = [(*row, row[4] - row[2]) for row in rows]
