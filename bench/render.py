@@ -112,8 +112,8 @@ def footer(record: Record) -> list[str]:
         )
     if alone:
         lines.append(
-            f"requests/s and latency: the median of windows of {median(alone):.0f} s in which a layer had its core alone,"
-            f" under {wrk}."
+            f"requests/s and latency: the median of windows of {median(alone):.0f} s in which a layer had its core"
+            f" alone, under {wrk}."
         )
     lines.append("windows: alone + side by side.")
     if record.seconds and record.window_seconds is not None:

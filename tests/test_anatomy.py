@@ -11,14 +11,15 @@ import pytest
 from bench.anatomy.callgrind import component, read_dump
 from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.python import by_package, count_python
-from bench.anatomy.render import COLUMNS
+from bench.anatomy.render import COLUMNS, lines, splits
 from bench.anatomy.syscalls import count_syscalls
 from bench.anatomy.tree import collapsed, collapsed_text, difference, package, speedscope
 from bench.contract import Contract
 from bench.errors import Fault
 from bench.layers import ROOT, Layer
-from bench.record import Frame, read_record, schema
+from bench.record import Anatomy, Frame, read_record, schema
 from tests.conftest import CATALOGUE, Bench
+from tests.test_decay import record
 
 valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
@@ -98,7 +99,11 @@ def test_system_calls(contract: Contract) -> None:
 
 
 def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
-    done = bench("anatomy", "--layers", "asyncio", "--results", tmp_path / "results", "--format", "json")
+    (tmp_path / "bin").mkdir()  # without valgrind, which takes its time and is tested above
+    if found_strace := shutil.which("strace"):
+        (tmp_path / "bin" / "strace").symlink_to(found_strace)
+    arguments = ("anatomy", "--layers", "asyncio", "--results", tmp_path / "results")
+    done = bench(*arguments, "--format", "json", PATH=str(tmp_path / "bin"))
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert tuple(row) == COLUMNS
@@ -116,6 +121,24 @@ def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
     assert json.loads((folder / "asyncio.speedscope.json").read_text())["profiles"][0]["endValue"] == row["bytecodes"]
     text = bench("anatomy", "--record", path).stdout
     assert "Bytecodes a request, by package" in text
+
+
+def test_the_table() -> None:
+    made = record(low=[1], high=[1])
+    made.endpoint = Anatomy(layer="share.endpoint", instructions=[{"libc": 10}])
+    made.anatomy = [
+        Anatomy(
+            layer="low", instructions=[{"libc": 90}, {"libc": 60, "msgspec": 40}, {"libc": 101}], syscalls={"read": 1}
+        ),
+        Anatomy(layer="high", instructions=[{"libc": 400}], calls={"a": 2, "b": 1}, bytecodes={"a": 50, "b": 7}),
+    ]
+    low, high = lines(made)
+    assert (low.instructions, low.spread, low.decay, low.useful_share) == (100, pytest.approx(11), None, 10)
+    assert (high.instructions, high.decay, high.added, high.useful_share) == (400, 75, 300, 2.5)
+    assert (low.calls, low.syscalls, high.calls, high.bytecodes, high.syscalls) == (None, 1, 3, 57, None)
+    rows = splits(made)
+    assert ["low", "libc", "instructions", 90] in rows
+    assert ["high", "b", "bytecodes", 7] in rows
 
 
 def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
