@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from bench.anatomy.run import dissect
 from bench.anatomy.run import seconds as dissection_seconds
 from bench.contract import read_contract
 from bench.decay import figures
-from bench.errors import BadInput, Fault, stop_on_signals
+from bench.errors import BadInput, Fault
 from bench.generation import Setting
 from bench.layers import ROOT, read_catalogue
 from bench.options import (
@@ -27,18 +26,18 @@ from bench.options import (
     carry_out,
     form_option,
     host_option,
-    keep,
     load_options,
     prepare,
     results_option,
     threshold_option,
 )
-from bench.progress import progress
 from bench.readme import blocks, splice
 from bench.render import grid, render
 from bench.run import Plan, new_record
 from bench.server import free_port, require_port
 from bench.wrk import Load
+
+REFERENCE = RESULTS / "reference"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -109,7 +108,7 @@ def pair(
     if setting.lane is None:
         raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
     plan = Plan("pair", "", layers, budget)
-    record = new_record(plan, setting, {layers[0].name: None, layers[1].name: layers[0].name})
+    record = pairs.pair_record(plan, setting)
     outcomes: list[pairs.Outcome] = []
     problem = carry_out(
         lambda tell: outcomes.append(pairs.pair(plan, setting, record, tell, threshold)), record, results, budget
@@ -173,26 +172,12 @@ def power(
         raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}")
     layer = read_catalogue(catalogue_file).one("uvicorn")
     setting = prepare([layer, layer], results, **load)
-    plan = Plan("power", "", [layer], budget)
-    tried = powers.new_power(new_record(plan, setting, {layer.name: None}), budget, threshold)
-    stop_on_signals()
-    problem: Fault | None = None
-    whole = (runs * len(percents) + 1) * budget
-    with progress(whole) as tell:
-        began = time.monotonic()
-
-        def overall(what: str, _: float) -> None:
-            tell(f"trial {len(tried.trials) + 1} of {runs * len(percents)}: {what}", time.monotonic() - began)
-
-        try:
-            for trial in powers.trials(layer.command, percents, runs, setting, plan, threshold, overall):
-                tried.trials.append(trial)
-        except Fault as fault:
-            problem = fault
-    if tried.trials:
-        unkept = keep(lambda: records.write(tried, f"{tried.made:%Y%m%d-%H%M%S}-power.json", results))
-        click.echo(powers.render(tried, form))
-        problem = problem or unkept
+    tried = powers.new_power(budget, threshold)
+    problem = carry_out(
+        lambda tell: powers.trials(tried, layer.command, percents, runs, setting, tell),
+        tried, results, seconds=(runs * len(percents) + 1) * budget,
+    )  # fmt: skip
+    click.echo(powers.render(tried, form))
     if problem:
         raise problem
 
@@ -227,7 +212,7 @@ def anatomy(
         click.echo(f"call trees: {os.path.relpath(folder)}", err=True)
     click.echo(anatomies.render(record, form, split))
     if form in ("text", "markdown"):
-        measured = newest("bench")
+        measured = latest("bench")
         old = records.read_record(measured)
         click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n\n{render(old, figures(old), form)}")
     if problem:
@@ -243,7 +228,7 @@ def anatomy(
 @form_option
 def diff(a: str, b: str, path: Path | None, form: str) -> None:
     """Print which Python functions layer B calls more than layer A, or less, by the anatomy in a record."""
-    click.echo(anatomies.render_difference(records.read_record(path or newest("anatomy")), a, b, form))
+    click.echo(anatomies.render_difference(records.read_record(path or latest("anatomy")), a, b, form))
 
 
 @main.command()
@@ -270,14 +255,8 @@ def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
 @form_option
 def table(path: Path | None, form: str) -> None:
     """Print the decay table of a record."""
-    record = records.read_record(path or newest("bench"))
+    record = records.read_record(path or latest("bench"))
     click.echo(render(record, figures(record), form))
-
-
-def newest(command: str) -> Path:
-    """The record of the latest run of a command, or else the reference."""
-    found = sorted(RESULTS.glob(f"2*-{command}.json"))
-    return found[-1] if found else latest_reference(command)
 
 
 @main.command()
@@ -305,9 +284,9 @@ def schema() -> None:
 def readme(catalogue_file: Path, /, check: bool) -> None:
     """Write the tables of README.md and docs/METHOD.md anew, from the reference records and the contract."""
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
-    reference = records.read_record(latest_reference("bench"))
-    tried = powers.read_power(latest_reference("power"))
-    counted = records.read_record(latest_reference("anatomy"))
+    reference = records.read_record(latest("bench", REFERENCE))
+    tried = powers.read_power(latest("power", REFERENCE))
+    counted = records.read_record(latest("anatomy", REFERENCE))
     counts = anatomies.table(counted, "markdown")
     for path, tables in (
         (ROOT / "README.md", {**blocks(reference, contract, catalogue), "anatomy": counts}),
@@ -322,12 +301,12 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
             path.write_text(new, encoding="utf-8")
 
 
-def latest_reference(command: str) -> Path:
-    """The newest committed record of a command."""
-    found = sorted((RESULTS / "reference").glob(f"*-{command}.json"))
-    if not found:
-        raise BadInput(f"no results/reference/*-{command}.json to make a table of")
-    return found[-1]
+def latest(command: str, *folders: Path) -> Path:
+    """The newest record of a command: of the first of these folders that has one."""
+    for folder in folders or (RESULTS, REFERENCE):
+        if found := sorted(folder.glob(f"2*-{command}.json")):
+            return found[-1]
+    raise BadInput(f"no record of `make {command}` in {os.path.relpath(folder)}")
 
 
 if __name__ == "__main__":

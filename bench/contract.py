@@ -68,11 +68,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One response: its status, its bytes, and whether the server then closed the connection."""
+    """One response: its status and its bytes."""
 
     status: int
     raw: bytes
-    closed: bool
 
 
 def compose(request: Request, length: bool, pad: int = 0) -> bytes:
@@ -103,13 +102,13 @@ def read_answer(stream: socket.socket) -> Answer:
                 data = data[end:]
                 continue
             if len(data) >= size:
-                return Answer(int(status[1]) if status else 0, data[:size], closed=False)
+                return Answer(int(status[1]) if status else 0, data[:size])
         try:
             chunk = stream.recv(65536)
         except ConnectionError:
             chunk = b""
         if not chunk:
-            return Answer(0, data, closed=True)
+            return Answer(0, data)
         data += chunk
 
 

@@ -53,15 +53,16 @@ def figures(record: Record) -> list[Figures]:
     return [_figures(record, row, found[row.name], costs, lowest) for row in record.layers]
 
 
-def good_windows(record: Record, row: Row, pair: str | None = None) -> list[Window]:
+def good_windows(record: Record, row: Row) -> list[Window]:
     """The windows of a layer that count: none where the layer broke its contract or died."""
     if row.faults:
         return []
-    return [
-        each
-        for each in record.windows
-        if each.layer == row.name and each.pair == pair and not each.fault and each.requests
-    ]
+    return [each for each in record.windows if each.layer == row.name and not each.fault and each.requests]
+
+
+def alone_windows(record: Record, row: Row) -> list[Window]:
+    """Those of its good windows in which a layer had its core alone."""
+    return [each for each in good_windows(record, row) if each.pair is None]
 
 
 def ratio(record: Record, row: Row) -> Estimate | None:
@@ -70,13 +71,15 @@ def ratio(record: Record, row: Row) -> Estimate | None:
     if on is None:
         return None
     ratios: dict[int, list[float]] = {}
-    upper = good_windows(record, row, row.name)
-    lower = {window.take: window for window in good_windows(record, on, row.name)}
-    for window in upper:
-        under = lower.get(window.take)
-        if under and window.cost_us and under.cost_us:
-            ratios.setdefault(window.restart, []).append(math.log(under.cost_us / window.cost_us))
-    if not any(window.pair for window in record.windows):
+    if record.paired:
+        upper, lower = (
+            {each.take: each for each in good_windows(record, layer) if each.pair == row.name} for layer in (row, on)
+        )
+        for take, window in upper.items():
+            under = lower.get(take)
+            if under and window.cost_us and under.cost_us:
+                ratios.setdefault(window.restart, []).append(math.log(under.cost_us / window.cost_us))
+    else:
         alone, below = _rps_by_restart(record, row), _rps_by_restart(record, on)
         ratios = {restart: [math.log(alone[restart] / below[restart])] for restart in alone.keys() & below.keys()}
     return estimate(ratios)
@@ -84,7 +87,7 @@ def ratio(record: Record, row: Row) -> Estimate | None:
 
 def _rps_by_restart(record: Record, row: Row) -> dict[int, float]:
     found: dict[int, list[float]] = {}
-    for window in good_windows(record, row):
+    for window in alone_windows(record, row):
         found.setdefault(window.restart, []).append(window.rps)
     return {restart: fmean(each) for restart, each in found.items()}
 
@@ -93,30 +96,27 @@ def _costs(record: Record, found: dict[str, Estimate | None]) -> dict[str, float
     """Microseconds a request of each layer: measured for one that stands on nothing, by its decay for any other."""
     costs: dict[str, float] = {}
     for row in record.layers:
-        ratio = found[row.name]
-        if ratio and row.on in costs:
-            costs[row.name] = costs[row.on] / math.exp(ratio.mean)
-        elif row.on is None and not row.faults:
-            own = [each for each in record.windows if each.layer == row.name and not each.fault and each.requests]
-            cpu = [each.cost_us for each in own if each.cost_us and each.pair] or [
-                each.cost_us for each in own if each.cost_us
-            ]
-            if own:
-                costs[row.name] = median(cpu) if cpu else 1e6 / median(each.rps for each in own)
+        step = found[row.name]
+        if step and row.on in costs:
+            costs[row.name] = costs[row.on] / math.exp(step.mean)
+        elif row.on is None and (own := good_windows(record, row)):
+            paired = [each for each in own if each.pair]
+            cpu = [each.cost_us for each in paired or own if each.cost_us]
+            costs[row.name] = median(cpu) if cpu else 1e6 / median(each.rps for each in own)
     return costs
 
 
 def _figures(
     record: Record, row: Row, found: Estimate | None, costs: dict[str, float], lowest: float | None
 ) -> Figures:
-    alone = good_windows(record, row)
+    alone = alone_windows(record, row)
     full = [each for each in alone if each.busy is None or each.busy >= BUSY]
     used = full or alone
     rps = [each.rps for each in used]
     latencies = [each.latency_us for each in used if each.latency_us]
     interval = found.interval() if found else None
     cost, under = costs.get(row.name), costs.get(row.on or "")
-    pairs = found.windows if found and any(each.pair for each in record.windows) else 0
+    pairs = found.windows if found and record.paired else 0
     return Figures(
         layer=row.name,
         on=row.on,
@@ -150,7 +150,7 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     faults = [each.fault for each in own if each.fault]
     if faults:
         notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
-    if used and len(used) < len(alone := good_windows(record, row)):
+    if used and len(used) < len(alone := alone_windows(record, row)):
         left = len(alone) - len(used)
         notes.append(f"{left} of {len(alone)} windows alone left out: the server had under {BUSY:.0%} of its core")
     if len(faults) == len(own):
@@ -165,7 +165,7 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
             f"requests/s is a lower bound: the server had at most {100 * share:.0f}% of its core,"
             " so the client or the machine was the limit"
         )
-    if found and record.machine and not any(window.pair for window in record.windows):
+    if found and record.machine and not record.paired:
         notes.append("its decay is from windows one after another, not side by side: a guide, no more")
     margin = found and margin_of(found)
     if record.precision and margin and margin > record.precision:

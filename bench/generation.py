@@ -5,6 +5,8 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
+
 from bench import contract as contracts
 from bench.contract import Contract
 from bench.cores import Lane, settle
@@ -16,17 +18,14 @@ from bench.server import Server, stop_all
 from bench.wrk import Load
 
 
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """What all restarts of a run share: where to listen, how to load, which cores."""
 
-    def __init__(
-        self, contract: Contract, load: Load, lane: Lane | None, host: str = "127.0.0.1", port: int = 0
-    ) -> None:
-        self.contract = contract
-        self.load = load
-        self.lane = lane
-        self.host = host
-        self.port = port
+    contract: Contract
+    load: Load
+    lane: Lane | None
+    host: str = "127.0.0.1"
+    port: int = 0
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from bench.errors import BadInput, Fault, held, stop_on_signals
 from bench.generation import Setting
 from bench.layers import ROOT, Layer
 from bench.progress import Tell, progress
-from bench.record import Record
+from bench.record import Kept
 from bench.render import FORMATS
 from bench.server import require_port
 from bench.wrk import Load, require_files, require_wrk
@@ -67,7 +67,7 @@ def prepare(
     return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port)
 
 
-def carry_out(work: Callable[[Tell], None], record: Record, results: Path, seconds: float) -> Fault | None:
+def carry_out(work: Callable[[Tell], None], record: Kept, results: Path, seconds: float) -> Fault | None:
     """Do the work to its end, to a fault or to a signal, and keep the record.
 
     Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
@@ -83,17 +83,12 @@ def carry_out(work: Callable[[Tell], None], record: Record, results: Path, secon
             problem = Fault(str(error))
     if problem:
         record.stopped = problem.message
-        if not record.windows and not record.anatomy:
+        if not record.measured:
             raise problem
-    return keep(lambda: records.write_record(record, results)) or problem
-
-
-def keep(write: Callable[[], Path]) -> Fault | None:
-    """Write a record and say where; returns what went wrong."""
     try:
         with held():
-            path = write()
+            path = records.write_record(record, results)
     except Fault as fault:
         return fault
     click.echo(f"record: {os.path.relpath(path)}", err=True)
-    return None
+    return problem

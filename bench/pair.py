@@ -14,7 +14,7 @@ from bench.layers import Layer
 from bench.progress import Tell
 from bench.record import Record
 from bench.render import for_programs, grid
-from bench.run import Plan, Run
+from bench.run import Plan, Run, new_record
 from bench.verdict import LOOKS, Verdict, judge, level, seconds_needed
 
 COLUMNS = ("a", "b", "ratio", "ratio_low", "ratio_high", "decay", "verdict", "windows", "restarts", "seconds")
@@ -37,6 +37,12 @@ def two(a: Layer, b: Layer) -> list[Layer]:
     """The two layers of a pair, b standing on a; a layer against itself gets a second name."""
     name = b.name if b.name != a.name else f"{b.name}-again"
     return [a, msgspec.structs.replace(b, name=name, on=a.name)]
+
+
+def pair_record(plan: Plan, setting: Setting) -> Record:
+    """A record without windows for the two layers of a plan, the second on the first."""
+    a, b = (layer.name for layer in plan.layers)
+    return new_record(plan, setting, {a: None, b: a})
 
 
 def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: float, patient: bool = False) -> Outcome:

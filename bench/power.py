@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable
+import time
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -13,14 +13,15 @@ from scipy import stats
 
 from bench.decay import ratio
 from bench.errors import BadInput, Fault
+from bench.estimate import decay
 from bench.generation import Setting
 from bench.layers import Layer
-from bench.machine import Machine, Python
-from bench.pair import pair, two
+from bench.machine import Machine, Python, read_machine, read_packages, read_python
+from bench.pair import pair, pair_record, two
 from bench.progress import Tell
-from bench.record import Record
+from bench.record import Record, now
 from bench.render import cell, for_programs, grid
-from bench.run import Plan, new_record
+from bench.run import Plan
 from bench.verdict import FLOOR, Verdict
 
 LARGE = 300  # turns, about a fifth of the cost of a request: what one turn costs is taken from them
@@ -49,7 +50,19 @@ class Power(msgspec.Struct, kw_only=True):
     budget: float
     threshold: float
     floor: float
+    stopped: str = ""
+    """Why it ended before its time, or nothing."""
     trials: list[Trial] = []
+
+    @property
+    def command(self) -> str:
+        """What wrote it."""
+        return "power"
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to keep."""
+        return bool(self.trials)
 
 
 def read_power(path: Path) -> Power:
@@ -80,18 +93,18 @@ def one_turn(command: str, setting: Setting, seconds: float, tell: Tell) -> floa
 
 
 def try_once(
-    command: str, percent: float, turn: float, setting: Setting, plan: Plan, threshold: float, tell: Tell
+    command: str, percent: float, turn: float, setting: Setting, budget: float, threshold: float, tell: Tell
 ) -> Trial:
     """Plant so many percent of extra work, and see what the pair says."""
     turns = round(percent / 100 / turn)
-    verdict, record = _measure(command, turns, setting, plan.budget, threshold, tell)
+    verdict, record = _measure(command, turns, setting, budget, threshold, tell)
     found = ratio(record, record.layers[1])
     interval = found.interval() if found else None
     if not found or not interval:
         raise Fault("a pair had too few windows to be judged: try a longer BUDGET")
     size = 100 * (1 - 1 / (1 + turns * turn))
-    low, high = (100 * -math.expm1(each) for each in reversed(interval))
-    return Trial(size, verdict, -100 * math.expm1(found.mean), low, high, found.restarts, record.seconds or 0)
+    low, high = (decay(each) for each in reversed(interval))
+    return Trial(size, verdict, decay(found.mean), low, high, found.restarts, record.seconds or 0)
 
 
 def _measure(
@@ -99,18 +112,21 @@ def _measure(
 ) -> tuple[Verdict, Record]:
     layers = two(planted(command, 0), planted(command, turns))
     plan = Plan("power", "", layers, budget)
-    record = new_record(plan, setting, {layers[0].name: None, layers[1].name: layers[0].name})
+    record = pair_record(plan, setting)
     return pair(plan, setting, record, tell, threshold, patient).verdict, record
 
 
-def trials(
-    command: str, sizes: list[float], runs: int, setting: Setting, plan: Plan, threshold: float, tell: Tell
-) -> Iterable[Trial]:
-    """All trials, in an order shuffled anew each round, as they are done."""
-    turn = one_turn(command, setting, plan.budget, tell)
+def trials(power: Power, command: str, sizes: list[float], runs: int, setting: Setting, tell: Tell) -> None:
+    """Make all trials, in an order shuffled anew each round, and keep each as it is done."""
+    began = time.monotonic()
+
+    def overall(what: str, _: float) -> None:
+        tell(f"trial {len(power.trials) + 1} of {runs * len(sizes)}: {what}", time.monotonic() - began)
+
+    turn = one_turn(command, setting, power.budget, overall)
     for _ in range(runs):
         for percent in random.sample(sizes, len(sizes)):
-            yield try_once(command, percent, turn, setting, plan, threshold, tell)
+            power.trials.append(try_once(command, percent, turn, setting, power.budget, power.threshold, overall))
 
 
 def summary(power: Power) -> list[list[Any]]:
@@ -171,13 +187,13 @@ def _share(count: int, runs: int) -> str:
     return f"{count} of {runs} ({100 * interval.low:.0f} - {100 * interval.high:.0f}%)"
 
 
-def new_power(record: Record, budget: float, threshold: float) -> Power:
+def new_power(budget: float, threshold: float) -> Power:
     """Nothing tried yet."""
     return Power(
-        made=record.made,
-        machine=record.machine,
-        python=record.python,
-        packages=record.packages,
+        made=now(),
+        machine=read_machine(),
+        python=read_python(),
+        packages=read_packages(),
         budget=budget,
         threshold=threshold,
         floor=FLOOR,

@@ -5,7 +5,7 @@ import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta, field
@@ -140,6 +140,31 @@ class Record(msgspec.Struct, kw_only=True):
     endpoint: Anatomy | None = None
     """share.endpoint by itself: the work that was asked for."""
 
+    @property
+    def paired(self) -> bool:
+        """Whether layers were measured side by side."""
+        return any(window.pair for window in self.windows)
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to keep."""
+        return bool(self.windows or self.anatomy)
+
+
+class Kept(Protocol):
+    """What a command that measures leaves as a file: a Record, or what `make power` tried."""
+
+    made: datetime | None
+    stopped: str
+
+    @property
+    def command(self) -> str:
+        """What wrote it."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to keep."""
+
 
 class _Head(msgspec.Struct):
     version: int = field(name="schema")
@@ -183,17 +208,12 @@ def require_folder(folder: Path) -> None:
         raise BadInput(f"cannot write to {folder}: {error.strerror}: try RESULTS=another/folder") from None
 
 
-def write_record(record: Record, folder: Path) -> Path:
-    """Write a record under a name made of its time and command; see `write`."""
-    return write(record, f"{record.made or now():%Y%m%d-%H%M%S}-{record.command}.json", folder)
-
-
-def write(value: object, name: str, folder: Path) -> Path:
-    """Write a file as JSON, whole or not at all.
+def write_record(record: Kept, folder: Path) -> Path:
+    """Write a file as JSON, whole or not at all, under a name made of its time and command.
 
     Where `folder` fails (a full disk), the system's temporary folder takes it; raises Fault where that fails too.
     """
-    data = encode(value)
+    data, name = encode(record), f"{record.made or now():%Y%m%d-%H%M%S}-{record.command}.json"
     why = ""
     for place in (folder, Path(tempfile.gettempdir())):
         try:

@@ -97,7 +97,7 @@ def footer(record: Record) -> list[str]:
         " the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
     ]
     alone = [window.duration_us / 1e6 for window in record.windows if window.pair is None]
-    if any(window.pair for window in record.windows):
+    if record.paired:
         lines.append(
             f"decay, cost, added and share: from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
             " the interval is of a bootstrap over restarts and their windows."

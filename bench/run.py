@@ -20,6 +20,8 @@ from bench.wrk import Load
 
 MIN_RESTARTS = 5
 """Before so many restarts no interval is trusted to be narrow."""
+ALONE = (0, 1, 3)
+"""The restarts in which, where there are pairs, each layer also has its core alone for a window."""
 OVERHEAD = 4.0  # seconds that a restart is taken to cost, until one is timed
 
 
@@ -130,19 +132,20 @@ def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:
         open_pairs = [
             (on, name) for name, on in pairs.items() if on in live and name in live and not known(record, name, plan)
         ]
-        first = run.restarts < MIN_RESTARTS
-        names = live if first or not pairs else [name for name in live if any(name in each for each in open_pairs)]
-        solo = names if not pairs or (first and run.restarts in (0, 1, 3)) else []
+        names = live
+        if run.restarts >= MIN_RESTARTS:
+            names = [name for name in live if any(name in each for each in open_pairs)]
+        solo = names if not pairs or run.restarts in ALONE else []
         if not names or not run.has_time(len(open_pairs) * setting.load.seconds + len(solo) * alone.seconds):
             break
-        if not pairs and not first:
-            break
         with run.restart([layer for layer in plan.layers if layer.name in names]) as servers:
-            steps = [*open_pairs, *((name,) for name in solo)]
-            for step in random.sample(steps, len(steps)):
-                chosen = [servers[name] for name in step if name in servers]
-                if len(chosen) == len(step):
-                    run.window(chosen, setting.load if len(step) == 2 else alone, step[1] if len(step) == 2 else None)
+            steps: list[tuple[tuple[str, ...], Load, str | None]] = [
+                (each, setting.load, each[1]) for each in open_pairs
+            ]
+            steps += [((name,), alone, None) for name in solo]
+            for step, load, pair in random.sample(steps, len(steps)):
+                if all(name in servers for name in step):
+                    run.window([servers[name] for name in step], load, pair)
 
 
 def known(record: Record, name: str, plan: Plan) -> bool:

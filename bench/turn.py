@@ -19,7 +19,7 @@ ATTRIBUTES = struct.Struct("IIQiIQQQ")
 
 def ask(thread: int) -> int | None:
     """Ask for turns of TURN_MS for a thread; returns the milliseconds that it got, or None where that cannot be had."""
-    if platform.machine() not in CALLS or not hasattr(os, "sched_getaffinity"):
+    if platform.machine() not in CALLS:
         return None
     write, read = CALLS[platform.machine()]
     libc = ctypes.CDLL(None, use_errno=True)

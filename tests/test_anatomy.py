@@ -227,7 +227,7 @@ def test_call_trees_as_files() -> None:
     stacks = collapsed(TREE)
     assert stacks == {"a:f": 10, "a:f;b:g": 5, "a:f;b:h": 1, "a:f;b:h;b:g": 2, "c:k": 3}
     assert collapsed_text(stacks).splitlines()[1] == "a:f;b:g 5"
-    scope = json.loads(speedscope({"layer": TREE}))
+    scope = json.loads(speedscope("layer", TREE))
     (profile,) = scope["profiles"]
     names = [frame["name"] for frame in scope["shared"]["frames"]]
     assert [";".join(names[place] for place in sample) for sample in profile["samples"]] == [*stacks]

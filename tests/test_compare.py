@@ -12,7 +12,7 @@ import pytest
 from bench.compare import compare
 from bench.errors import BadInput
 from bench.machine import Python
-from bench.record import Record, Row, Window, write
+from bench.record import Record, Row, Window, encode
 from bench.wrk import Load
 from tests.conftest import Bench
 
@@ -94,8 +94,9 @@ def test_false_alarms_are_rare() -> None:
     ],
 )
 def test_what_cannot_be_compared(bench: Bench, tmp_path: Path, change: dict[str, object], error: str) -> None:
-    a = write(record(1, BEFORE), "a.json", tmp_path)
-    b = write(msgspec.structs.replace(record(2, BEFORE), **change), "b.json", tmp_path)
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    a.write_bytes(encode(record(1, BEFORE)))
+    b.write_bytes(encode(msgspec.structs.replace(record(2, BEFORE), **change)))
     refused = bench("compare", "--a", a, "--b", b)
     assert refused.returncode == 2
     assert error in refused.stderr
@@ -107,9 +108,11 @@ def test_what_cannot_be_compared(bench: Bench, tmp_path: Path, change: dict[str,
 
 @pytest.mark.parametrize(("high", "restarts", "code"), [(60.0, 12, 0), (66.0, 12, 3), (50.0, 12, 0), (60.0, 3, 4)])
 def test_exit_codes_and_versions(bench: Bench, tmp_path: Path, high: float, restarts: int, code: int) -> None:
-    a = write(record(1, BEFORE), "a.json", tmp_path)
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    a.write_bytes(encode(record(1, BEFORE)))
     after = record(2, {**BEFORE, "high": high}, restarts=restarts)
     newer = msgspec.structs.replace(after, packages={"starlette": "2"})
-    done = bench("compare", "--a", a, "--b", write(newer, "b.json", tmp_path))
+    b.write_bytes(encode(newer))
+    done = bench("compare", "--a", a, "--b", b)
     assert done.returncode == code, done.stdout
     assert "differs: starlette: 1 -> 2" in done.stdout

@@ -137,7 +137,7 @@ def _people(row: Line) -> list[str]:
 
 def _split(record: Record, unit: str, form: str) -> str:
     """A column for each layer and a row for each component, the largest first."""
-    columns = {found.layer: units(found)[unit] for found in record.anatomy if units(found)[unit]}
+    columns = {found.layer: counts for found in record.anatomy if (counts := units(found)[unit])}
     if not columns:
         return ""
     largest: dict[str, float] = {}
@@ -147,8 +147,8 @@ def _split(record: Record, unit: str, form: str) -> str:
             if unit != "bytecodes" or share >= LEAST:
                 largest[name] = max(largest.get(name, 0), count)
     names = sorted(largest, key=lambda name: -largest[name])
-    cells = [[name, *(f"{counts[name]:,.10g}" if unit != "instructions" and name in counts else
-              cell("{:,.0f}", counts.get(name)) for counts in columns.values())] for name in names]  # fmt: skip
+    pattern = "{:,.0f}" if unit == "instructions" else "{:,.10g}"
+    cells = [[name, *(cell(pattern, counts.get(name)) for counts in columns.values())] for name in names]
     if unit == "bytecodes":
         rest = [sum(count for name, count in counts.items() if name not in largest) for counts in columns.values()]
         if any(rest):
@@ -176,7 +176,7 @@ def write_files(record: Record, folder: Path) -> list[Path]:
     for name, tree in trees.items():
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in (
-            ("speedscope.json", speedscope({name: tree})),
+            ("speedscope.json", speedscope(name, tree)),
             ("collapsed.txt", collapsed_text(collapsed(tree))),
         ):
             path = folder / f"{name}.{suffix}"

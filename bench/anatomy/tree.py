@@ -4,7 +4,6 @@ import json
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.layers import ROOT
 from bench.record import Frame
@@ -74,32 +73,28 @@ def by_function(tree: Frame) -> dict[str, tuple[float, float]]:
     return found
 
 
-def speedscope(trees: dict[str, Frame]) -> str:
-    """Trees by layer as a file for https://www.speedscope.app, a profile each, weighted by bytecodes.
+def speedscope(layer: str, tree: Frame) -> str:
+    """A layer's tree as a file for https://www.speedscope.app, weighted by bytecodes.
 
     The format is that of its file-format-spec: shared frames, and samples of frame indices with a weight.
     """
     index: dict[str, int] = {}
-    profiles: list[dict[str, Any]] = []
-    for layer, tree in trees.items():
-        stacks = collapsed(tree)
-        samples = [[index.setdefault(name, len(index)) for name in stack.split(";")] for stack in stacks]
-        profiles.append(
-            {
-                "type": "sampled",
-                "name": f"{layer}: bytecodes of one request",
-                "unit": "none",
-                "startValue": 0,
-                "endValue": sum(stacks.values()),
-                "samples": samples,
-                "weights": list(stacks.values()),
-            }
-        )
+    stacks = collapsed(tree)
+    samples = [[index.setdefault(name, len(index)) for name in stack.split(";")] for stack in stacks]
+    profile = {
+        "type": "sampled",
+        "name": f"{layer}: bytecodes of one request",
+        "unit": "none",
+        "startValue": 0,
+        "endValue": sum(stacks.values()),
+        "samples": samples,
+        "weights": list(stacks.values()),
+    }
     return json.dumps(
         {
             "$schema": "https://www.speedscope.app/file-format-schema.json",
             "shared": {"frames": [{"name": name} for name in index]},
-            "profiles": profiles,
+            "profiles": [profile],
         }
     )
 
