@@ -24,6 +24,8 @@ REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 MAX_HEAD = 64 * 1024
 MAX_BODY = 16 * 1024 * 1024
 """The largest head and body, in bytes, that a layer takes: memory stays bounded whatever a client sends."""
+LINGER = 1.0
+"""Seconds that a refused client has to read why, before the connection is cut."""
 
 
 def endpoint(data: bytes) -> bytes:

@@ -7,13 +7,10 @@ bodies (501), headers as objects, and the other conveniences that the layers abo
 
 import asyncio
 import contextlib
-import sys
 
-import click
-import uvloop
-
-from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, LINGER, OK, ORDINARY, Refused, answer, frame, head_end
-from share import MAX_HEAD, REFUSED, endpoint, refusal
+from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, OK, ORDINARY, Refused, answer, frame, head_end
+from servers.raw import BACKLOG, command
+from share import LINGER, MAX_HEAD, REFUSED, endpoint, refusal
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,22 +65,11 @@ async def linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 pass
 
 
-async def listen(host: str, port: int) -> None:
+async def listen(host: str, port: int, reuse_port: bool = False) -> None:
     """Serve until cancelled."""
-    async with await asyncio.start_server(serve, host, port, backlog=2048) as server:
+    async with await asyncio.start_server(serve, host, port, backlog=BACKLOG, reuse_port=reuse_port) as server:
         await server.serve_forever()
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-def main(host: str, port: int) -> None:
-    """Serve the User request from an asyncio stream."""
-    try:
-        uvloop.run(listen(host, port))
-    except OSError as error:
-        sys.exit(f"asyncio: cannot listen on {host}:{port}: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    command("asyncio", listen)()

@@ -29,7 +29,6 @@ OK, BAD_REQUEST, LENGTH_REQUIRED = b"200 OK", b"400 Bad Request", b"411 Length R
 TOO_LARGE, LONG_HEAD = b"413 Content Too Large", b"431 Request Header Fields Too Large"
 NOT_IMPLEMENTED = b"501 Not Implemented"
 CLOSE, CONTINUE = b"connection: close\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"
-LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
 
 
 class Refused(Exception):  # noqa: N818 (it is an answer, not an error)

@@ -5,26 +5,24 @@ layer `asyncio`. It leaves out what a stream adds: a coroutine and a task for ea
 """
 
 import asyncio
-import sys
+from functools import partial
 
-import click
-import uvloop
+from servers import raw
+from servers.framing import CONTINUE, ORDINARY, Refused, frame, head_end
+from servers.raw import command, listen
+from share import MAX_HEAD
 
-from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, LINGER, OK, ORDINARY, Refused, answer, frame, head_end
-from share import MAX_HEAD, REFUSED, endpoint, refusal
 
-
-class Connection(asyncio.Protocol):
+class Connection(raw.Connection):
     """One connection: bytes in, answers out."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one that writes
         """Begin."""
-        self.transport = transport
+        super().connection_made(transport)
         self.head = b""  # of a head that is not complete
         self.body = bytearray()
         self.missing = 0  # bytes of a body that is not complete
         self.close = b""
-        self.over = False
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
@@ -32,9 +30,7 @@ class Connection(asyncio.Protocol):
             while data and not self.over:
                 data = self.more_body(data) if self.missing else self.request(data)
         except Refused as refused:
-            status, why = refused.args
-            self.transport.write(answer(status, refusal(why), CLOSE))
-            self.hang_up()
+            self.refuse(refused)
 
     def request(self, data: bytes) -> bytes:
         """Take a request from its beginning; returns what follows it."""
@@ -51,7 +47,7 @@ class Connection(asyncio.Protocol):
         self.head = b""
         end = start + length
         if len(data) >= end:
-            self.respond(data[start:end])
+            self.respond(data[start:end], self.close)
         else:
             self.body += data[start:]
             self.missing = end - len(data)
@@ -66,50 +62,9 @@ class Connection(asyncio.Protocol):
         self.missing -= len(more)
         if not self.missing:
             body, self.body = bytes(self.body), bytearray()
-            self.respond(body)
+            self.respond(body, self.close)
         return data[len(more) :]
-
-    def respond(self, body: bytes) -> None:
-        """Answer one request."""
-        try:
-            self.transport.write(answer(OK, endpoint(body), self.close))
-        except REFUSED as why:
-            self.transport.write(answer(BAD_REQUEST, refusal(why), self.close))
-        if self.close:
-            self.hang_up()
-
-    def hang_up(self) -> None:
-        """Close, but go on reading for a moment: unread bytes would reset the connection under the answer."""
-        self.over = True
-        self.transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER, self.transport.close)
-
-    def pause_writing(self) -> None:
-        """A client that stops reading is no longer read."""
-        self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """It reads again."""
-        self.transport.resume_reading()
-
-
-async def listen(host: str, port: int) -> None:
-    """Serve until cancelled."""
-    server = await asyncio.get_running_loop().create_server(Connection, host, port, backlog=2048)
-    async with server:
-        await server.serve_forever()
-
-
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-def main(host: str, port: int) -> None:
-    """Serve the User request from an asyncio.Protocol."""
-    try:
-        uvloop.run(listen(host, port))
-    except OSError as error:
-        sys.exit(f"protocol: cannot listen on {host}:{port}: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    command("protocol", partial(listen, Connection))()

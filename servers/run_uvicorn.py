@@ -14,10 +14,9 @@ from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from share import MAX_BODY, MAX_HEAD, refusal
+from share import LINGER, MAX_BODY, MAX_HEAD, refusal
 
 STEP = 4096  # bytes to feed at a time once a message is long: how far past a limit its size can go unseen
-LINGER = 1.0  # seconds that a refused client has to read why, before the connection is cut
 
 
 class PatientFlow(FlowControl):
