@@ -15,9 +15,10 @@ from bench import run as runs
 from bench.anatomy import render as anatomies
 from bench.anatomy.run import dissect
 from bench.anatomy.run import seconds as dissection_seconds
+from bench.build import build
 from bench.contract import read_contract
 from bench.decay import figures
-from bench.errors import BadInput, Fault
+from bench.errors import BadInput, Fault, ServerFault, stop_on_signals
 from bench.generation import Setting
 from bench.layers import ROOT, read_catalogue
 from bench.options import (
@@ -27,6 +28,7 @@ from bench.options import (
     form_option,
     host_option,
     load_options,
+    make_ready,
     prepare,
     results_option,
     threshold_option,
@@ -46,6 +48,7 @@ REFERENCE = RESULTS / "reference"
 def main(context: click.Context, catalogue: Path) -> None:
     """What every layer between a socket and FastAPI costs."""
     context.obj = catalogue
+    stop_on_signals()
 
 
 @main.command()
@@ -77,6 +80,7 @@ def bench(
     setting = prepare(chosen, results, **load)
     plan = Plan("bench", ladder, chosen, budget, precision)
     record = new_record(plan, setting, catalogue.ground(chosen, ladder))
+    make_ready(chosen, record)
     problem = carry_out(lambda tell: runs.bench(plan, setting, record, tell), record, results, budget)
     rows = figures(record)
     click.echo(render(record, rows, form))
@@ -109,6 +113,7 @@ def pair(
         raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
     plan = Plan("pair", "", layers, budget)
     record = pairs.pair_record(plan, setting)
+    make_ready(layers, record)
     outcomes: list[pairs.Outcome] = []
     problem = carry_out(
         lambda tell: outcomes.append(pairs.pair(plan, setting, record, tell, threshold)), record, results, budget
@@ -204,6 +209,7 @@ def anatomy(
     records.require_folder(results)
     setting = Setting(read_contract(), Load(connections=1), None)
     record = new_record(Plan("anatomy", ladder, chosen, 0), setting, catalogue.ground(chosen, ladder))
+    make_ready(chosen, record)
     problem = carry_out(
         lambda tell: dissect(chosen, setting.contract, record, tell), record, results, dissection_seconds(chosen)
     )
@@ -240,6 +246,8 @@ def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
     chosen = read_catalogue(catalogue_file).one(layer)
     require_port(host, port)
+    if failed := build([chosen], lambda what: click.echo(what, err=True)):
+        raise ServerFault(chosen.name, failed[chosen.name])
     port = port or free_port(host)
     click.echo(f"{chosen.name} on http://{host}:{port} (Ctrl-C ends it)", err=True)
     os.chdir(ROOT)

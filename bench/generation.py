@@ -47,7 +47,7 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
                         servers.append(Server(layer, setting.contract, setting.host, port, environment).start())
         for server in servers:
             with faults_to(row_of(record, server.layer.name)) as row:
-                server.wait()
+                row.answer_bytes = server.wait().answer_bytes
                 if full:
                     broken = contracts.check(setting.contract, server.layer, setting.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]

@@ -4,7 +4,7 @@ import shlex
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,12 +20,19 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     adds: str
     on: str | None = None
     app: str | None = None
+    options: str = ""
     command: str = ""
+    build: str = ""
+    answer: Literal["bytes", "json"] = "bytes"
     differs: dict[str, int] = {}
+    loop: bool = False
+    waits: bool = False
+    workers: int = 1
+    why: str = ""
 
     def argv(self, host: str, port: int, python: str = sys.executable) -> list[str]:
         """The command that serves this layer, ready to be started in the project's folder."""
-        fields = {"python": shlex.quote(python), "host": host, "port": port, "app": self.app}
+        fields = {"python": shlex.quote(python), "host": host, "port": port, "app": self.app, "workers": self.workers}
         return shlex.split(self.command.format_map(fields))
 
 
@@ -121,13 +128,15 @@ def _layer(name: str, entry: dict[str, Any], asgi: str, where: str) -> Layer:
     if bool(layer.app) == bool(layer.command):
         raise BadInput(f"{where} needs either `app` or `command`")
     if layer.app:
-        layer = msgspec.structs.replace(layer, command=asgi)
+        layer = msgspec.structs.replace(layer, command=f"{asgi} {layer.options}")
+    elif layer.options:
+        raise BadInput(f"{where}: `options` are for an `app`: put them into `command`")
     try:
         argv = layer.argv("127.0.0.1", 0)
     except (KeyError, ValueError, IndexError) as error:
-        known = "{python}, {host}, {port} and {app} are known"
+        known = "{python}, {host}, {port}, {app} and {workers} are known"
         raise BadInput(f"{where}: bad command ({error}): {known}") from None
-    if not argv:
+    if not argv or (layer.app and not asgi):
         raise BadInput(f"{where}: an empty command" + (": [asgi] has none" if layer.app else ""))
     return layer
 

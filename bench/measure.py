@@ -11,9 +11,12 @@ from bench import counters
 from bench.contract import check_user
 from bench.cores import Lane, on_core
 from bench.errors import Broken, ServerFault, held
+from bench.loop import Loop
 from bench.record import Window, now
 from bench.server import Server
 from bench.wrk import Load, Summary, Wrk
+
+Driver = Wrk | Loop
 
 WARM_UP = 0.25  # seconds of load for each server before its first window: hundreds of requests
 
@@ -25,12 +28,12 @@ def warm_up(servers: Sequence[Server], load: Load, lane: Lane | None) -> None:
 
 
 @contextmanager
-def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Wrk]]:
+def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
     """A wrk for each server, started together; they have ended on leaving."""
-    wrks: list[Wrk] = []
+    wrks: list[Driver] = []
     try:
         with held():
-            wrks += [Wrk(server, load) for server in servers]
+            wrks.extend(Loop(server, load) if server.layer.loop else Wrk(server, load) for server in servers)
         yield wrks
     finally:
         for wrk in wrks:
@@ -64,9 +67,9 @@ def take(
             bytes=summary.bytes,
             errors=summary.errors,
             latency_us=summary.latency_us,
-            unanswered=load.connections,
+            unanswered=wrk.unanswered,
             client_cpu_ns=wrk.cpu_ns,
-            fault=fault_of(summary, len(server.contract.user.answer.encode()), load.connections),
+            fault=fault_of(summary, server.answer_bytes, load.connections),
         )
         if lane:
             after = counters.read(server.process.pid)
@@ -81,20 +84,25 @@ def take(
 def verify(server: Server) -> None:
     """Hold a server to the User request once more; raises ServerFault where it answers something else."""
     try:
-        check_user(server.contract, server.host, server.port)
+        size = len(check_user(server.contract, server.layer, server.host, server.port).raw)
+        if server.answer_bytes not in (None, size):
+            raise Broken(f"{size} bytes, before it were {server.answer_bytes}")
     except (Broken, OSError) as error:
         raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}") from None
 
 
-def fault_of(summary: Summary, answer: int, connections: int) -> str | None:
+def fault_of(summary: Summary, answer: int | None, connections: int) -> str | None:
     """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size.
 
-    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request.
+    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request. Answers whose
+    size varies (None) cannot be verified like that.
     """
     if counts := {kind: count for kind, count in asdict(summary.errors).items() if count}:
         return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
     if not summary.requests:
         return "not one request was answered"
+    if answer is None:
+        return None
     expected = summary.requests * answer
     if not expected <= summary.bytes <= expected + connections * answer:
         return (

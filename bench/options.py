@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from bench import record as records
+from bench.build import build
 from bench.contract import read_contract
 from bench.cores import lane
-from bench.errors import BadInput, Fault, held, stop_on_signals
-from bench.generation import Setting
+from bench.errors import BadInput, Fault, held
+from bench.generation import Setting, row_of
 from bench.layers import ROOT, Layer
 from bench.progress import Tell, progress
-from bench.record import Kept
+from bench.record import Kept, Record
 from bench.render import FORMATS
 from bench.server import require_port
 from bench.wrk import Load, require_files, require_wrk
@@ -67,12 +68,17 @@ def prepare(
     return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port)
 
 
+def make_ready(layers: list[Layer], record: Record) -> None:
+    """Install or compile what the layers need; one for which that fails is a row that says so."""
+    for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
+        row_of(record, name).faults.append(f"{name} {why}")
+
+
 def carry_out(work: Callable[[Tell], None], record: Kept, results: Path, seconds: float) -> Fault | None:
     """Do the work to its end, to a fault or to a signal, and keep the record.
 
     Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
     """
-    stop_on_signals()
     problem: Fault | None = None
     with progress(seconds) as tell:
         try:

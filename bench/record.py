@@ -72,6 +72,9 @@ class Row(msgspec.Struct, kw_only=True):
     adds: str = ""
     command: list[str] = []
     answer_bytes: int | None = None
+    """The size of its answer to the User request; null: it varies, so that wrk's bytes verify nothing."""
+    held_to: str = ""
+    """What it was held to, where that is not the whole of contract.toml to the byte."""
     faults: list[str] = []
     """What went wrong with it, a sentence each: a broken contract, a server that did not start or died."""
 

@@ -37,7 +37,6 @@ class Plan(msgspec.Struct, frozen=True):
 
 def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Record:
     """A record without windows: what will be measured, on what."""
-    answer = len(setting.contract.user.answer.encode())
     return Record(
         made=now(),
         command=plan.command,
@@ -57,7 +56,7 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
                 on=on[layer.name],
                 adds=layer.adds,
                 command=layer.argv("HOST", 0, "python"),
-                answer_bytes=answer,
+                held_to="" if layer.answer == "bytes" else "contract.toml, its answer equal as JSON",
             )
             for layer in plan.layers
         ],

@@ -19,7 +19,7 @@ from bench.layers import ROOT, Layer
 START = 20.0  # seconds that a server has until it answers
 STOP = 5.0  # seconds that it has to end
 POLL = 0.02
-
+ANSWERS = 3  # to the User request, until a server is taken to be ready
 
 _given: deque[int] = deque(maxlen=100)
 
@@ -70,6 +70,8 @@ class Server:
         self.environment = environment
         self.wrap = wrap
         self.patience = patience
+        self.answer_bytes: int | None = None
+        """The size of its answer to the User request, known once it is ready; None where sizes vary."""
 
     @property
     def url(self) -> str:
@@ -104,7 +106,8 @@ class Server:
         while True:
             self.require_alive("did not start")
             try:
-                check_user(self.contract, self.host, self.port)
+                sizes = {len(check_user(self.contract, self.layer, self.host, self.port).raw) for _ in range(ANSWERS)}
+                self.answer_bytes = sizes.pop() if len(sizes) == 1 else None
                 break
             except Broken as broken:
                 raise ServerFault(

@@ -43,7 +43,7 @@ class Summary(msgspec.Struct, frozen=True):
     duration_us: int
     bytes: int
     errors: Errors
-    latency_us: Latency
+    latency_us: Latency | None = None
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -74,13 +74,15 @@ def require_files(connections: int) -> None:
 class Wrk:
     """One wrk process against a server. `finish` waits for its window and returns the summary.
 
-    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended.
+    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended; `unanswered`
+    is how many requests the server has at the end that wrk does not count, one a connection.
     """
 
     def __init__(self, server: Server, load: Load) -> None:
         self.server = server
         self.load = load
         self.cpu_ns = 0
+        self.unanswered = load.connections
         reader, writer = os.pipe()
         self.pipe = os.fdopen(reader, "rb")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]

@@ -1,0 +1,48 @@
+"""The layer `endpoint` -> a window without wrk, since there is no socket between it and the work."""
+
+import socket
+import time
+
+import msgspec
+
+from bench.contract import read_answer
+from bench.errors import Fault, ServerFault
+from bench.server import Server
+from bench.wrk import GRACE, Errors, Load, Summary
+
+
+class Loop:
+    """One loop of a server's, for as long as a window of wrk. `finish` waits for its end and returns the summary."""
+
+    cpu_ns = 0  # there is no client that works
+    unanswered = 0
+
+    def __init__(self, server: Server, load: Load) -> None:
+        self.server = server
+        user = server.contract.user
+        self.answer = len(user.answer.encode())
+        request = msgspec.structs.replace(user, body=f"loop {load.seconds} {user.body}")
+        try:
+            self.stream = socket.create_connection((server.host, server.port), load.seconds + GRACE)
+            self.began = time.monotonic()
+            self.stream.sendall(request.wire())
+        except OSError as error:
+            raise ServerFault(server.layer.name, f"cannot be reached: {error}") from None
+
+    def finish(self) -> Summary:
+        """Wait for the loop's end; raises ServerFault where the server dies, Fault where it does not say how much."""
+        try:
+            calls = read_answer(self.stream).body
+            seconds = time.monotonic() - self.began
+        except OSError as error:
+            calls = str(error).encode()
+        finally:
+            self.stop()
+        self.server.require_alive("died in its loop")
+        if not calls.isdigit():
+            raise Fault(f"the loop of {self.server.layer.name} did not end with a number, but with {calls!r}")
+        return Summary(int(calls), round(seconds * 1e6), int(calls) * self.answer, Errors(0, 0, 0, 0, 0))
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        self.stream.close()

@@ -1,0 +1,35 @@
+"""Layer `django`: a view that takes and returns JSON as Django's documentation has it, on the layer `gunicorn`.
+
+It adds routing, requests and responses, two of the middlewares of a new project. It leaves out those that want a
+database or a session, and validates nothing.
+"""
+
+import json
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    ROOT_URLCONF=__name__,
+    MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
+)
+
+
+@csrf_exempt
+@require_POST
+def user(request: HttpRequest) -> HttpResponse:
+    """Take a User, make a new one of it, and return that."""
+    try:
+        user = json.loads(request.body)
+    except ValueError as why:
+        return JsonResponse({"detail": str(why)}, status=400)
+    return JsonResponse({"id": user["id"], "name": user["name"], "email": user["email"]})
+
+
+urlpatterns = [path("", user)]
+app = get_wsgi_application()

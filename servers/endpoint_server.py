@@ -1,0 +1,43 @@
+"""Layer `endpoint`: share.endpoint alone, in a loop without a socket: the work that was asked for, and no server.
+
+It is what all other layers stand on in the end. So that it can be started and held to the contract like them, it
+answers requests as the layer `protocol` does; what is measured is one whose body is `loop SECONDS BODY`, which calls
+the endpoint with that body for so long, and answers how many times.
+"""
+
+import asyncio
+import time
+from functools import partial
+from itertools import repeat
+
+from servers import protocol_server
+from servers.framing import OK, answer
+from servers.raw import command, listen
+from share import endpoint
+
+CALLS = 10_000  # between looks at the clock, and at the connection: some milliseconds
+
+
+class Connection(protocol_server.Connection):
+    """One connection, on which one loop may run."""
+
+    def respond(self, body: bytes, close: bytes) -> None:
+        """Answer one request, or begin the loop."""
+        if not body.startswith(b"loop "):
+            return super().respond(body, close)
+        _, seconds, body = body.split(b" ", 2)
+        self.looping = asyncio.create_task(self.loop(float(seconds), body))
+
+    async def loop(self, seconds: float, body: bytes) -> None:
+        """Call the endpoint until the time is over, or nobody waits for it."""
+        calls, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end and not self.transport.is_closing():
+            for _ in repeat(None, CALLS):
+                endpoint(body)
+            calls += CALLS
+            await asyncio.sleep(0)
+        self.transport.write(answer(OK, b"%d" % calls, b""))
+
+
+if __name__ == "__main__":
+    command("endpoint", partial(listen, Connection))()

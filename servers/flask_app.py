@@ -1,0 +1,17 @@
+"""Layer `flask`: a JSON endpoint as Flask's documentation writes it, on the layer `gunicorn`.
+
+It adds routing, contexts, requests and responses (Werkzeug), signals. It validates nothing.
+"""
+
+from typing import Any
+
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.post("/")
+def user() -> dict[str, Any]:
+    """Take a User, make a new one of it, and return that."""
+    user = request.get_json()
+    return {"id": user["id"], "name": user["name"], "email": user["email"]}
