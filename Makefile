@@ -2,6 +2,7 @@
 
 LAYERS      ?=# only these layers (bench)
 LADDER      ?=# a ladder of layers.toml (bench)                     [default]
+WORKERS     ?=# each layer also with so many processes: 2, or "2 4" (bench)
 BUDGET      ?=# seconds; the first restart is always finished (bench ...) [90]
 PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
 A           ?=# a layer (pair, diff), a record (compare)
@@ -39,10 +40,10 @@ help: ## list all of this
 	sed -n 's/^\([A-Z]*\) *?=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 bench: setup ## measure the ladder, print its decay table, write a record
-	$(bench) bench $(call option,LAYERS,layers) $(ladder) $(run)
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(ladder) $(run)
 
 bench-%: setup ## measure one layer
-	$(bench) bench --layers $* $(ladder) $(run)
+	$(bench) bench --layers $* $(call option,WORKERS,workers) $(ladder) $(run)
 
 pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(run)

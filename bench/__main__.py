@@ -20,7 +20,7 @@ from bench.contract import read_contract
 from bench.decay import figures
 from bench.errors import BadInput, Fault, ServerFault, stop_on_signals
 from bench.generation import Setting
-from bench.layers import ROOT, read_catalogue
+from bench.layers import ROOT, multiply, read_catalogue
 from bench.options import (
     RESULTS,
     budget_option,
@@ -29,6 +29,7 @@ from bench.options import (
     host_option,
     load_options,
     make_ready,
+    numbers,
     prepare,
     results_option,
     threshold_option,
@@ -54,6 +55,7 @@ def main(context: click.Context, catalogue: Path) -> None:
 @main.command()
 @click.option("--layers", default="", help="Only these layers, with commas or spaces between.")
 @click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
+@click.option("--workers", default="", help="Each layer also with so many processes: numbers, with spaces between.")
 @click.option("--precision", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Points of decay.")
 @budget_option
 @load_options
@@ -65,6 +67,7 @@ def bench(
     /,
     layers: str,
     ladder: str,
+    workers: str,
     precision: float,
     budget: float,
     results: Path,
@@ -76,7 +79,7 @@ def bench(
     It ends once the 95% interval of every decay is within +-PRECISION points, or at BUDGET seconds.
     """
     catalogue = read_catalogue(catalogue_file)
-    chosen = catalogue.choose(layers, ladder)
+    chosen = multiply(catalogue.choose(layers, ladder), numbers(workers) or catalogue.ladders[ladder].workers)
     setting = prepare(chosen, results, **load)
     plan = Plan("bench", ladder, chosen, budget, precision)
     record = new_record(plan, setting, catalogue.ground(chosen, ladder))

@@ -34,9 +34,16 @@ def lane() -> Lane | None:
     return Lane(cores[0], (apart or cores)[-1], _turn())
 
 
-def settle(pid: int, lane: Lane) -> None:
-    """Keep a server, and all that it started, on the lane's core, with the lane's turns."""
-    counters.pin(pid, {lane.server})
+def cores_for(lane: Lane, workers: int) -> set[int]:
+    """The cores for so many processes, 0 being one for each: none is the client's, as far as the machine has others."""
+    others = sorted(os.sched_getaffinity(0) - {lane.client}, key=lambda core: core != lane.server)
+    wanted = workers or len(others) + 1
+    return {*others[:wanted]} if wanted <= len(others) else {*others, lane.client}
+
+
+def settle(pid: int, lane: Lane, cores: set[int] | None = None) -> None:
+    """Keep a server, and all that it started, on these cores, or on the lane's, with the lane's turns."""
+    counters.pin(pid, cores or {lane.server})
     if lane.turn_ms:
         for task in counters.threads(pid):
             turn.ask(int(task.name))

@@ -114,6 +114,7 @@ def _figures(
     used = full or alone
     rps = [each.rps for each in used]
     latencies = [each.latency_us for each in used if each.latency_us]
+    bound = bool(used) and not full and not row.waits
     interval = found.interval() if found else None
     cost, under = costs.get(row.name), costs.get(row.on or "")
     pairs = found.windows if found and record.paired else 0
@@ -133,10 +134,10 @@ def _figures(
         rps_high=max(rps) if rps else None,
         windows=len(used) + pairs,
         restarts=found.restarts if found else len({each.restart for each in used}),
-        note=_note(record, row, used, found, bound=bool(used) and not full),
+        note=_note(record, row, used, found, bound),
         p99_low=min((each.p99 for each in latencies), default=None),
         p99_high=max((each.p99 for each in latencies), default=None),
-        bound=bool(used) and not full,
+        bound=bound,
         pairs=pairs,
     )
 
@@ -159,12 +160,16 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
         notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
     if found and found.error is None and record.machine:
         notes.append("one restart only, so no interval: try a longer BUDGET")
+    cores = max((each.cores for each in used), default=1)
+    share = f"{100 * max((each.busy or 0 for each in used), default=0):.0f}% of its {cores} cores".replace(
+        " 1 cores", " core"
+    )
     if bound:
-        share = max(each.busy or 0 for each in used)
-        notes.append(
-            f"requests/s is a lower bound: the server had at most {100 * share:.0f}% of its core,"
-            " so the client or the machine was the limit"
-        )
+        shared = record.machine and cores >= record.machine.cores
+        limit = "wrk had to share them" if shared else "the client or the machine was the limit"
+        notes.append(f"requests/s is a lower bound: the server had at most {share}, so {limit}")
+    elif row.waits and used:
+        notes.append(f"it waits: alone it used {share}")
     if found and record.machine and not record.paired:
         notes.append("its decay is from windows one after another, not side by side: a guide, no more")
     margin = found and margin_of(found)

@@ -50,6 +50,8 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: list[str]
     on: dict[str, str] = {}
     """What layers stand on in this ladder, where that is not what they stand on elsewhere."""
+    workers: list[int] = []
+    """How many processes its layers are also measured with."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
         """What each layer stands on: the nearest below it that is among them, or None."""
-        on: dict[str, str | None] = {name: layer.on for name, layer in self.layers.items()}
+        on = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
         on.update(self.ladders[ladder].on)
         found = {}
         for layer in layers:
@@ -88,6 +90,20 @@ class Catalogue(msgspec.Struct, frozen=True):
                 below = on[below]
             found[layer.name] = below
         return found
+
+
+def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
+    """These layers and, on each that can have several processes, itself with so many; raises BadInput if none can."""
+    found = []
+    for layer in layers:
+        found.append(layer)
+        if "{workers}" in layer.command and layer.workers == 1:
+            for count in counts:
+                more = {"name": f"{layer.name}-x{count}", "on": layer.name, "adds": f"{count} processes on one port"}
+                found.append(msgspec.structs.replace(layer, workers=count, **more))
+    if counts and len(found) == len(layers):
+        raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
+    return found
 
 
 def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:

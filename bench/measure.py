@@ -9,7 +9,7 @@ from msgspec.structs import asdict, replace
 
 from bench import counters
 from bench.contract import check_user
-from bench.cores import Lane, on_core
+from bench.cores import Lane, cores_for, on_core, settle
 from bench.errors import Broken, ServerFault, held
 from bench.loop import Loop
 from bench.record import Window, now
@@ -48,11 +48,12 @@ def take(
     Returns a window for each; raises ServerFault where one has died.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
+    cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else {0}
     for server in order:
         server.require_alive("died before its window")
     start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
     stolen = counters.steal_ns(lane.server) if lane else 0
-    with on_core(lane.client if lane else None), driven(order, load) as wrks:
+    with spread(servers, lane, cores), on_core(lane.client if lane else None), driven(order, load) as wrks:
         summaries = [wrk.finish() for wrk in wrks]
     windows = []
     for server, wrk, summary in zip(order, wrks, summaries, strict=True):
@@ -68,6 +69,7 @@ def take(
             errors=summary.errors,
             latency_us=summary.latency_us,
             unanswered=wrk.unanswered,
+            cores=len(cores),
             client_cpu_ns=wrk.cpu_ns,
             fault=fault_of(summary, server.answer_bytes, load.connections),
         )
@@ -79,6 +81,21 @@ def take(
             window.steal_ns = counters.steal_ns(lane.server) - stolen
         windows.append(window)
     return windows
+
+
+@contextmanager
+def spread(servers: Sequence[Server], lane: Lane | None, cores: set[int]) -> Iterator[None]:
+    """Let the servers have more cores than the lane's one, where they are for more."""
+    if not lane or len(cores) == 1:
+        yield
+        return
+    for server in servers:
+        settle(server.process.pid, lane, cores)
+    try:
+        yield
+    finally:
+        for server in servers:
+            settle(server.process.pid, lane)
 
 
 def verify(server: Server) -> None:

@@ -36,6 +36,8 @@ class Window(msgspec.Struct, kw_only=True):
     latency_us: Latency | None = None
     unanswered: int = 0
     """Requests that the server had at the end and that wrk does not count, one a connection: they cost it as well."""
+    cores: int = 1
+    """How many cores the server had; more than one only for a layer with several processes, alone."""
     server_cpu_ns: int | None = None
     client_cpu_ns: int | None = None
     steal_ns: int | None = None
@@ -60,8 +62,12 @@ class Window(msgspec.Struct, kw_only=True):
 
     @property
     def busy(self) -> float | None:
-        """The server's share of its core, 0 to 1."""
-        return self.server_cpu_ns / 1e3 / self.duration_us if self.server_cpu_ns and self.duration_us else None
+        """The server's share of its cores, 0 to 1."""
+        return (
+            self.server_cpu_ns / 1e3 / self.duration_us / self.cores
+            if self.server_cpu_ns and self.duration_us
+            else None
+        )
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -73,6 +79,8 @@ class Row(msgspec.Struct, kw_only=True):
     command: list[str] = []
     answer_bytes: int | None = None
     """The size of its answer to the User request; null: it varies, so that wrk's bytes verify nothing."""
+    waits: bool = False
+    """Its endpoint waits, so that its core is not full, whatever the client does."""
     held_to: str = ""
     """What it was held to, where that is not the whole of contract.toml to the byte."""
     faults: list[str] = []

@@ -56,6 +56,7 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
                 on=on[layer.name],
                 adds=layer.adds,
                 command=layer.argv("HOST", 0, "python"),
+                waits=layer.waits,
                 held_to="" if layer.answer == "bytes" else "contract.toml, its answer equal as JSON",
             )
             for layer in plan.layers
