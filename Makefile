@@ -84,11 +84,16 @@ schema: venv ## write the JSON Schema of a record anew
 readme: venv ## write the tables of README.md and docs/METHOD.md anew
 	$(bench) readme
 
-lock: ## pin requirements.lock anew, with hashes
+compile = .venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url \
+    --no-emit-trusted-host --no-emit-find-links pyproject.toml
+
+lock: ## pin requirements.lock and groups/*.lock anew, with hashes
 	$(or $(strip $(PYTHON)),python3) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet pip-tools
-	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --extra test --no-header --no-emit-index-url \
-	    --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
+	$(compile) --extra test --output-file requirements.lock
+	for lock in groups/*.lock; do \
+	    cp requirements.lock $$lock && $(compile) --extra $$(basename $$lock .lock) --output-file $$lock || exit 1; \
+	done
 
 tools: ## find or install valgrind and strace, as far as the system has them: anatomy says what it had to leave out
 	sh scripts/tools.sh valgrind strace || true

@@ -8,14 +8,15 @@ from bench.layers import ROOT, Layer
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
-    """Run each `build` command once; returns why not, by the names of the layers that could not be made ready."""
+    """Do what each `group` and `build` wants; returns why not, by the names of layers that could not be made ready."""
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
-        if layer.build and layer.build not in done:
-            tell(f"{layer.name}: {layer.build}")
-            done[layer.build] = _run(layer.build)
-        if why := done.get(layer.build):
+        command = f"sh scripts/group.sh {layer.group}" if layer.group else layer.build
+        if command and command not in done:
+            tell(f"set-up for {layer.name}: {command}")
+            done[command] = _run(command)
+        if why := done.get(command):
             failed[layer.name] = why
     return failed
 

@@ -22,6 +22,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     app: str | None = None
     options: str = ""
     command: str = ""
+    group: str = ""
     build: str = ""
     answer: Literal["bytes", "json"] = "bytes"
     differs: dict[str, int] = {}
@@ -30,8 +31,14 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     workers: int = 1
     why: str = ""
 
-    def argv(self, host: str, port: int, python: str = sys.executable) -> list[str]:
+    @property
+    def python(self) -> str:
+        """The path of the Python that serves it."""
+        return str(ROOT / f".venv-{self.group}" / "bin" / "python") if self.group else sys.executable
+
+    def argv(self, host: str, port: int, python: str = "") -> list[str]:
         """The command that serves this layer, ready to be started in the project's folder."""
+        python = python or self.python
         fields = {"python": shlex.quote(python), "host": host, "port": port, "app": self.app, "workers": self.workers}
         return shlex.split(self.command.format_map(fields))
 

@@ -1,13 +1,14 @@
 """What the figures were made on: the machine, the interpreter, the versions. What cannot be read is null."""
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,17 @@ import psutil
 from bench.layers import ROOT
 
 MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
+VERSIONS = """
+import importlib.metadata, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+CRATES = ("axum", "hyper", "tokio", "serde_json")
 
 HOOKS = (
     *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONTRACEMALLOC", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),
@@ -90,15 +102,23 @@ def read_python() -> Python:
     )
 
 
-def read_packages() -> dict[str, str]:
-    """The versions of what is measured, by package."""
-    found = {}
-    for name in MEASURED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
+    """The versions of these packages, as far as a Python has them."""
+    try:
+        said = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return msgspec.json.decode(said, type=dict[str, str])
+
+
+def read_crates(lock: Path) -> dict[str, str]:
+    """The versions of the Rust packages in a Cargo.lock that a layer is made of, and of the compiler."""
+    try:
+        crates = {crate["name"]: crate["version"] for crate in tomllib.loads(lock.read_text())["package"]}
+        said = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {name: crates[name] for name in CRATES if name in crates} | {"rustc": said.split()[1]}
 
 
 def read_revision() -> str | None:

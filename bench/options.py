@@ -14,6 +14,7 @@ from bench.cores import lane
 from bench.errors import BadInput, Fault, held
 from bench.generation import Setting, row_of
 from bench.layers import ROOT, Layer
+from bench.machine import read_crates, read_packages
 from bench.progress import Tell, progress
 from bench.record import Kept, Record
 from bench.render import FORMATS
@@ -21,6 +22,7 @@ from bench.server import require_port
 from bench.wrk import Load, require_files, require_wrk
 
 RESULTS = ROOT / "results"
+CARGO_LOCK = ROOT / "servers" / "axum" / "Cargo.lock"
 
 form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
@@ -72,6 +74,10 @@ def make_ready(layers: list[Layer], record: Record) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
     for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
         row_of(record, name).faults.append(f"{name} {why}")
+    for layer in layers:  # many are named after the package that they add, such as h11
+        record.packages |= read_packages(layer.python, layer.name.split("-"))
+    if any(layer.build.startswith("cargo ") for layer in layers):
+        record.packages |= read_crates(CARGO_LOCK)
 
 
 def carry_out(work: Callable[[Tell], None], record: Kept, results: Path, seconds: float) -> Fault | None:

@@ -1,17 +1,16 @@
 #!/bin/sh
-# Installs groups/NAME.lock into .venv, for layers that need more than the others. Does nothing where that is done.
+# Makes .venv-NAME from groups/NAME.lock: what some layers need beyond .venv, which it sees and leaves as it is, so that
+# no other layer's figures change. Does nothing where that is done.
 set -eu
 cd "$(dirname "$0")/.."
+lock=groups/$1.lock venv=.venv-$1
 
-for group; do
-    lock=groups/$group.lock
-    [ -f "$lock" ] || { echo "error: no $lock" >&2; exit 1; }
-    stamp=$(cksum <"$lock")
-    [ "$(cat ".venv/$group.stamp" 2>/dev/null)" != "$stamp" ] || continue
-    echo "set-up: the packages of $lock" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" >&2 || {
-        echo "error: cannot install $lock: is the package index reachable?" >&2
-        exit 1
-    }
-    printf '%s\n' "$stamp" >".venv/$group.stamp"
-done
+stamp="$(cat .venv/stamp) $(cksum <"$lock")"
+[ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
+
+.venv/bin/python -m venv --clear "$venv"
+site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/zz-venv.pth"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+    { echo "cannot install $lock: is the package index reachable?"; exit 1; }
+printf '%s\n' "$stamp" >"$venv/stamp"

@@ -7,7 +7,7 @@ from uvicorn_worker import UvicornWorker
 import servers.run_uvicorn  # noqa: F401  (its bounds are in force once it is imported)
 
 
-class Worker(UvicornWorker):  # type: ignore[misc]  # it comes without types
+class Worker(UvicornWorker):
     """uvicorn as the layer `uvicorn` runs it."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {

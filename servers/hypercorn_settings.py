@@ -1,4 +1,6 @@
-"""hypercorn's settings for the layer `hypercorn`: the same answer as under uvicorn, to the byte."""
+"""hypercorn's settings for the layer `hypercorn`: the answer of the layer `uvicorn`, on connections that stay open."""
 
 include_date_header = False
 include_server_header = False
+keep_alive_max_requests = 1_000_000_000
+keep_alive_timeout = 60

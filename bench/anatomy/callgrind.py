@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from bench.counters import family
 from bench.errors import Fault, ServerFault
 
 COMPONENTS = (
@@ -13,16 +14,22 @@ COMPONENTS = (
     ("httptools/llhttp", re.compile(r"/httptools/")),
     ("msgspec", re.compile(r"/msgspec/")),
     ("pydantic-core", re.compile(r"/pydantic_core/")),
+    ("axum-server", re.compile(r"/axum-server$")),
     ("libc", re.compile(r"/libc[.-][^/]*$")),
     ("ld.so", re.compile(r"/ld[-.][^/]*$")),
 )
 """Each component, and what the path of its shared objects looks like. ld.so looks up thread-local variables."""
+PACKAGE = re.compile(r"/site-packages/(\w+)")
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
 def component(shared_object: str) -> str:
     """The component that a shared object belongs to."""
-    return next((name for name, pattern in COMPONENTS if pattern.search(shared_object)), "the rest")
+    for name, pattern in COMPONENTS:
+        if pattern.search(shared_object):
+            return name
+    package = PACKAGE.search(shared_object)
+    return package[1] if package else "the rest"
 
 
 def command(folder: Path) -> list[str]:
@@ -32,17 +39,21 @@ def command(folder: Path) -> list[str]:
 
 
 class Callgrind:
-    """A process under callgrind, told by callgrind_control what to do."""
+    """A process under callgrind and those that it started, told by callgrind_control what to do."""
 
     def __init__(self, pid: int, folder: Path, what: str) -> None:
-        self.pid = pid
+        self.pids = family(pid)
         self.folder = folder
         self.what = what
         self.dumps = 0
 
     def control(self, order: str) -> None:
-        """Give an order; raises ServerFault where it is not taken."""
-        command = ["callgrind_control", f"--vgdb-prefix={self.folder}/vgdb", order, str(self.pid)]
+        """Give all of them an order; raises ServerFault where it is not taken."""
+        for pid in self.pids:
+            self._control(order, pid)
+
+    def _control(self, order: str, pid: int) -> None:
+        command = ["callgrind_control", f"--vgdb-prefix={self.folder}/vgdb", order, str(pid)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -58,7 +69,7 @@ class Callgrind:
         """The instructions by component since the last dump, or since the start."""
         self.control("--dump")
         self.dumps += 1
-        return read_dump(self.folder / f"out.{self.pid}.{self.dumps}")
+        return sum((read_dump(self.folder / f"out.{pid}.{self.dumps}") for pid in self.pids), Counter())
 
 
 def read_dump(path: Path) -> Counter[str]:

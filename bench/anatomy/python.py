@@ -12,6 +12,7 @@ import msgspec
 from bench.anatomy.client import connected
 from bench.anatomy.tree import add_up, package
 from bench.contract import Contract
+from bench.counters import family
 from bench.errors import ServerFault
 from bench.layers import Layer
 from bench.record import Frame
@@ -22,6 +23,9 @@ REQUESTS = 50
 WARM_UP = 100
 IDLE = 0.8  # seconds in which whatever runs is not a request's doing: uvicorn's tick, ten times a second
 WAIT = 10.0
+RT = getattr(signal, "SIGRTMIN", None)
+BEGIN, END = (RT + 2, RT + 3) if RT else (signal.SIGUSR1, signal.SIGUSR2)
+"""The signals that the probe heeds: real-time ones, where there are any, since servers leave those alone."""
 
 
 class Raw(msgspec.Struct):
@@ -39,36 +43,58 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
     with tempfile.TemporaryDirectory() as folder:
         path = os.pathsep.join([str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "ANATOMY_FOLDER": folder}
+        environment["ANATOMY_SIGNALS"] = f"{int(BEGIN)} {int(END)}"
         with Server(layer, contract, environment=environment) as server, connected(server) as client:
-            if not Path(folder, f"ready-{server.process.pid}").exists():
-                raise ServerFault(layer.name, "has no probe in it: is it a Python of 3.12 or newer?")
+            probes = Probes(server, Path(folder))
             client.ask(WARM_UP)
-            _signal(server, signal.SIGUSR1, Path(folder, "on-1"))
+            probes.begin()
             time.sleep(IDLE)
-            idle = _read(server, Path(folder, "off-1"))
-            _signal(server, signal.SIGUSR1, Path(folder, "on-2"))
+            idle = probes.end()
+            probes.begin()
             client.ask(REQUESTS)
-            busy = _read(server, Path(folder, "off-2"))
+            busy = probes.end()
     ticks = {(child.file, child.function) for child in idle.children}
     busy.children = [child for child in busy.children if (child.file, child.function) not in ticks]
     return _frame(busy)
 
 
-def _signal(server: Server, number: signal.Signals, sign: Path) -> None:
-    """Send a signal to the probe, and wait for the file that acknowledges it."""
-    os.kill(server.process.pid, number)
-    deadline = time.monotonic() + WAIT
-    while not sign.exists():
-        server.require_alive("died while its calls were counted")
-        if time.monotonic() > deadline:
-            raise ServerFault(server.layer.name, "did not heed the probe: does it leave SIGUSR1 and SIGUSR2 alone?")
-        time.sleep(0.005)
+class Probes:
+    """The probes in a server's processes, told by signals what to do; raises ServerFault where there is none."""
 
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.counts = 0
+        self.pids = [pid for pid in family(server.process.pid) if Path(folder, f"ready-{pid}").exists()]
+        if not self.pids:
+            raise ServerFault(server.layer.name, "has no probe in it: it is no Python of 3.12 or newer")
 
-def _read(server: Server, path: Path) -> Raw:
-    """End a count and read it."""
-    _signal(server, signal.SIGUSR2, path)
-    return msgspec.json.decode(path.read_bytes(), type=Raw)
+    def begin(self) -> None:
+        """Begin a count in all processes."""
+        self.counts += 1
+        self._signal(BEGIN, "on")
+
+    def end(self) -> Raw:
+        """End it, and read it: one tree over all processes."""
+        self._signal(END, "off")
+        trees = [msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids]
+        return Raw("", "", 0, 0, [child for tree in trees for child in tree.children])
+
+    def _sign(self, kind: str, pid: int) -> Path:
+        return self.folder / f"{kind}-{self.counts}-{pid}"
+
+    def _signal(self, number: int, kind: str) -> None:
+        """Send a signal to all, and wait for the files that acknowledge it."""
+        for pid in self.pids:
+            os.kill(pid, number)
+        deadline = time.monotonic() + WAIT
+        while not all(self._sign(kind, pid).exists() for pid in self.pids):
+            self.server.require_alive("died while its calls were counted")
+            if time.monotonic() > deadline:
+                raise ServerFault(
+                    self.server.layer.name, f"did not heed the probe: does it leave signal {number} alone?"
+                )
+            time.sleep(0.005)
 
 
 def _frame(raw: Raw) -> Frame:

@@ -7,6 +7,7 @@ from bench import contract as contracts
 from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.python import by_package, count_python
 from bench.anatomy.syscalls import count_syscalls
+from bench.anatomy.tree import add_up
 from bench.contract import Contract
 from bench.errors import Fault, ServerFault, Stopped
 from bench.generation import faults_to, row_of
@@ -24,19 +25,21 @@ def check(layer: Layer, contract: Contract) -> None:
 
 
 def python(layer: Layer, contract: Contract, found: Anatomy) -> None:
-    """Python calls and bytecodes; a server that is not Python has none."""
+    """Python calls and bytecodes; a server that is not Python has none, and of a loop only what it calls counts."""
     found.tree = count_python(layer, contract)
+    if layer.loop:
+        found.tree.children = [frame for frame in add_up(found.tree) if frame.name == ENDPOINT]
     found.calls, found.bytecodes = by_package(found.tree)
 
 
 def syscalls(layer: Layer, contract: Contract, found: Anatomy) -> None:
-    """System calls by name."""
-    found.syscalls = count_syscalls(layer, contract)
+    """System calls by name; a loop makes none."""
+    found.syscalls = {} if layer.loop else count_syscalls(layer, contract)
 
 
 def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
     """Instructions by component."""
-    found.instructions = count_instructions(layer, contract)
+    found.instructions = count_endpoint(contract) if layer.loop else count_instructions(layer, contract)
 
 
 PARTS = (
@@ -45,12 +48,13 @@ PARTS = (
     ("instructions", "valgrind", 20.0, instructions),
 )
 """What is counted of a layer, the program that it takes, about how many seconds, and how."""
-ENDPOINT = 4.0  # seconds
+ENDPOINT = "share.py:endpoint"
+ENDPOINT_TIME = 4.0  # seconds
 
 
 def seconds(layers: Sequence[Layer]) -> float:
     """How long it all takes, about."""
-    return ENDPOINT + len(layers) * sum(length for _, _, length, _ in PARTS)
+    return ENDPOINT_TIME + len(layers) * sum(length for _, _, length, _ in PARTS)
 
 
 def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: Tell) -> None:
@@ -62,7 +66,7 @@ def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: T
     if shutil.which("valgrind"):
         tell("share.endpoint: instructions", done)
         record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(contract))
-    done += ENDPOINT
+    done += ENDPOINT_TIME
     for layer in layers:
         row = row_of(record, layer.name)
         found = Anatomy(layer=layer.name)

@@ -1,8 +1,8 @@
 """Counts Python calls and bytecodes inside a server, by sys.monitoring, between two signals.
 
-Python imports a module of this name when it starts, if its folder is on PYTHONPATH. SIGUSR1 begins a count, SIGUSR2
-ends it; each is acknowledged by a file in ANATOMY_FOLDER, `on-N` or `off-N`, of which the second holds the tree of
-calls as JSON; `ready-PID` says that a process heeds them.
+Python imports a module of this name when it starts, if its folder is on PYTHONPATH. Of the two ANATOMY_SIGNALS one
+begins a count, the other ends it; each is acknowledged by a file in ANATOMY_FOLDER, `on-N-PID` or `off-N-PID`, of which
+the second holds the tree of calls as JSON; `ready-PID` says that a process heeds them.
 The garbage collector rests meanwhile: when it runs is not the request's doing.
 """
 
@@ -110,7 +110,7 @@ def begin(_signal: int, _frame: FrameType | None) -> None:
         sys.monitoring.use_tool_id(TOOL, "asgi-anatomy")
         for event, callback in CALLBACKS.items():
             sys.monitoring.register_callback(TOOL, event, callback)
-    (FOLDER / f"on-{number}").touch()
+    (FOLDER / f"on-{number}-{os.getpid()}").touch()
     sys.monitoring.set_events(TOOL, sum(CALLBACKS))
 
 
@@ -118,11 +118,17 @@ def end(_signal: int, _frame: FrameType | None) -> None:
     """End the count, and write it."""
     sys.monitoring.set_events(TOOL, 0)
     gc.enable()
-    part = FOLDER / f"part-{number}"
+    part = FOLDER / f"part-{os.getpid()}"
     part.write_text(json.dumps(root.plain()))
-    part.rename(FOLDER / f"off-{number}")
+    part.rename(FOLDER / f"off-{number}-{os.getpid()}")
 
 
-signal.signal(signal.SIGUSR1, begin)
-signal.signal(signal.SIGUSR2, end)
-(FOLDER / f"ready-{os.getpid()}").touch()
+def ready() -> None:
+    """Say that this process heeds the signals."""
+    (FOLDER / f"ready-{os.getpid()}").touch()
+
+
+for which, handler in zip(os.environ["ANATOMY_SIGNALS"].split(), (begin, end), strict=True):
+    signal.signal(int(which), handler)
+ready()
+os.register_at_fork(after_in_child=ready)
