@@ -8,6 +8,12 @@ PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
 A           ?=# a layer (pair, diff), a record (compare)
 B           ?=# the layer or the record to be compared with it
 THRESHOLD   ?=# percent: what is less is the same (pair, compare)   [1]
+APP         ?=# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
+SERVE       ?=# your server, in any language: a command with {port}
+ENV         ?=# the Python or the virtual environment that runs it
+ON          ?=# the layer that it stands on                         [uvicorn for APP]
+REQUEST     ?=# a TOML file: the request that it gets, and its answer [the User request]
+NAME        ?=# what its row is called
 FORCE       ?=# 1 compares what should not be compared (compare)
 SECONDS     ?=# a window's length in seconds (bench, pair, power)   [2]
 CONNECTIONS ?=# wrk's connections (bench, pair, power)              [64]
@@ -28,6 +34,8 @@ format = $(call option,FORMAT,format)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
 anatomy = $(call option,RECORD,record) $(if $(strip $(SPLIT)),--split) $(call option,RESULTS,results) $(format)
+bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
+    $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
@@ -40,13 +48,13 @@ help: ## list all of this
 	sed -n 's/^\([A-Z]*\) *?=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 bench: setup ## measure the ladder, print its decay table, write a record
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(ladder) $(run)
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
 
 bench-%: setup ## measure one layer
-	$(bench) bench --layers $* $(call option,WORKERS,workers) $(ladder) $(run)
+	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
 
 pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
-	$(bench) pair $(two) $(run)
+	$(bench) pair $(two) $(bring) $(run)
 
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
@@ -55,7 +63,7 @@ power: setup ## plant slow-downs of known size and see how often pair finds them
 	$(bench) power $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run)
 
 anatomy: setup tools ## count exactly where one request's work goes, in each layer of the ladder
-	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(anatomy)
+	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(bring) $(anatomy)
 
 anatomy-%: setup tools ## ... in one layer
 	$(bench) anatomy --layers $* $(anatomy)

@@ -23,6 +23,8 @@ from bench.generation import Setting
 from bench.layers import ROOT, multiply, read_catalogue
 from bench.options import (
     RESULTS,
+    bring_options,
+    brought,
     budget_option,
     carry_out,
     form_option,
@@ -33,6 +35,7 @@ from bench.options import (
     prepare,
     results_option,
     threshold_option,
+    with_brought,
 )
 from bench.readme import blocks, splice
 from bench.render import grid, render
@@ -58,6 +61,7 @@ def main(context: click.Context, catalogue: Path) -> None:
 @click.option("--workers", default="", help="Each layer also with so many processes: numbers, with spaces between.")
 @click.option("--precision", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Points of decay.")
 @budget_option
+@bring_options
 @load_options
 @results_option
 @form_option
@@ -79,8 +83,10 @@ def bench(
     It ends once the 95% interval of every decay is within +-PRECISION points, or at BUDGET seconds.
     """
     catalogue = read_catalogue(catalogue_file)
-    chosen = multiply(catalogue.choose(layers, ladder), numbers(workers) or catalogue.ladders[ladder].workers)
-    setting = prepare(chosen, results, **load)
+    mine = brought(catalogue, load)
+    chosen = with_brought(catalogue.choose(layers, ladder), mine, catalogue, layers)
+    chosen = multiply(chosen, numbers(workers) or catalogue.ladders[ladder].workers)
+    setting = prepare(chosen, results, mine, **load)
     plan = Plan("bench", ladder, chosen, budget, precision)
     record = new_record(plan, setting, catalogue.ground(chosen, ladder))
     make_ready(chosen, record)
@@ -94,10 +100,11 @@ def bench(
 
 
 @main.command()
-@click.option("--a", required=True, help="A layer.")
-@click.option("--b", required=True, help="The layer to be compared with it.")
+@click.option("--a", default="", help="A layer, if not your own server.")
+@click.option("--b", default="", help="The layer to be compared with it, if not your own server.")
 @threshold_option
 @budget_option
+@bring_options
 @load_options
 @results_option
 @form_option
@@ -110,8 +117,12 @@ def pair(
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
     catalogue = read_catalogue(context.obj)
-    layers = pairs.two(catalogue.one(a), catalogue.one(b))
-    setting = prepare(layers, results, **load)
+    mine = brought(catalogue, load)
+    first, second = (catalogue.one(name) if name else mine and mine.layer for name in (a, b))
+    if not first or not second or bool(a) + bool(b) + bool(mine) != 2:
+        raise BadInput("a pair is of two: say A= and B=, or one of them and APP= or SERVE= for a server that you bring")
+    layers = pairs.two(first, second)
+    setting = prepare(layers, results, mine, **load)
     if setting.lane is None:
         raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
     plan = Plan("pair", "", layers, budget)
@@ -197,24 +208,35 @@ def power(
     "--record", "path", type=click.Path(path_type=Path), help="Measure nothing: print the anatomy in a record."
 )
 @click.option("--split", is_flag=True, help="With csv and json: the counts by component instead of the table.")
+@bring_options
 @results_option
 @form_option
 @click.pass_obj
 def anatomy(
-    catalogue_file: Path, /, layers: str, ladder: str, path: Path | None, split: bool, results: Path, form: str
+    catalogue_file: Path,
+    /,
+    layers: str,
+    ladder: str,
+    path: Path | None,
+    split: bool,
+    results: Path,
+    form: str,
+    **bring: str,
 ) -> None:
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
         click.echo(anatomies.render(records.read_record(path), form, split))
         return
     catalogue = read_catalogue(catalogue_file)
-    chosen = catalogue.choose(layers, ladder)
+    mine = brought(catalogue, bring)
+    chosen = with_brought(catalogue.choose(layers, ladder), mine, catalogue, layers)
     records.require_folder(results)
-    setting = Setting(read_contract(), Load(connections=1), None)
+    own = {mine.layer.name: mine.contract} if mine else {}
+    setting = Setting(read_contract(), Load(connections=1), None, own=own)
     record = new_record(Plan("anatomy", ladder, chosen, 0), setting, catalogue.ground(chosen, ladder))
     make_ready(chosen, record)
     problem = carry_out(
-        lambda tell: dissect(chosen, setting.contract, record, tell), record, results, dissection_seconds(chosen)
+        lambda tell: dissect(chosen, setting, record, tell), record, results, dissection_seconds(chosen)
     )
     folder = results / f"{record.made:%Y%m%d-%H%M%S}-anatomy"
     if anatomies.write_files(record, folder):

@@ -64,6 +64,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user: Request
     cases: dict[str, Case]
+    source: str = "contract.toml"
 
     def digest(self) -> str:
         """SHA-256 of what is asked and answered; the prose about it may change."""

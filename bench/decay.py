@@ -146,7 +146,7 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     """What a reader must know of a row, or nothing."""
     if row.faults:
         return row.faults[0]
-    notes = [f"held to {row.held_to} ({row.answer_bytes or 'a varying number of'} bytes)"] if row.held_to else []
+    notes = [row.terms] if row.terms else []
     own = [each for each in record.windows if each.layer == row.name]
     faults = [each.fault for each in own if each.fault]
     if faults:

@@ -1,5 +1,6 @@
 """Layers -> the servers of one restart: started together, sound, pinned and warm; or a fault in their row."""
 
+import hashlib
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,20 @@ class Setting(msgspec.Struct, frozen=True):
     lane: Lane | None
     host: str = "127.0.0.1"
     port: int = 0
+    own: dict[str, Contract] = {}
+    """Contracts of layers that are not held to `contract`, by their names."""
+
+    def contract_of(self, layer: Layer) -> Contract:
+        """What a layer is held to."""
+        return self.own.get(layer.name, self.contract)
+
+    def digest(self) -> str:
+        """SHA-256 of all that is asked and answered."""
+        if not self.own:
+            return self.contract.digest()
+        return hashlib.sha256(
+            "".join(each.digest() for each in (self.contract, *self.own.values())).encode()
+        ).hexdigest()
 
 
 @contextmanager
@@ -44,12 +59,14 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
                 if not row.faults:
                     port = setting.port and setting.port + list(layers).index(layer)
                     with held():
-                        servers.append(Server(layer, setting.contract, setting.host, port, environment).start())
+                        servers.append(
+                            Server(layer, setting.contract_of(layer), setting.host, port, environment).start()
+                        )
         for server in servers:
             with faults_to(row_of(record, server.layer.name)) as row:
                 row.answer_bytes = server.wait().answer_bytes
                 if full:
-                    broken = contracts.check(setting.contract, server.layer, setting.host, server.port)
+                    broken = contracts.check(server.contract, server.layer, setting.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]
         sound = {server.layer.name: server for server in servers if not row_of(record, server.layer.name).faults}
         if setting.lane:

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """One server that can be run. The keys are explained at the head of layers.toml."""
+    """One server that can be run. The keys are explained at the head of layers.toml.
+
+    `env` is the path of the Python of somebody's own environment, for a server that was brought.
+    """
 
     name: str
     adds: str
@@ -30,10 +34,13 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     waits: bool = False
     workers: int = 1
     why: str = ""
+    env: str = ""
 
     @property
     def python(self) -> str:
         """The path of the Python that serves it."""
+        if self.env:
+            return self.env
         return str(ROOT / f".venv-{self.group}" / "bin" / "python") if self.group else sys.executable
 
     def argv(self, host: str, port: int, python: str = "") -> list[str]:
@@ -66,6 +73,8 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     layers: dict[str, Layer]
     ladders: dict[str, Ladder]
+    asgi: str = ""
+    """The command of [asgi]."""
 
     def choose(self, names: str | None, ladder: str) -> list[Layer]:
         """The layers of a ladder, or those named (with commas or spaces between), in the ladder's order.
@@ -83,7 +92,9 @@ class Catalogue(msgspec.Struct, frozen=True):
     def one(self, name: str) -> Layer:
         """A layer by its name; raises BadInput."""
         if name not in self.layers:
-            raise BadInput(f"unknown layer {name!r}: layers.toml has {', '.join(self.layers)}")
+            close = get_close_matches(name, self.layers, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise BadInput(f"unknown layer {name!r}: {hint}`make ladders` lists them all")
         return self.layers[name]
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
@@ -143,7 +154,7 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
                 raise BadInput(f"{path.name}: [ladders.{ladder.name}] has {name!r} below the layer that it stands on")
     if "default" not in ladders:
         raise BadInput(f"{path.name}: no [ladders.default]: it is what `make bench` measures")
-    return Catalogue(layers, ladders)
+    return Catalogue(layers, ladders, asgi)
 
 
 def _layer(name: str, entry: dict[str, Any], asgi: str, where: str) -> Layer:

@@ -18,11 +18,11 @@ from bench.layers import ROOT
 
 MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
 VERSIONS = """
-import importlib.metadata, json, sys
+import importlib.metadata, json, platform, sys
 found = {}
 for name in sys.argv[1:]:
     try:
-        found[name] = importlib.metadata.version(name)
+        found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         pass
 print(json.dumps(found))
@@ -103,7 +103,7 @@ def read_python() -> Python:
 
 
 def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
-    """The versions of these packages, as far as a Python has them."""
+    """The versions of these packages, as far as a Python has them; `Python` is its own."""
     try:
         said = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

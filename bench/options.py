@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from bench import record as records
+from bench.brought import Brought, bring
 from bench.build import build
 from bench.contract import read_contract
 from bench.cores import lane
 from bench.errors import BadInput, Fault, held
 from bench.generation import Setting, row_of
-from bench.layers import ROOT, Layer
-from bench.machine import read_crates, read_packages
+from bench.layers import ROOT, Catalogue, Layer
+from bench.machine import MEASURED, read_crates, read_packages
 from bench.progress import Tell, progress
 from bench.record import Kept, Record
 from bench.render import FORMATS
@@ -56,8 +57,46 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+BRING = ("app", "serve", "env", "on", "request", "name")
+
+
+def bring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A server that is not in layers.toml; `brought` takes them."""
+    for option in (
+        click.option("--name", default="", help="What the row of your server is called."),
+        click.option("--request", default="", help="A TOML file: the request that it gets, and its answer."),
+        click.option("--on", default="", help="The layer that it stands on.  [APP: uvicorn]"),
+        click.option("--env", default="", help="The Python, or the virtual environment, that runs it."),
+        click.option("--serve", default="", help="Your server: a command with {port}, in any language."),
+        click.option("--app", default="", help="Your ASGI app: package.module:app, or folder/module:app."),
+    ):
+        command = option(command)
+    return command
+
+
+def brought(catalogue: Catalogue, options: dict[str, Any]) -> Brought | None:
+    """Take what `bring_options` gave out of the options of a command; raises BadInput."""
+    return bring(catalogue, read_contract(), **{key: options.pop(key) for key in BRING})
+
+
+def with_brought(chosen: list[Layer], mine: Brought | None, catalogue: Catalogue, names: str) -> list[Layer]:
+    """These layers and the one that was brought, with the layer that it stands on unless `names` were asked for."""
+    if not mine:
+        return chosen
+    on = catalogue.one(mine.layer.on or "")
+    return [*chosen, *([] if names or on in chosen else [on]), mine.layer]
+
+
 def prepare(
-    layers: list[Layer], results: Path, *, seconds: int, connections: int, threads: int, host: str, port: int
+    layers: list[Layer],
+    results: Path,
+    mine: Brought | None = None,
+    *,
+    seconds: int,
+    connections: int,
+    threads: int,
+    host: str,
+    port: int,
 ) -> Setting:
     """Check all that can be checked before anything is measured; raises BadInput."""
     if connections < threads:
@@ -67,15 +106,19 @@ def prepare(
     records.require_folder(results)
     for place, _ in enumerate(layers if port else []):
         require_port(host, port + place)
-    return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port)
+    own = {mine.layer.name: mine.contract} if mine else {}
+    return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port, own)
 
 
 def make_ready(layers: list[Layer], record: Record) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
     for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
         row_of(record, name).faults.append(f"{name} {why}")
-    for layer in layers:  # many are named after the package that they add, such as h11
-        record.packages |= read_packages(layer.python, layer.name.split("-"))
+    for layer in layers:
+        if layer.env:
+            row_of(record, layer.name).packages = read_packages(layer.env, ["Python", *MEASURED])
+        else:  # many are named after the package that they add, such as h11
+            record.packages |= read_packages(layer.python, layer.name.split("-"))
     if any(layer.build.startswith("cargo ") for layer in layers):
         record.packages |= read_crates(CARGO_LOCK)
 

@@ -83,8 +83,18 @@ class Row(msgspec.Struct, kw_only=True):
     """Its endpoint waits, so that its core is not full, whatever the client does."""
     held_to: str = ""
     """What it was held to, where that is not the whole of contract.toml to the byte."""
+    packages: dict[str, str] = {}
+    """The versions in its own environment, where it has one."""
     faults: list[str] = []
     """What went wrong with it, a sentence each: a broken contract, a server that did not start or died."""
+
+    @property
+    def terms(self) -> str:
+        """On what terms it was measured, where these are not everybody's, or nothing."""
+        terms = [f"held to {self.held_to} ({self.answer_bytes or 'a varying number of'} bytes)"] if self.held_to else []
+        if self.packages:
+            terms.append(f"in its own environment: {', '.join(' '.join(each) for each in self.packages.items())}")
+        return "; ".join(terms)
 
 
 class Frame(msgspec.Struct):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from bench.contract import Contract
 from bench.decay import margin_of, ratio
 from bench.errors import ServerFault
 from bench.generation import Setting, generation, row_of
@@ -45,7 +46,7 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
         budget=plan.budget,
         precision=plan.precision,
         cores=setting.lane,
-        contract=setting.contract.digest(),
+        contract=setting.digest(),
         machine=read_machine(),
         python=read_python(),
         packages=read_packages(),
@@ -57,11 +58,17 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
                 adds=layer.adds,
                 command=layer.argv("HOST", 0, "python"),
                 waits=layer.waits,
-                held_to="" if layer.answer == "bytes" else "contract.toml, its answer equal as JSON",
+                held_to=_held_to(layer, setting.contract_of(layer)),
             )
             for layer in plan.layers
         ],
     )
+
+
+def _held_to(layer: Layer, contract: Contract) -> str:
+    if layer.answer == "bytes" and contract.source == "contract.toml":
+        return ""
+    return f"{contract.source}, its answer equal {'to the byte' if layer.answer == 'bytes' else 'as JSON'}"
 
 
 class Run:

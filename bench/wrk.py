@@ -86,13 +86,19 @@ class Wrk:
         reader, writer = os.pipe()
         self.pipe = os.fdopen(reader, "rb")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
-        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url]
+        user = server.contract.user
+        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url + user.path]
+        asked = {
+            "WRK_METHOD": user.method,
+            "WRK_HEADERS": "\n".join(f"{name}: {value}" for name, value in user.headers),
+            "WRK_BODY": user.body,
+        }
         self.process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, "WRK_SUMMARY": f"/dev/fd/{writer}"},
+            env={**os.environ, **asked, "WRK_SUMMARY": f"/dev/fd/{writer}"},
             pass_fds=[writer],
             start_new_session=True,
         )

@@ -2,12 +2,18 @@
 --
 --   wrk http://127.0.0.1:8000 -s scripts/post.lua
 --
+-- With WRK_METHOD set, another request is sent: WRK_HEADERS (a line each) and WRK_BODY, to the path in wrk's address.
 -- With WRK_SUMMARY set to a path, wrk's summary is also written there as one line of JSON: durations and latencies in
 -- microseconds, sizes in bytes. A percentile that wrk could not take (no request was answered) is 0, as wrk has it.
 
-wrk.method = "POST"
-wrk.body = '{"id":1,"name":"Ada Lovelace","email":"ada@example.org"}'
-wrk.headers["Content-Type"] = "application/json"
+wrk.method = os.getenv("WRK_METHOD") or "POST"
+wrk.body = os.getenv("WRK_BODY") or '{"id":1,"name":"Ada Lovelace","email":"ada@example.org"}'
+if wrk.body == "" then
+   wrk.body = nil
+end
+for name, value in (os.getenv("WRK_HEADERS") or "Content-Type: application/json"):gmatch("([^\n:]+): ?([^\n]*)") do
+   wrk.headers[name] = value
+end
 
 function done(summary, latency, requests)
    local path = os.getenv("WRK_SUMMARY")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bench import contract as contracts
 from bench.anatomy.instructions import count_endpoint, count_instructions
@@ -10,16 +11,17 @@ from bench.anatomy.syscalls import count_syscalls
 from bench.anatomy.tree import add_up
 from bench.contract import Contract
 from bench.errors import Fault, ServerFault, Stopped
-from bench.generation import faults_to, row_of
+from bench.generation import Setting, faults_to, row_of
 from bench.layers import Layer
 from bench.progress import Tell
-from bench.record import Anatomy, Record
+from bench.record import Anatomy, Record, Row
 from bench.server import Server
 
 
-def check(layer: Layer, contract: Contract) -> None:
+def check(layer: Layer, contract: Contract, row: Row) -> None:
     """Hold a layer to the whole contract; raises ServerFault."""
     with Server(layer, contract) as server:
+        row.answer_bytes = server.answer_bytes
         if broken := contracts.check(contract, layer, server.host, server.port):
             raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
 
@@ -57,7 +59,7 @@ def seconds(layers: Sequence[Layer]) -> float:
     return ENDPOINT_TIME + len(layers) * sum(length for _, _, length, _ in PARTS)
 
 
-def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: Tell) -> None:
+def dissect(layers: Sequence[Layer], setting: Setting, record: Record, tell: Tell) -> None:
     """Count the work of one request in each layer, into the record; what cannot be counted is a note beside the rest.
 
     A layer that does not start or breaks the contract is a row that says so.
@@ -65,19 +67,19 @@ def dissect(layers: Sequence[Layer], contract: Contract, record: Record, tell: T
     done = 0.0
     if shutil.which("valgrind"):
         tell("share.endpoint: instructions", done)
-        record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(contract))
+        record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(setting.contract))
     done += ENDPOINT_TIME
     for layer in layers:
-        row = row_of(record, layer.name)
+        row, contract = row_of(record, layer.name), setting.contract_of(layer)
         found = Anatomy(layer=layer.name)
         record.anatomy.append(found)
         tell(f"{layer.name}: the contract", done)
         with faults_to(row):
-            check(layer, contract)
+            check(layer, contract, row)
         for name, tool, length, count in PARTS:
             if not row.faults:
                 tell(f"{layer.name}: {name}", done)
-                attempt(name, tool, lambda: count(layer, contract, found), found)  # noqa: B023 (called at once)
+                attempt(name, tool, partial(count, layer, contract, found), found)
             done += length
 
 

@@ -1,0 +1,114 @@
+"""APP=, SERVE= and their sisters -> a layer that is not in layers.toml, and the contract that it is held to."""
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.contract import Contract, Request
+from bench.errors import BadInput
+from bench.layers import Catalogue, Layer, convert, read_toml
+
+OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
+    --no-access-log --no-date-header --no-server-header --log-level warning"""
+"""How an app is served in somebody's own environment: by the uvicorn there, with the parser and loop that it finds."""
+MOST = 64 * 1024  # bytes of a body or of headers, which reach wrk by its environment
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request in a file of its own: what it leaves out is as in the User request."""
+
+    method: str | None = None
+    path: str | None = None
+    headers: list[tuple[str, str]] | None = None
+    body: str | None = None
+    status: int = 200
+    answer: str | None = None
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """A layer that is not in layers.toml, and the contract that it is held to."""
+
+    layer: Layer
+    contract: Contract
+
+
+def bring(
+    catalogue: Catalogue, contract: Contract, *, app: str, serve: str, env: str, on: str, request: str, name: str
+) -> Brought | None:
+    """What was brought, or None where nothing was; raises BadInput."""
+    if not app and not serve:
+        if extra := [key for key, value in (("ENV", env), ("ON", on), ("REQUEST", request), ("NAME", name)) if value]:
+            raise BadInput(
+                f"{extra[0]} is for a server that you bring: say APP=package.module:app or SERVE=command too"
+            )
+        return None
+    if app and serve:
+        raise BadInput("APP and SERVE are two ways to bring a server: say one of them")
+    python = _python(env) if env else ""
+    if app:
+        folder, _, target = app.rpartition("/")
+        if ":" not in target:
+            raise BadInput(
+                f"APP must be an ASGI app as package.module:app, with its folder before it or not, not {app!r}"
+            )
+        options = f" --app-dir {shlex.quote(str(Path(folder).expanduser().resolve()))}" if folder else ""
+        command = (OWN_ENVIRONMENT if env else catalogue.asgi) + options
+        layer = Layer(name=name or target, adds=f"APP={app}", app=target, command=command, env=python)
+    else:
+        if "{port}" not in serve:
+            raise BadInput(f"SERVE must say where the port goes, as in 'server --port {{port}}', not {serve!r}")
+        layer = Layer(name=name or Path(_argv(serve)[0]).name, adds=f"SERVE={serve}", command=serve, env=python)
+    if layer.name in catalogue.layers or not layer.name.strip() or "/" in layer.name:
+        raise BadInput(f"{layer.name!r} cannot be its name, which is another layer's or has a slash: try NAME=mine")
+    try:
+        layer.argv("127.0.0.1", 0)
+    except (KeyError, ValueError, IndexError) as error:
+        raise BadInput(
+            f"bad command {layer.command!r} ({error}): {{port}}, {{host}} and {{python}} are known"
+        ) from None
+    ground = catalogue.one(on).name if on else "uvicorn" if app else catalogue.ladders["default"].layers[0]
+    own, exact = read_request(Path(request), contract.user) if request else (contract.user, False)
+    source = Path(request).name if request else "the User request alone"
+    layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")
+    return Brought(layer, Contract(user=own, cases={}, source=source))
+
+
+def _argv(serve: str) -> list[str]:
+    try:
+        return shlex.split(serve) or [""]
+    except ValueError as error:
+        raise BadInput(f"SERVE is no command: {error} in {serve!r}") from None
+
+
+def _python(env: str) -> str:
+    """The path of a Python, or of the virtual environment that it is in."""
+    path = Path(env).expanduser()
+    path = path / "bin" / "python" if path.is_dir() else path
+    found = shutil.which(os.path.abspath(path) if "/" in str(path) else path)  # noqa: PTH100 (a link stays what it is)
+    if not found:
+        raise BadInput(f"no Python at ENV={env}: expected the path of one, or of a virtual environment")
+    return found
+
+
+def read_request(path: Path, user: Request) -> tuple[Request, bool]:
+    """A request from a TOML file, and whether its answer is to be equal to the byte; raises BadInput."""
+    asked = convert(read_toml(path), Asked, path.name)
+    if not 100 < asked.status < 400:
+        raise BadInput(f"{path.name}: a status of {asked.status} cannot be measured: wrk takes it for an error")
+    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("method", "path", "headers", "body", "answer")}
+    request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
+    if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
+        raise BadInput(f"{path.name}: a body, and all headers, may have {MOST} bytes")
+    if not request.path.startswith("/"):
+        raise BadInput(f"{path.name}: the path must begin with a slash, not {request.path!r}")
+    headers = list(request.headers)
+    if not any(name.lower() == "host" for name, _ in headers):
+        headers.insert(0, ("Host", "127.0.0.1"))
+    answer, exact = request.answer, bool(asked.answer and asked.answer.startswith("HTTP/1.1 "))
+    if not answer.startswith("HTTP/1.1 "):
+        answer = f"HTTP/1.1 {asked.status} -\r\ncontent-length: {len(answer.encode())}\r\n\r\n{answer}"
+    return msgspec.structs.replace(request, headers=headers, answer=answer), exact
