@@ -245,7 +245,8 @@ def anatomy(
     if form in ("text", "markdown"):
         measured = latest("bench")
         old = records.read_record(measured)
-        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n\n{render(old, figures(old), form)}")
+        if old.ladder == ladder:
+            click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n\n{render(old, figures(old), form)}")
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:

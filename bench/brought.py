@@ -70,7 +70,7 @@ def bring(
         raise BadInput(
             f"bad command {layer.command!r} ({error}): {{port}}, {{host}} and {{python}} are known"
         ) from None
-    ground = catalogue.one(on).name if on else "uvicorn" if app else catalogue.ladders["default"].layers[0]
+    ground = catalogue.one(on).name if on else "uvicorn" if app else None
     own, exact = read_request(Path(request), contract.user) if request else (contract.user, False)
     source = Path(request).name if request else "the User request alone"
     layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")

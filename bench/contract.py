@@ -167,7 +167,9 @@ def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer
     answer = ask(host, port, contract.user.wire())
     if not accepts(contract, layer, answer):
         like = "" if layer.answer == "bytes" else ", or what is equal as JSON"
-        raise Broken(f"the User request was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
+        own = not contract.cases and contract.source.endswith(".toml")
+        what = f"the request of {contract.source}" if own else "the User request"
+        raise Broken(f"{what} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
     return answer
 
 

@@ -20,7 +20,8 @@ MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic"
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {}
-for name in sys.argv[1:]:
+everything = sorted(each.name for each in importlib.metadata.distributions())
+for name in (name for arg in sys.argv[1:] for name in (everything if arg == "*" else [arg])):
     try:
         found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -103,7 +104,7 @@ def read_python() -> Python:
 
 
 def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
-    """The versions of these packages, as far as a Python has them; `Python` is its own."""
+    """The versions of these packages, as far as a Python has them; `Python` is its own, `*` all that it has."""
     try:
         said = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

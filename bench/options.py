@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from bench import record as records
 from bench.brought import Brought, bring
@@ -15,7 +16,7 @@ from bench.cores import lane
 from bench.errors import BadInput, Fault, held
 from bench.generation import Setting, row_of
 from bench.layers import ROOT, Catalogue, Layer
-from bench.machine import MEASURED, read_crates, read_packages
+from bench.machine import read_crates, read_packages
 from bench.progress import Tell, progress
 from bench.record import Kept, Record
 from bench.render import FORMATS
@@ -83,7 +84,9 @@ def with_brought(chosen: list[Layer], mine: Brought | None, catalogue: Catalogue
     """These layers and the one that was brought, with the layer that it stands on unless `names` were asked for."""
     if not mine:
         return chosen
-    on = catalogue.one(mine.layer.on or "")
+    if not mine.layer.on:  # no ASGI app: what it adds is over the lowest
+        return [*chosen, replace(mine.layer, on=chosen[0].name)]
+    on = catalogue.one(mine.layer.on)
     return [*chosen, *([] if names or on in chosen else [on]), mine.layer]
 
 
@@ -116,7 +119,7 @@ def make_ready(layers: list[Layer], record: Record) -> None:
         row_of(record, name).faults.append(f"{name} {why}")
     for layer in layers:
         if layer.env:
-            row_of(record, layer.name).packages = read_packages(layer.env, ["Python", *MEASURED])
+            row_of(record, layer.name).packages = read_packages(layer.env, ["Python", "*"])
         else:  # many are named after the package that they add, such as h11
             record.packages |= read_packages(layer.python, layer.name.split("-"))
     if any(layer.build.startswith("cargo ") for layer in layers):

@@ -90,6 +90,7 @@ def render(outcome: Outcome, record: Record, form: str) -> str:
         f" percent; windows of {record.load.seconds} s side by side on one core, the servers started anew for each.",
         f"The level pays for {LOOKS} looks in the budget (O'Brien and Fleming): together they cry wolf in 5% of cases.",
     ]
+    parts += [f"{row.name}: {row.terms}" for row in record.layers if row.terms]
     return ("\n\n" if form == "markdown" else "\n").join(parts)
 
 

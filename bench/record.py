@@ -16,6 +16,8 @@ from bench.machine import Machine, Python
 from bench.wrk import Errors, Latency, Load
 
 VERSION = 1
+TOLD = ("Python", "uvicorn", "uvloop", "httptools")
+"""Of the versions in somebody's own environment, those that tell how an app is served there."""
 
 
 class Window(msgspec.Struct, kw_only=True):
@@ -93,7 +95,10 @@ class Row(msgspec.Struct, kw_only=True):
         """On what terms it was measured, where these are not everybody's, or nothing."""
         terms = [f"held to {self.held_to} ({self.answer_bytes or 'a varying number of'} bytes)"] if self.held_to else []
         if self.packages:
-            terms.append(f"in its own environment: {', '.join(' '.join(each) for each in self.packages.items())}")
+            told = [f"{name} {self.packages[name]}" for name in TOLD if name in self.packages]
+            terms.append(
+                f"in its own environment: {', '.join(told)} (the record has all {len(self.packages)} versions)"
+            )
         return "; ".join(terms)
 
 

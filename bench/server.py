@@ -127,11 +127,11 @@ class Server:
             raise ServerFault(self.layer.name, f"{what} ({how}){self.last_lines()}")
 
     def last_lines(self, count: int = 5) -> str:
-        """What the server printed last, indented, or nothing."""
+        """What the server printed last, a line each, or nothing."""
         end = self.output.seek(0, os.SEEK_END)
         self.output.seek(max(0, end - 8192))
         lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
-        return "".join(f"\n    {line}" for line in lines)
+        return "".join(["; its last lines:", *(f"\n    {line}" for line in lines)]) if lines else ""
 
     def end(self, number: signal.Signals) -> None:
         """Signal the process and all of its group, which is the one that `start` made."""

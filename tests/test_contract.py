@@ -1,16 +1,20 @@
 """The contract can fail: servers that break it are found out."""
 
-import re
+import socket
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 from bench.contract import Contract, check, differences
 from bench.errors import BadInput
 from bench.layers import ROOT, Catalogue, Layer
+from bench.server import Server
+from bench.wrk import Load, Wrk
 
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
@@ -67,13 +71,33 @@ def test_a_case_that_does_not_exist(contract: Contract) -> None:
         check(contract, Layer(name="odd", adds="", differs={"nothing": 400}), "127.0.0.1", 1)
 
 
-def test_wrk_sends_the_same_request(contract: Contract) -> None:
-    script = (ROOT / "scripts" / "post.lua").read_text()
-    body = re.search(r"wrk\.body = '(.*)'", script)
-    assert body
-    assert body[1] == contract.user.body
-    assert f'wrk.method = "{contract.user.method}"' in script
-    assert 'wrk.headers["Content-Type"] = "application/json"' in script
+@pytest.mark.parametrize("own", [False, True])
+def test_wrk_sends_the_same_request(contract: Contract, own: bool) -> None:
+    """By itself with scripts/post.lua it sends the User request, and from the harness what the contract has."""
+    user = contract.user
+    if own:
+        headers = [("Host", "here"), ("X-Some", "a: b"), ("Accept", "*/*")]
+        user = msgspec.structs.replace(user, method="GET", path="/some?a=b", headers=headers, body="")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = Server(Layer(name="any", adds=""), Contract(user=user, cases={}), port=port)
+        if own:
+            wrk = Wrk(server, Load(seconds=1, connections=1)).process
+        else:
+            command = ["wrk", "-c1", "-t1", "-d1s", "-s", "scripts/post.lua", server.url]
+            wrk = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        try:
+            stream, _ = listener.accept()
+            head, _, body = stream.recv(65536).partition(b"\r\n\r\n")
+            stream.close()
+        finally:
+            wrk.kill()
+            wrk.communicate()
+    line, *fields = head.decode().split("\r\n")
+    expected, *others = user.wire().partition(b"\r\n\r\n")[0].decode().replace("Host: 127.0.0.1", "").split("\r\n")
+    assert line == expected
+    assert body.decode() == user.body
+    assert {field for field in fields if not field.startswith("Host: 127.0.0.1")} == {*filter(None, others)}
 
 
 def test_differences(contract: Contract, catalogue: Catalogue) -> None:

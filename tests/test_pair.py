@@ -27,9 +27,7 @@ from tests.conftest import CATALOGUE, Bench
 @pytest.fixture
 def slowed(tmp_path: Path) -> Path:
     """A layers.toml in which `slowed` is `plain` with much more work, and `broken` does not start."""
-    asgi = CATALOGUE.layers["uvicorn"].command.format_map(
-        {"python": "{python}", "app": "bench.planted_app:app", "host": "{host}", "port": "{port}"}
-    )
+    asgi = CATALOGUE.asgi.replace("{app}", "bench.planted_app:app")
     path = tmp_path / "layers.toml"
     path.write_text(
         f'[layers.plain]\nadds = ""\ncommand = "env TURNS=0 {asgi}"\n'
@@ -108,7 +106,7 @@ def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
     [
         (("--a", "plain", "--b", "broken"), 1, "broken did not start (exit code 1)"),
         (("--a", "plain", "--b", "nothing"), 2, "unknown layer 'nothing'"),
-        (("--a", "plain"), 2, "Missing option '--b'"),
+        (("--a", "plain"), 2, "a pair is of two: say A= and B="),
         (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "'--budget'"),
     ],
 )

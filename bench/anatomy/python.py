@@ -21,7 +21,8 @@ from bench.server import Server
 PROBE = Path(__file__).parent / "probe"
 REQUESTS = 50
 WARM_UP = 100
-IDLE = 0.8  # seconds in which whatever runs is not a request's doing: uvicorn's tick, ten times a second
+SPAN = 0.8  # seconds, once with requests and once without: what runs in both is not their doing, as uvicorn's tick
+TICKS = 1.5  # times what a function does in an idle span: if that is all, requests have no part in it
 WAIT = 10.0
 RT = getattr(signal, "SIGRTMIN", None)
 BEGIN, END = (RT + 2, RT + 3) if RT else (signal.SIGUSR1, signal.SIGUSR2)
@@ -37,6 +38,10 @@ class Raw(msgspec.Struct):
     bytecodes: int
     children: list["Raw"]
 
+    def whole(self) -> int:
+        """The bytecodes of the function and of all that it calls."""
+        return self.bytecodes + sum(child.whole() for child in self.children)
+
 
 def count_python(layer: Layer, contract: Contract) -> Frame:
     """The tree of Python calls of one request; raises ServerFault."""
@@ -48,14 +53,31 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
             probes = Probes(server, Path(folder))
             client.ask(WARM_UP)
             probes.begin()
-            time.sleep(IDLE)
-            idle = probes.end()
-            probes.begin()
-            client.ask(REQUESTS)
+            seconds = client.ask(REQUESTS)
+            time.sleep(max(0, SPAN - seconds))
             busy = probes.end()
-    ticks = {(child.file, child.function) for child in idle.children}
-    busy.children = [child for child in busy.children if (child.file, child.function) not in ticks]
-    return _frame(busy)
+            probes.begin()
+            time.sleep(max(SPAN, seconds))
+            idle = probes.end()
+    trees = [less(busy[pid], idle[pid]) for pid in probes.pids]
+    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]))
+
+
+def less(busy: Raw, idle: Raw) -> Raw:
+    """What requests did: what a server did in a time, less what it did in as long a time without any.
+
+    What ran about as often without them goes whole, since a tick more or less may have fallen into the time.
+    """
+    alone = {(child.file, child.function): child for child in idle.children}
+    children = []
+    for child in busy.children:
+        same = alone.get((child.file, child.function))
+        if not same:
+            children.append(child)
+        elif child.whole() > TICKS * same.whole():
+            children.append(less(child, same))
+    calls, bytecodes = max(0, busy.calls - idle.calls), max(0, busy.bytecodes - idle.bytecodes)
+    return Raw(busy.file, busy.function, calls, bytecodes, children)
 
 
 class Probes:
@@ -74,11 +96,10 @@ class Probes:
         self.counts += 1
         self._signal(BEGIN, "on")
 
-    def end(self) -> Raw:
-        """End it, and read it: one tree over all processes."""
+    def end(self) -> dict[int, Raw]:
+        """End it, and read it: a tree for each process."""
         self._signal(END, "off")
-        trees = [msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids]
-        return Raw("", "", 0, 0, [child for tree in trees for child in tree.children])
+        return {pid: msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids}
 
     def _sign(self, kind: str, pid: int) -> Path:
         return self.folder / f"{kind}-{self.counts}-{pid}"
