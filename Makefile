@@ -39,7 +39,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools bench pair compare power anatomy diff ladders table test schema readme lock
+.PHONY: help venv setup tools bench pair compare power anatomy diff ladders table walk test schema readme lock
 
 help: ## list all of this
 	echo "make ..."
@@ -89,7 +89,17 @@ test: setup tools ## check everything: style, types, and real servers under real
 schema: venv ## write the JSON Schema of a record anew
 	$(bench) schema > docs/record.schema.json
 
-readme: venv ## write the tables of README.md and docs/METHOD.md anew
+walk: setup tools ## measure and count every ladder anew, or LADDER, and write docs/LAYERS.md from that (an hour)
+	for ladder in $(or $(strip $(LADDER)),$$($(bench) ladders --names)); do \
+	    folder=results/reference/$$ladder; \
+	    [ $$ladder != default ] || folder=results/reference; \
+	    rm -f $$folder/2*-bench.json $$folder/2*-anatomy.json; \
+	    $(bench) bench --ladder $$ladder $(call option,BUDGET,budget) --results $$folder || exit; \
+	    $(bench) anatomy --ladder $$ladder --results $$folder || exit; \
+	done
+	$(bench) readme
+
+readme: venv ## write the tables of README.md and docs/ anew from results/reference
 	$(bench) readme
 
 compile = .venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url \

@@ -20,7 +20,7 @@ from bench.contract import read_contract
 from bench.decay import figures
 from bench.errors import BadInput, Fault, ServerFault, stop_on_signals
 from bench.generation import Setting
-from bench.layers import ROOT, multiply, read_catalogue
+from bench.layers import ROOT, Catalogue, multiply, read_catalogue
 from bench.options import (
     RESULTS,
     bring_options,
@@ -41,6 +41,7 @@ from bench.readme import blocks, splice
 from bench.render import grid, render
 from bench.run import Plan, new_record
 from bench.server import free_port, require_port
+from bench.walk import part
 from bench.wrk import Load
 
 REFERENCE = RESULTS / "reference"
@@ -294,10 +295,13 @@ def table(path: Path | None, form: str) -> None:
 
 
 @main.command()
+@click.option("--names", is_flag=True, help="Their names, and nothing else.")
 @click.pass_obj
-def ladders(catalogue_file: Path, /) -> None:
+def ladders(catalogue_file: Path, /, names: bool) -> None:
     """List the ladders, with a sentence each, and the layers of which they are made."""
     catalogue = read_catalogue(catalogue_file)
+    if names:
+        return click.echo("\n".join(catalogue.ladders))
     for ladder in catalogue.ladders.values():
         click.echo(f"{ladder.name}: {ladder.adds}")
         chosen = catalogue.choose("", ladder.name)
@@ -316,7 +320,7 @@ def schema() -> None:
 @click.option("--check", is_flag=True, help="Change nothing; fail if README.md is not what would be written.")
 @click.pass_obj
 def readme(catalogue_file: Path, /, check: bool) -> None:
-    """Write the tables of README.md and docs/METHOD.md anew, from the reference records and the contract."""
+    """Write the tables of README.md and docs/ anew, from the reference records and the contract."""
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     reference = records.read_record(latest("bench", REFERENCE))
     tried = powers.read_power(latest("power", REFERENCE))
@@ -326,6 +330,7 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
         (ROOT / "README.md", {**blocks(reference, contract, catalogue), "anatomy": counts}),
         (ROOT / "docs" / "METHOD.md", {"power": powers.render(tried, "markdown")}),
         (ROOT / "docs" / "ANATOMY.md", {"anatomy": anatomies.render(counted, "markdown", split=False)}),
+        (ROOT / "docs" / "LAYERS.md", {"ladders": "\n\n".join(walked(catalogue, name) for name in catalogue.ladders)}),
     ):
         old = path.read_text(encoding="utf-8")
         new = splice(old, tables, path.name)
@@ -333,6 +338,12 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
             raise Fault(f"{path.name} differs from what its records and contract say: type `make readme`")
         if new != old:
             path.write_text(new, encoding="utf-8")
+
+
+def walked(catalogue: Catalogue, ladder: str) -> str:
+    """A ladder's part of docs/LAYERS.md, from its reference records."""
+    folder = REFERENCE if ladder == "default" else REFERENCE / ladder
+    return part(catalogue, ladder, *(records.read_record(latest(command, folder)) for command in ("bench", "anatomy")))
 
 
 def latest(command: str, *folders: Path) -> Path:

@@ -47,7 +47,7 @@ def people(row: Figures) -> list[str]:
         row.on or "-",
         cell("{:.1f}", row.decay),
         cell("{:.1f} - {:.1f}", row.decay_low, row.decay_high),
-        cell("{:,.1f}", row.cost_us),
+        cell("{:,.2f}" if (row.cost_us or 0) < 10 else "{:,.1f}", row.cost_us),
         cell("{:+,.1f}", row.added_us),
         cell("{:.1f}", row.share),
         ">= " * row.bound + cell("{:,.0f}", row.rps),

@@ -10,13 +10,14 @@ import pytest
 
 from bench.anatomy.callgrind import component, read_dump
 from bench.anatomy.instructions import count_endpoint, count_instructions
-from bench.anatomy.python import by_package, count_python
+from bench.anatomy.python import Raw, by_package, count_python, less
 from bench.anatomy.render import COLUMNS, lines, splits
+from bench.anatomy.run import python
 from bench.anatomy.syscalls import count_syscalls
 from bench.anatomy.tree import collapsed, collapsed_text, difference, package, speedscope
 from bench.contract import Contract
 from bench.errors import Fault
-from bench.layers import ROOT, Layer
+from bench.layers import ROOT, Layer, multiply
 from bench.record import Anatomy, Frame, read_record, schema
 from tests.conftest import CATALOGUE, Bench
 from tests.test_decay import record
@@ -52,6 +53,27 @@ def test_calls_and_bytecodes_are_the_same_in_every_restart(contract: Contract, n
     assert all(count == int(count) for count in [*calls.values(), *bytecodes.values()]), "a tick got in"
     assert ("share.py" in bytecodes) == (name == "asyncio")
     assert ("fastapi" in bytecodes) == ("email" in bytecodes) == (name == "fastapi")
+
+
+def test_several_processes_are_counted_as_one(contract: Contract) -> None:
+    one, two = multiply([CATALOGUE.layers["uvicorn"]], [2])
+    assert by_package(count_python(one, contract)) == by_package(count_python(two, contract))
+
+
+def test_of_a_loop_only_what_it_calls_counts(contract: Contract) -> None:
+    found = Anatomy(layer="endpoint")
+    python(CATALOGUE.layers["endpoint"], contract, found)
+    assert found.calls == {"share.py": 1}
+
+
+def test_what_runs_without_requests_is_not_their_doing() -> None:
+    def raw(name: str, calls: int, bytecodes: int, *children: Raw) -> Raw:
+        return Raw("", name, calls, bytecodes, [*children])
+
+    tick, longer = raw("tick", 8, 80), raw("tick", 9, 100, raw("once a second", 1, 10))
+    busy = raw("", 0, 0, raw("loop", 60, 610, longer, raw("request", 50, 500)), raw("tick", 9, 90))
+    idle = raw("", 0, 0, raw("loop", 10, 100, tick), tick)
+    assert less(busy, idle) == raw("", 0, 0, raw("loop", 50, 510, raw("request", 50, 500)))
 
 
 def test_a_planted_cost_is_counted_where_it_is(contract: Contract) -> None:
@@ -195,6 +217,8 @@ totals: 180
         ("/x/site-packages/uvloop/loop.cpython-313-x86_64-linux-gnu.so", "uvloop/libuv"),
         ("/x/site-packages/httptools/parser/parser.so", "httptools/llhttp"),
         ("/x/site-packages/pydantic_core/_pydantic_core.so", "pydantic-core"),
+        ("/x/site-packages/falcon/routing/converters.so", "falcon"),
+        ("/x/servers/axum/target/release/axum-server", "axum-server"),
         ("/lib/x86_64-linux-gnu/libc-2.31.so", "libc"),
         ("/lib64/ld-linux-x86-64.so.2", "ld.so"),
         ("/lib/x86_64-linux-gnu/libm.so.6", "the rest"),

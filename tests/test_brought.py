@@ -1,0 +1,176 @@
+"""Servers that are not in layers.toml: brought by a user, held to his own contract, and theirs when they go wrong."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.brought import Brought, bring, read_request
+from bench.contract import Answer, Contract, accepts
+from bench.errors import BadInput
+from bench.layers import Catalogue
+from bench.record import read_record
+from tests.conftest import Bench
+
+APP = """
+import json, random
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return
+    posted = scope["method"] == "POST"
+    body = (await receive())["body"] if posted else json.dumps({"id": 1, "path": scope["path"]})
+    if WHAT == "raise":
+        raise RuntimeError("no database here")
+    padding = " " * (random.randrange(100) if WHAT == "vary" else 3)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(json.loads(body)).encode() + padding.encode()})
+"""
+QUICK = ("--layers", "uvicorn", "--seconds", 1, "--budget", 1)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> str:
+    """The folder of apps that answer, raise, and answer in many sizes."""
+    for what in ("sound", "raise", "vary"):
+        (tmp_path / f"{what}_app.py").write_text(f"WHAT = {what!r}\n{APP}")
+    return str(tmp_path)
+
+
+def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Brought:
+    found = bring(
+        catalogue, contract, **{**dict.fromkeys(("app", "serve", "env", "on", "request", "name"), ""), **options}
+    )
+    assert found
+    return found
+
+
+def test_an_app_is_a_row_on_uvicorn(bench: Bench, app: str, tmp_path: Path) -> None:
+    options = (*QUICK, "--app", f"{app}/sound_app:app", "--results", tmp_path / "results")
+    done = bench("bench", *options, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    _, mine = json.loads(done.stdout)
+    assert (mine["layer"], mine["on"]) == ("sound_app:app", "uvicorn")
+    assert 0 < mine["decay"] < 100
+    assert "held to the User request alone, its answer equal as JSON (1" in mine["note"]
+
+
+def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path) -> None:
+    request = tmp_path / "mine.toml"
+    request.write_text('method = "GET"\npath = "/a"\nheaders = []\nbody = ""\nanswer = \'{"path": "/a", "id": 1}\'\n')
+    options = ("--app", f"{app}/sound_app:app", "--request", request, "--env", sys.prefix, "--name", "mine")
+    done = bench("bench", *QUICK, *options, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    mine = json.loads(done.stdout)[1]
+    assert mine["layer"] == "mine"
+    assert mine["rps"] > 100
+    assert "held to mine.toml, its answer equal as JSON" in mine["note"]
+    assert f"in its own environment: Python {sys.version.split()[0]}, uvicorn" in mine["note"]
+    (path,) = (tmp_path / "results").glob("*.json")
+    assert read_record(path).layers[1].packages["starlette"]
+
+
+def test_a_command_in_any_language(bench: Bench, tmp_path: Path) -> None:
+    command = "{python} -m servers.protocol_server --host {host} --port {port}"
+    options = ("--serve", command, "--name", "mine", "--on", "uvicorn", "--results", tmp_path / "results")
+    done = bench("bench", *QUICK, *options, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    mine = json.loads(done.stdout)[1]
+    assert mine["decay"] < 0, "it serves more than uvicorn"
+
+
+def test_answers_of_many_sizes(bench: Bench, app: str, tmp_path: Path) -> None:
+    options = (*QUICK, "--app", f"{app}/vary_app:app", "--results", tmp_path / "results")
+    done = bench("bench", *options, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert "(a varying number of bytes)" in json.loads(done.stdout)[1]["note"]
+
+
+def test_a_pair_and_an_anatomy(bench: Bench, app: str, tmp_path: Path) -> None:
+    target = f"{app}/sound_app:app"
+    done = bench("pair", "--a", "uvicorn", "--app", target, "--budget", 8, "--seconds", 1, "--results", tmp_path)
+    assert done.returncode in (3, 4), done.stderr
+    assert "sound_app:app: held to the User request alone" in done.stdout
+    none = {"PATH": str(tmp_path)}  # without valgrind and strace: what is left to count is quick
+    counted = bench(
+        "anatomy", "--layers", "uvicorn", "--app", target, "--format", "json", "--results", tmp_path, **none
+    )
+    low, mine = json.loads(counted.stdout)
+    assert low["bytecodes"] > mine["bytecodes"] > 500
+    assert bench(
+        "diff", "--a", "uvicorn", "--b", "sound_app:app", "--record", next(tmp_path.glob("*-anatomy.json"))
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "error"),
+    [
+        ("raise_app", "RuntimeError: no database here"),
+        ("nothing_app", 'Could not import module "nothing_app"'),
+    ],
+)
+def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, module: str, error: str) -> None:
+    done = bench("bench", *QUICK, "--app", f"{app}/{module}:app", "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert "its last lines:" in done.stdout
+    assert error in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"app": "mine"}, "APP must be an ASGI app as package.module:app"),
+        ({"serve": "mine"}, "SERVE must say where the port goes"),
+        ({"serve": "mine '{port}"}, "SERVE is no command: No closing quotation"),
+        ({"serve": "mine {port} {nothing}"}, "bad command .*{port}, {host} and {python} are known"),
+        ({"app": "a:b", "serve": "b {port}"}, "two ways to bring a server"),
+        ({"app": "a:b", "env": "/nowhere"}, "no Python at ENV=/nowhere"),
+        ({"app": "a:b", "on": "nothing"}, "unknown layer 'nothing'"),
+        ({"app": "a:b", "name": "starlette"}, "'starlette' cannot be its name"),
+        ({"on": "starlette"}, "ON is for a server that you bring"),
+        ({"app": "a:b", "request": "none.toml"}, "cannot read none.toml"),
+    ],
+)
+def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, str], error: str) -> None:
+    with pytest.raises(BadInput, match=error):
+        brought(catalogue, contract, **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("path = 1", r"mine.toml: Expected `str`, got `int` - at `\$.path`"),
+        ('path = "users"', "mine.toml: the path must begin with a slash"),
+        ("status = 404", "a status of 404 cannot be measured"),
+        ('boddy = ""', "unknown field `boddy`"),
+        (f'body = "{"x" * 70_000}"', "may have 65536 bytes"),
+    ],
+)
+def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=error):
+        read_request(path, contract.user)
+
+
+def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    whole = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue"
+    for answer, same, other in (
+        (
+            "true",
+            b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n true\r\n0\r\n\r\n",
+            whole.replace("true", "null"),
+        ),
+        (
+            "hello",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            "HTTP/1.1 201 OK\r\nContent-Length: 5\r\n\r\nhello",
+        ),
+        (whole, whole.encode(), whole.replace("OK", "Ok")),
+    ):
+        path.write_text(f"answer = {json.dumps(answer)}")
+        mine = brought(catalogue, contract, app="a:b", request=str(path))
+        assert accepts(mine.contract, mine.layer, Answer(200, same))
+        assert not accepts(mine.contract, mine.layer, Answer(int(other[9:12]), other.encode()))

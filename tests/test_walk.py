@@ -1,0 +1,43 @@
+"""The page of ladders: a sentence whose figures are not those of the anatomy is found out."""
+
+import msgspec
+import pytest
+
+from bench.errors import BadInput
+from bench.layers import Layer
+from bench.record import Anatomy, Record, Row
+from bench.walk import reason
+from bench.wrk import Load
+
+COUNTED = Record(
+    command="anatomy",
+    load=Load(),
+    layers=[Row(name="low"), Row(name="high", on="low")],
+    anatomy=[
+        Anatomy(layer="low", instructions=[{"libc": 10, "gone": 5}], calls={"a": 1}, bytecodes={"a": 10}),
+        Anatomy(
+            layer="high", instructions=[{"libc": 25, "ld.so": 15}], calls={"a": 1, "b": 4},
+            bytecodes={"a": 20, "b": 30}, syscalls={"futex": 2},
+        ),
+    ],
+)  # fmt: skip
+
+
+def test_figures_are_those_added() -> None:
+    why = "{share[b]:.0f}% in b ({bytecodes[b]:.0f}), {part[ld.so]:.0f}% in ld.so, {instructions[gone]:.0f} gone, {calls:.0f} calls, {syscalls[futex]:.0f}"  # noqa: E501
+    layer = Layer(name="high", adds="", why=why)
+    assert reason(layer, "low", COUNTED) == "- **high** on low: 75% in b (30), 60% in ld.so, -5 gone, 4 calls, 2"
+    assert reason(msgspec.structs.replace(layer, why=""), "low", COUNTED) == ""
+
+
+@pytest.mark.parametrize(
+    ("why", "error"),
+    [
+        ("{share[h11]}", r"\[layers.high\] names 'h11' in bytecodes; there is a, b"),
+        ("{syscalls[read]}", "names 'read' in system calls; there is futex"),
+        ("{nothing}", r"the `why` of \[layers.high\] cannot be filled in: KeyError"),
+    ],
+)
+def test_what_is_not_there(why: str, error: str) -> None:
+    with pytest.raises(BadInput, match=error):
+        reason(Layer(name="high", adds="", why=why), "low", COUNTED)

@@ -1,0 +1,87 @@
+"""Layers of several processes, and the loop that is no server."""
+
+import json
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.contract import Contract
+from bench.cores import Lane, cores_for
+from bench.errors import BadInput
+from bench.layers import Catalogue, multiply
+from bench.options import numbers
+from bench.record import read_record
+from bench.server import Server
+from tests.conftest import Bench
+
+
+def test_layers_are_multiplied(catalogue: Catalogue) -> None:
+    layers = multiply(catalogue.choose("protocol uvicorn-h11 endpoint", "default"), [2, 4])
+    names = ["endpoint", "protocol", "protocol-x2", "protocol-x4", "uvicorn-h11", "uvicorn-h11-x2", "uvicorn-h11-x4"]
+    assert [layer.name for layer in layers] == names
+    assert layers[3].argv("127.0.0.1", 1)[-2:] == ["--workers", "4"]
+    assert catalogue.ground(layers)["protocol-x4"] == "protocol"
+    with pytest.raises(BadInput, match="none of these layers can have several WORKERS"):
+        multiply([catalogue.layers["endpoint"]], [2])
+
+
+@pytest.mark.parametrize("text", ["0", "1", "two", "2.5", "1000"])
+def test_bad_numbers_of_workers(text: str) -> None:
+    with pytest.raises(BadInput, match="WORKERS must be numbers of processes from 2 to 256"):
+        numbers(text)
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores"),
+    [(1, {0}), (2, {0, 1}), (3, {0, 1, 2}), (4, {0, 1, 2, 3}), (9, {0, 1, 2, 3}), (0, {0, 1, 2, 3})],
+)
+def test_the_clients_core_is_the_last_that_is_shared(
+    monkeypatch: pytest.MonkeyPatch, workers: int, cores: set[int]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    assert cores_for(Lane(0, 3), workers) == cores
+
+
+@pytest.mark.parametrize("name", ["asyncio", "protocol", "uvicorn"])
+def test_several_processes_serve_one_port(catalogue: Catalogue, contract: Contract, name: str) -> None:
+    (_, layer) = multiply([catalogue.layers[name]], [2])
+    with Server(layer, contract) as server:
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        assert len(family) >= 1
+    assert not any(each.is_running() for each in family)
+
+
+def test_more_processes_are_a_row_each(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers", "protocol", "--workers", "2", "--seconds", 1, "--budget", 1, "--format", "json")
+    done = bench("bench", *options, "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    two = json.loads(done.stdout)[1]
+    assert (two["layer"], two["on"]) == ("protocol-x2", "protocol")
+    assert two["rps"] > 1000
+    (path,) = tmp_path.glob("*.json")
+    cores = {(window.layer, window.pair is None): window.cores for window in read_record(path).windows}
+    one, more = "protocol", "protocol-x2"
+    assert cores == {(one, True): 1, (more, True): 2, (one, False): 1, (more, False): 1}
+    if os.cpu_count() == 2:
+        assert "so wrk had to share them" in two["note"]
+
+
+def test_the_endpoint_alone_is_below_all(bench: Bench, tmp_path: Path) -> None:
+    options = ("--ladder", "transport", "--layers", "endpoint protocol", "--seconds", 1, "--budget", 1)
+    done = bench("bench", *options, "--format", "json", "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    endpoint, protocol = json.loads(done.stdout)
+    assert endpoint["rps"] > 3 * protocol["rps"]
+    assert endpoint["p99_us"] is None
+    assert protocol["on"] == "endpoint"
+    assert protocol["decay"] > 70
+
+
+def test_what_waits_is_not_blamed_on_the_client(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers", "wait-blocking", "--seconds", 1, "--budget", 1, "--results", tmp_path)
+    done = bench("bench", *options)
+    assert done.returncode == 0, done.stderr
+    assert "it waits: alone it used" in done.stdout
+    assert "lower bound" not in done.stdout
