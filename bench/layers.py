@@ -33,7 +33,6 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     loop: bool = False
     waits: bool = False
     workers: int = 1
-    why: str = ""
     env: str = ""
 
     @property
@@ -66,6 +65,8 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What layers stand on in this ladder, where that is not what they stand on elsewhere."""
     workers: list[int] = []
     """How many processes its layers are also measured with."""
+    why: dict[str, str] = {}
+    """Why layers cost what they cost, by name: templates that bench/walk.py fills in."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -145,7 +146,9 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
     for name in layers:
         _check_ground(name, on, path.name)
     for ladder in ladders.values():
-        if unknown := [name for name in (*ladder.layers, *ladder.on, *ladder.on.values()) if name not in layers]:
+        if unknown := [
+            name for name in (*ladder.layers, *ladder.on, *ladder.on.values(), *ladder.why) if name not in layers
+        ]:
             raise BadInput(f"{path.name}: [ladders.{ladder.name}] names {unknown[0]!r}, which is no layer")
         here = {**on, **ladder.on}
         for place, name in enumerate(ladder.layers):

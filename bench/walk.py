@@ -1,6 +1,6 @@
 """A ladder's records, measured and counted -> its part of docs/LAYERS.md, with what each layer adds and why it costs that.
 
-A `why` of layers.toml is a template: its figures are put in from the anatomy, so that a sentence which names a package
+A `why` of a ladder in layers.toml is a template: its figures are put in from the anatomy, so that a sentence which names a package
 or a component that the layer does not have is found out. What it may say, of a layer against the one that it stands on:
 `{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's of the added
 instructions, in percent; `{bytecodes[h11]}`, `{instructions[ld.so]}` what is added in them; `{calls}` the added Python
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from bench.anatomy.render import Line, components, lines
 from bench.decay import figures
 from bench.errors import BadInput
-from bench.layers import Catalogue, Layer
+from bench.layers import Catalogue
 from bench.record import Anatomy, Record
 from bench.render import cell, grid, origin, people
 
@@ -27,14 +27,8 @@ MEASURED = (0, 1, 2, 3, 4, 5, 7, 12, 13)
 class Counts(dict[str, float]):
     """Counts by name; a name that is not there is a mistake in layers.toml."""
 
-    def __init__(self, layer: str, kind: str, counts: Mapping[str, float]) -> None:
-        super().__init__(counts)
-        self.layer = layer
-        self.kind = kind
-
     def __missing__(self, name: str) -> float:
-        has = ", ".join(self) or "nothing"
-        raise BadInput(f"layers.toml: the `why` of [layers.{self.layer}] names {name!r} in {self.kind}; there is {has}")
+        raise KeyError(f"{name!r} is none of {', '.join(self) or 'nothing'}")
 
 
 def part(catalogue: Catalogue, ladder: str, measured: Record, counted: Record) -> str:
@@ -45,16 +39,16 @@ def part(catalogue: Catalogue, ladder: str, measured: Record, counted: Record) -
     for row in rows:
         told = people(row)
         cells.append([*(told[place] for place in MEASURED), *_counted(by_name.get(row.layer))])
-    layers = [catalogue.layers[row.layer] for row in rows if row.layer in catalogue.layers]
+    why = catalogue.ladders[ladder].why
     ground = {row.name: row.on for row in counted.layers}
-    reasons = [reason(layer, ground.get(layer.name), counted) for layer in layers]
+    reasons = [reason(row.layer, why[row.layer], ground.get(row.layer), counted) for row in rows if row.layer in why]
     budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
     return "\n\n".join(
         [
             f"### {ladder}",
             f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
             grid(HEADINGS, cells, "markdown"),
-            "\n".join(each for each in reasons if each),
+            "\n".join(reasons),
             "\n".join(f"- {row.layer}: {row.note}." for row in rows if row.note),
             f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`. {' '.join(origin(measured))}",
         ]
@@ -72,25 +66,23 @@ def _counted(line: Line | None) -> list[str]:
     ]
 
 
-def reason(layer: Layer, on: str | None, counted: Record) -> str:
-    """Why a layer costs what it costs, with its figures; nothing where layers.toml does not say."""
-    if not layer.why:
-        return ""
+def reason(layer: str, why: str, on: str | None, counted: Record) -> str:
+    """Why a layer costs what it costs, with its figures; raises BadInput where the anatomy has none such."""
     found = {each.layer: each for each in counted.anatomy}
-    own, below = found.get(layer.name, Anatomy(layer=layer.name)), found.get(on or "", Anatomy(layer=""))
+    own, below = found.get(layer, Anatomy(layer=layer)), found.get(on or "", Anatomy(layer=""))
     bytecodes, instructions = _less(own.bytecodes, below.bytecodes), _less(components(own), components(below))
     try:
-        text = layer.why.format(
-            bytecodes=Counts(layer.name, "bytecodes", bytecodes),
-            share=Counts(layer.name, "bytecodes", _percent(bytecodes)),
-            instructions=Counts(layer.name, "instructions", instructions),
-            part=Counts(layer.name, "instructions", _percent(instructions)),
+        text = why.format(
+            bytecodes=Counts(bytecodes),
+            share=Counts(_percent(bytecodes)),
+            instructions=Counts(instructions),
+            part=Counts(_percent(instructions)),
             calls=sum(own.calls.values()) - sum(below.calls.values()),
-            syscalls=Counts(layer.name, "system calls", own.syscalls),
+            syscalls=Counts(own.syscalls),
         )
     except (KeyError, ValueError, IndexError, AttributeError) as error:
-        raise BadInput(f"layers.toml: the `why` of [layers.{layer.name}] cannot be filled in: {error!r}") from None
-    return f"- **{layer.name}**{f' on {on}' if on else ''}: {text}"
+        raise BadInput(f"layers.toml: the `why` of {layer!r} cannot be filled in: {error}") from None
+    return f"- **{layer}**{f' on {on}' if on else ''}: {text}"
 
 
 def _less(own: Mapping[str, float], below: Mapping[str, float]) -> dict[str, float]:
