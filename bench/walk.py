@@ -1,10 +1,10 @@
-"""A ladder's records, measured and counted -> its part of docs/LAYERS.md, with what each layer adds and why it costs that.
+"""A ladder's records, measured and counted -> its part of docs/LAYERS.md, and why its layers cost what they cost.
 
-A `why` of a ladder in layers.toml is a template: its figures are put in from the anatomy, so that a sentence which names a package
-or a component that the layer does not have is found out. What it may say, of a layer against the one that it stands on:
-`{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's of the added
-instructions, in percent; `{bytecodes[h11]}`, `{instructions[ld.so]}` what is added in them; `{calls}` the added Python
-calls; `{syscalls[futex]}` the layer's own system calls a request.
+A `why` of a ladder in layers.toml is a template. Its figures are put in from the anatomy, so that a sentence which
+names a package or a component that the layer does not have is found out. What it may say, of a layer against the one
+that it stands on: `{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's of
+the added instructions, in percent; `{bytecodes[h11]}`, `{instructions[ld.so]}` what is added in them; `{calls}` the
+added Python calls; `{syscalls[futex]}` the layer's own system calls a request.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,8 @@ def part(catalogue: Catalogue, ladder: str, measured: Record, counted: Record) -
             grid(HEADINGS, cells, "markdown"),
             "\n".join(reasons),
             "\n".join(f"- {row.layer}: {row.note}." for row in rows if row.note),
-            f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`. {' '.join(origin(measured))}",
+            f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
+            " ".join(origin(measured)),
         ]
     ).replace("\n\n\n\n", "\n\n")
 
