@@ -24,6 +24,7 @@ from bench.server import require_port
 from bench.wrk import Load, require_files, require_wrk
 
 RESULTS = ROOT / "results"
+REFERENCE = RESULTS / "reference"
 CARGO_LOCK = ROOT / "servers" / "axum" / "Cargo.lock"
 
 form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -158,3 +159,11 @@ def numbers(text: str) -> list[int]:
     if not all(each.isdecimal() and 2 <= int(each) <= 256 for each in found):
         raise BadInput(f"WORKERS must be numbers of processes from 2 to 256, such as '2 4', not {text!r}")
     return [int(each) for each in found]
+
+
+def latest(command: str, *folders: Path) -> Path:
+    """The newest record of a command: of the first of these folders that has one."""
+    for folder in folders or (RESULTS, REFERENCE):
+        if found := sorted(folder.glob(f"2*-{command}.json")):
+            return found[-1]
+    raise BadInput(f"no record of `make {command}` in {os.path.relpath(folder)}")

@@ -1,0 +1,1 @@
+"""The commands: those that measure, and those that show what was measured."""
