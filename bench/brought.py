@@ -103,6 +103,10 @@ def read_request(path: Path, user: Request) -> tuple[Request, bool]:
     request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
     if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
         raise BadInput(f"{path.name}: a body, and all headers, may have {MOST} bytes")
+    if any(set("\r\n\0") & set(part) for part in (request.path, *(part for pair in request.headers for part in pair))):
+        raise BadInput(f"{path.name}: the path and the headers may have no line ends and no NUL")
+    if "\0" in request.body:
+        raise BadInput(f"{path.name}: a body with a NUL cannot be sent: wrk gets it by its environment")
     if not request.path.startswith("/"):
         raise BadInput(f"{path.name}: the path must begin with a slash, not {request.path!r}")
     headers = list(request.headers)

@@ -140,9 +140,11 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("path = 1", r"mine.toml: Expected `str`, got `int` - at `\$.path`"),
+        ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
         ('path = "users"', "mine.toml: the path must begin with a slash"),
         ("status = 404", "a status of 404 cannot be measured"),
+        ('headers = [["A", "b\\r\\nC: d"]]', "the path and the headers may have no line ends"),
+        ('body = "a\\u0000b"', "a body with a NUL cannot be sent"),
         ('boddy = ""', "unknown field `boddy`"),
         (f'body = "{"x" * 70_000}"', "may have 65536 bytes"),
     ],
