@@ -12,6 +12,7 @@ import msgspec
 from bench.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
+MOST_WORKERS = 256
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -41,6 +42,19 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         if self.env:
             return self.env
         return str(ROOT / f".venv-{self.group}" / "bin" / "python") if self.group else sys.executable
+
+    @property
+    def base(self) -> str:
+        """The name of the entry in layers.toml that it comes from."""
+        return self.name.removesuffix(f"-x{self.workers}")
+
+    def several(self, workers: int) -> "Layer":
+        """The same with so many processes; raises BadInput where it cannot have them."""
+        if "{workers}" not in self.command or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
+            expected = f"expected 2 to {MOST_WORKERS}, and a command with {{workers}}"
+            raise BadInput(f"{self.name} cannot have {workers} processes: {expected}")
+        name, adds = f"{self.name}-x{workers}", f"{workers} processes on one port"
+        return msgspec.structs.replace(self, workers=workers, name=name, on=self.name, adds=adds)
 
     def argv(self, host: str, port: int, python: str = "") -> list[str]:
         """The command that serves this layer, ready to be started in the project's folder."""
@@ -86,12 +100,15 @@ class Catalogue(msgspec.Struct, frozen=True):
             raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
         if not names:
             return [self.layers[name] for name in self.ladders[ladder].layers]
-        named = {self.one(name).name for name in names.replace(",", " ").split()}
-        order = dict.fromkeys([*self.ladders[ladder].layers, *self.layers])
-        return [self.layers[name] for name in order if name in named]
+        order = [*dict.fromkeys([*self.ladders[ladder].layers, *self.layers])]
+        named = {name: self.one(name) for name in names.replace(",", " ").split()}
+        return sorted(named.values(), key=lambda layer: (order.index(layer.base), layer.workers))
 
     def one(self, name: str) -> Layer:
-        """A layer by its name; raises BadInput."""
+        """A layer by its name, with `-x4` after it as 4 processes; raises BadInput."""
+        base, _, count = name.rpartition("-x")
+        if base in self.layers and count.isdecimal():
+            return self.layers[base].several(int(count))
         if name not in self.layers:
             close = get_close_matches(name, self.layers, 1)
             hint = f"did you mean {close[0]!r}? " if close else ""
@@ -117,9 +134,7 @@ def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
     for layer in layers:
         found.append(layer)
         if "{workers}" in layer.command and layer.workers == 1:
-            for count in counts:
-                more = {"name": f"{layer.name}-x{count}", "on": layer.name, "adds": f"{count} processes on one port"}
-                found.append(msgspec.structs.replace(layer, workers=count, **more))
+            found += [layer.several(count) for count in counts]
     if counts and len(found) == len(layers):
         raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
     return found

@@ -27,10 +27,22 @@ def test_layers_are_multiplied(catalogue: Catalogue) -> None:
         multiply([catalogue.layers["endpoint"]], [2])
 
 
-@pytest.mark.parametrize("text", ["0", "1", "two", "2.5", "1000"])
+def test_a_number_of_processes_is_part_of_a_name(catalogue: Catalogue) -> None:
+    layers = catalogue.choose("uvicorn-x4 protocol uvicorn uvicorn-x2", "default")
+    assert [layer.name for layer in layers] == ["uvicorn", "uvicorn-x2", "uvicorn-x4", "protocol"]
+    assert catalogue.ground(layers)["uvicorn-x4"] == "uvicorn"
+
+
+@pytest.mark.parametrize("text", ["-1", "two", "2.5"])
 def test_bad_numbers_of_workers(text: str) -> None:
-    with pytest.raises(BadInput, match="WORKERS must be numbers of processes from 2 to 256"):
+    with pytest.raises(BadInput, match="WORKERS must be numbers of processes"):
         numbers(text)
+
+
+@pytest.mark.parametrize("name", ["uvicorn-x1", "uvicorn-x1000", "endpoint-x2", "axum-all-x2", "wait-processes-x2"])
+def test_what_cannot_have_so_many(catalogue: Catalogue, name: str) -> None:
+    with pytest.raises(BadInput, match="cannot have .* processes: expected 2 to 256"):
+        catalogue.one(name)
 
 
 @pytest.mark.parametrize(
