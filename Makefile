@@ -1,34 +1,34 @@
 # Every thing a user does. `make help` lists it; an option is a variable: make bench BUDGET=60 LAYERS="uvicorn starlette"
 
-LAYERS      ?=# only these layers (bench)
-LADDER      ?=# a ladder of layers.toml (bench)                     [default]
-WORKERS     ?=# each layer also with so many processes: 2, or "2 4" (bench)
-BUDGET      ?=# seconds; the first restart is always finished (bench ...) [90]
-PRECISION   ?=# margin in points at which a decay is done (bench)   [1]
-A           ?=# a layer (pair, diff), a record (compare)
-B           ?=# the layer or the record to be compared with it
-THRESHOLD   ?=# percent: what is less is the same (pair, compare)   [1]
-APP         ?=# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
-SERVE       ?=# your server, in any language: a command with {port}
-ENV         ?=# the Python or the virtual environment that runs it
-ON          ?=# the layer that it stands on                         [uvicorn for APP]
-REQUEST     ?=# a TOML file: the request that it gets, and its answer [the User request]
-NAME        ?=# what its row is called
-FORCE       ?=# 1 compares what should not be compared (compare)
-SECONDS     ?=# a window's length in seconds (bench, pair, power)   [2]
-CONNECTIONS ?=# wrk's connections (bench, pair, power)              [64]
-THREADS     ?=# wrk's threads (bench, pair, power)                  [1]
-PORT        ?=# where to listen (bench, pair, power; serve)         [a free one; 8000]
-FORMAT      ?=# text, markdown, csv or json                         [text]
-RECORD      ?=# a record (table, diff; anatomy prints it again)     [the newest one]
-SPLIT       ?=# 1: rows of counts by component, for csv and json (anatomy)
-RESULTS     ?=# the folder for records (bench, pair, power)         [results]
-SIZES       ?=# percent to plant (power)                            [0 1 2 5 10]
-RUNS        ?=# how often each (power)                              [20]
-PYTHON      ?=# the Python to serve and measure with                [python3]
+LAYERS      =# only these layers (bench)
+LADDER      =# a ladder of layers.toml (bench)                     [default]
+WORKERS     =# each layer also with so many processes: 2, or "2 4" (bench)
+BUDGET      =# seconds; the first restart is always finished (bench ...) [90]
+PRECISION   =# margin in points at which a decay is done (bench)   [1]
+A           =# a layer (pair, diff), a record (compare)
+B           =# the layer or the record to be compared with it
+THRESHOLD   =# percent: what is less is the same (pair, compare)   [1]
+APP         =# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
+SERVE       =# your server, in any language: a command with {port}
+ENV         =# the Python or the virtual environment that runs it
+ON          =# the layer that it stands on                         [uvicorn for APP]
+REQUEST     =# a TOML file: the request that it gets, and its answer [the User request]
+NAME        =# what its row is called
+FORCE       =# 1 compares what should not be compared (compare)
+SECONDS     =# a window's length in seconds (bench, pair, power)   [2]
+CONNECTIONS =# wrk's connections (bench, pair, power)              [64]
+THREADS     =# wrk's threads (bench, pair, power)                  [1]
+PORT        =# where to listen (bench, pair, power; serve)         [a free one; 8000]
+FORMAT      =# text, markdown, csv or json                         [text]
+RECORD      =# a record (table, diff; anatomy prints it again)     [the newest one]
+SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
+RESULTS     =# the folder for records (bench, pair, power)         [results]
+SIZES       =# percent to plant (power)                            [0 1 2 5 10]
+RUNS        =# how often each (power)                              [20]
+PYTHON      =# the Python to serve and measure with                [python3]
 
 bench = .venv/bin/python -m bench
-option = $(if $(strip $($1)),--$2 '$(strip $($1))')
+option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
 format = $(call option,FORMAT,format)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
@@ -45,7 +45,7 @@ help: ## list all of this
 	echo "make ..."
 	sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	echo "with ..."
-	sed -n 's/^\([A-Z]*\) *?=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	sed -n 's/^\([A-Z]*\) *=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 bench: setup ## measure the ladder, print its decay table, write a record
 	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
@@ -66,7 +66,7 @@ anatomy: setup tools ## count exactly where one request's work goes, in each lay
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(bring) $(anatomy)
 
 anatomy-%: setup tools ## ... in one layer
-	$(bench) anatomy --layers $* $(anatomy)
+	$(bench) anatomy --layers $* $(bring) $(anatomy)
 
 diff: venv ## which Python functions does layer B call that A does not? make diff A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
@@ -92,10 +92,9 @@ schema: venv ## write the JSON Schema of a record anew
 walk: setup tools ## measure and count every ladder anew, or LADDER, and write docs/LAYERS.md from that (an hour)
 	for ladder in $(or $(strip $(LADDER)),$$($(bench) ladders --names)); do \
 	    folder=results/reference/$$ladder; \
-	    [ $$ladder != default ] || folder=results/reference; \
-	    rm -f $$folder/2*-bench.json $$folder/2*-anatomy.json; \
 	    $(bench) bench --ladder $$ladder $(call option,BUDGET,budget) --results $$folder || exit; \
 	    $(bench) anatomy --ladder $$ladder --results $$folder || exit; \
+	    for kind in bench anatomy; do rm -f $$(ls $$folder/2*-$$kind.json | sed '$$d'); done; \
 	done
 	$(bench) readme
 

@@ -1,6 +1,7 @@
 """APP=, SERVE= and their sisters -> a layer that is not in layers.toml, and the contract that it is held to."""
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -10,11 +11,12 @@ import msgspec
 
 from bench.contract import Contract, Request
 from bench.errors import BadInput
-from bench.layers import Catalogue, Layer, convert, read_toml
+from bench.layers import BAD_TEMPLATE, Catalogue, Layer, convert, read_toml
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
 """How an app is served in somebody's own environment: by the uvicorn there, with the parser and loop that it finds."""
+NO_STATUS = "a status of {} cannot be measured: wrk takes all but 2xx and 3xx for an error"
 MOST = 64 * 1024  # bytes of a body or of headers, which reach wrk by its environment
 
 
@@ -61,20 +63,23 @@ def bring(
     else:
         if "{port}" not in serve:
             raise BadInput(f"SERVE must say where the port goes, as in 'server --port {{port}}', not {serve!r}")
-        layer = Layer(name=name or Path(_argv(serve)[0]).name, adds=f"SERVE={serve}", command=serve, env=python)
+        if env and "{python}" not in serve:
+            raise BadInput(f"ENV is what {{python}} stands for in SERVE, and {serve!r} has none")
+        program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
+        layer = Layer(name=name or Path(program).name, adds=f"SERVE={serve}", command=serve, env=python)
     if layer.name in catalogue.layers or not layer.name.strip() or "/" in layer.name:
         raise BadInput(f"{layer.name!r} cannot be its name, which is another layer's or has a slash: try NAME=mine")
     try:
         layer.argv("127.0.0.1", 0)
-    except (KeyError, ValueError, IndexError) as error:
+    except BAD_TEMPLATE as error:
         raise BadInput(
             f"bad command {layer.command!r} ({error}): {{port}}, {{host}} and {{python}} are known"
         ) from None
     ground = catalogue.one(on).name if on else "uvicorn" if app else None
-    own, exact = read_request(Path(request), contract.user) if request else (contract.user, False)
-    source = Path(request).name if request else "the User request alone"
+    own, exact = read_request(Path(request).expanduser(), contract.user) if request else (contract.user, False)
+    asks = f"the request of {Path(request).name}" if request else "the User request"
     layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")
-    return Brought(layer, Contract(user=own, cases={}, source=source))
+    return Brought(layer, Contract(user=own, cases={}, asks=asks))
 
 
 def _argv(serve: str) -> list[str]:
@@ -97,22 +102,36 @@ def _python(env: str) -> str:
 def read_request(path: Path, user: Request) -> tuple[Request, bool]:
     """A request from a TOML file, and whether its answer is to be equal to the byte; raises BadInput."""
     asked = convert(read_toml(path), Asked, path.name)
-    if not 100 < asked.status < 400:
-        raise BadInput(f"{path.name}: a status of {asked.status} cannot be measured: wrk takes it for an error")
-    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("method", "path", "headers", "body", "answer")}
+    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("method", "path", "headers", "body")}
     request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
-    if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
-        raise BadInput(f"{path.name}: a body, and all headers, may have {MOST} bytes")
-    if any(set("\r\n\0") & set(part) for part in (request.path, *(part for pair in request.headers for part in pair))):
-        raise BadInput(f"{path.name}: the path and the headers may have no line ends and no NUL")
-    if "\0" in request.body:
-        raise BadInput(f"{path.name}: a body with a NUL cannot be sent: wrk gets it by its environment")
-    if not request.path.startswith("/"):
-        raise BadInput(f"{path.name}: the path must begin with a slash, not {request.path!r}")
-    headers = list(request.headers)
-    if not any(name.lower() == "host" for name, _ in headers):
+    exact = bool(asked.answer and asked.answer.startswith("HTTP/1.1 "))
+    if exact:
+        answer, status = asked.answer or "", asked.answer[9:12] if asked.answer else ""
+    else:
+        body = user.answer.partition("\r\n\r\n")[2] if asked.answer is None else asked.answer
+        status = str(asked.status)
+        answer = f"HTTP/1.1 {status} -\r\ncontent-length: {len(body.encode())}\r\n\r\n{body}"
+    if why := _cannot_be_sent(request) or (not re.fullmatch("[23][0-9][0-9]", status) and NO_STATUS.format(status)):
+        raise BadInput(f"{path.name}: {why}")
+    headers = [("Host" if name.lower() == "host" else name, value) for name, value in request.headers]
+    if "Host" not in dict(headers):
         headers.insert(0, ("Host", "127.0.0.1"))
-    answer, exact = request.answer, bool(asked.answer and asked.answer.startswith("HTTP/1.1 "))
-    if not answer.startswith("HTTP/1.1 "):
-        answer = f"HTTP/1.1 {asked.status} -\r\ncontent-length: {len(answer.encode())}\r\n\r\n{answer}"
     return msgspec.structs.replace(request, headers=headers, answer=answer), exact
+
+
+def _cannot_be_sent(request: Request) -> str:
+    """Why wrk could not send a request as it is, or nothing."""
+    names = [name.lower() for name, _ in request.headers]
+    if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
+        return f"the method must be one that has an answer with a body, such as GET or POST, not {request.method!r}"
+    if not re.fullmatch("/[!-~]*", request.path):
+        return f"the path must begin with a slash, and be of ASCII letters without spaces, not {request.path!r}"
+    if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
+        return "every header must have a name of its own, without spaces or colons"
+    if framing := {"content-length", "transfer-encoding", "connection"} & {*names}:
+        return f"{framing.pop()!r} is wrk's to set: leave it out"
+    if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
+        return "a header may have no line ends, and nothing a NUL"
+    if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
+        return f"a body, and all headers, may have {MOST} bytes"
+    return ""

@@ -1,9 +1,12 @@
 """Layers -> layers that can be started: what they need is installed or compiled, each thing once."""
 
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable, Iterable
 
+from bench.errors import held
 from bench.layers import ROOT, Layer
 
 
@@ -25,12 +28,20 @@ def _run(command: str) -> str:
     """Why a command failed, or nothing."""
     argv = shlex.split(command)
     try:
-        ran = subprocess.run(
-            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
+        with held():
+            ran = subprocess.Popen(
+                argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", start_new_session=True,
+            )  # fmt: skip
     except OSError as error:
         return f"cannot be made ready: it needs {argv[0]}, which is not to be had here ({error.strerror})"
+    try:
+        said = ran.communicate()[0]
+    except BaseException:  # a signal: what it started must not go on without us
+        os.killpg(ran.pid, signal.SIGKILL)
+        ran.wait()
+        raise
     if not ran.returncode:
         return ""
-    last = "".join(f"\n    {line}" for line in ran.stdout.decode(errors="replace").strip().splitlines()[-5:])
-    return f"cannot be made ready: `{command}` failed with exit code {ran.returncode}{last}"
+    last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
+    return f"cannot be made ready: `{command}` failed with exit code {ran.returncode}; its last lines:{last}"

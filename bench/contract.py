@@ -64,7 +64,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user: Request
     cases: dict[str, Case]
-    source: str = "contract.toml"
+    asks: str = "the User request"
+    """What `user` is called in a sentence."""
 
     def digest(self) -> str:
         """SHA-256 of what is asked and answered; the prose about it may change."""
@@ -165,11 +166,11 @@ def ask(host: str, port: int, request: bytes) -> Answer:
 def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer:
     """Hold a server to the User request alone; raises Broken, or OSError where there is none."""
     answer = ask(host, port, contract.user.wire())
+    if not answer.raw:
+        raise ConnectionError("the connection was closed without an answer")
     if not accepts(contract, layer, answer):
         like = "" if layer.answer == "bytes" else ", or what is equal as JSON"
-        own = not contract.cases and contract.source.endswith(".toml")
-        what = f"the request of {contract.source}" if own else "the User request"
-        raise Broken(f"{what} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
+        raise Broken(f"{contract.asks} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
     return answer
 
 

@@ -35,8 +35,13 @@ def lane() -> Lane | None:
 
 
 def cores_for(lane: Lane, workers: int) -> set[int]:
-    """The cores for so many processes, 0 being one for each: none is the client's, as far as the machine has others."""
-    others = sorted(os.sched_getaffinity(0) - {lane.client}, key=lambda core: core != lane.server)
+    """The cores for so many processes, 0 being one for each: none is the client's, nor a hardware thread of
+    another's, as far as the machine has others.
+    """
+    others = sorted(
+        os.sched_getaffinity(0) - {lane.client},
+        key=lambda core: (core != lane.server, core in _siblings(lane.client), core != min(_siblings(core)), core),
+    )
     wanted = workers or len(others) + 1
     return {*others[:wanted]} if wanted <= len(others) else {*others, lane.client}
 

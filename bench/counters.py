@@ -26,12 +26,17 @@ class Counters(msgspec.Struct, frozen=True):
     """The most memory that was resident, summed over processes."""
 
 
+def descendants(pid: int) -> list[psutil.Process]:
+    """All that a process started, and that still runs."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
 def family(pid: int) -> list[int]:
     """A process and all that it started."""
-    try:
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    except psutil.Error:
-        return [pid]
+    return [pid, *(child.pid for child in descendants(pid))]
 
 
 def threads(pid: int) -> list[Path]:

@@ -13,6 +13,8 @@ from bench.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
 MOST_WORKERS = 256
+BAD_TEMPLATE = (KeyError, ValueError, IndexError, AttributeError, TypeError)
+"""What filling in a command, or a sentence, raises where that is no template."""
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -53,7 +55,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         if "{workers}" not in self.command or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
             expected = f"expected 2 to {MOST_WORKERS}, and a command with {{workers}}"
             raise BadInput(f"{self.name} cannot have {workers} processes: {expected}")
-        name, adds = f"{self.name}-x{workers}", f"{workers} processes on one port"
+        name, adds = f"{self.name}-x{workers}", f"{workers} of them on one port"
         return msgspec.structs.replace(self, workers=workers, name=name, on=self.name, adds=adds)
 
     def argv(self, host: str, port: int, python: str = "") -> list[str]:
@@ -129,15 +131,23 @@ class Catalogue(msgspec.Struct, frozen=True):
 
 
 def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
-    """These layers and, on each that can have several processes, itself with so many; raises BadInput if none can."""
-    found = []
+    """These layers and, for each that can have several processes, itself with so many."""
+    found = {}
     for layer in layers:
-        found.append(layer)
+        found[layer.name] = layer
         if "{workers}" in layer.command and layer.workers == 1:
-            found += [layer.several(count) for count in counts]
-    if counts and len(found) == len(layers):
-        raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
-    return found
+            found.update({each.name: each for each in map(layer.several, counts)})
+    return [*found.values()]
+
+
+def lowest_first(layers: list[Layer], ground: dict[str, str | None]) -> list[Layer]:
+    """The same layers, each after the one that it stands on, and otherwise in their order."""
+    left, done = [*layers], []
+    while left:
+        names = {each.name for each in left}
+        done.append(next(each for each in left if ground[each.name] not in names))
+        left.remove(done[-1])
+    return done
 
 
 def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
@@ -181,11 +191,13 @@ def _layer(name: str, entry: dict[str, Any], asgi: str, where: str) -> Layer:
         raise BadInput(f"{where} needs either `app` or `command`")
     if layer.app:
         layer = msgspec.structs.replace(layer, command=f"{asgi} {layer.options}")
-    elif layer.options:
+    if layer.group and layer.build:
+        raise BadInput(f"{where} has both `group` and `build`: expected one of them")
+    if layer.options and not layer.app:
         raise BadInput(f"{where}: `options` are for an `app`: put them into `command`")
     try:
         argv = layer.argv("127.0.0.1", 0)
-    except (KeyError, ValueError, IndexError) as error:
+    except BAD_TEMPLATE as error:
         known = "{python}, {host}, {port}, {app} and {workers} are known"
         raise BadInput(f"{where}: bad command ({error}): {known}") from None
     if not argv or (layer.app and not asgi):

@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from bench.contract import read_answer
-from bench.errors import Fault, ServerFault
+from bench.errors import ServerFault
 from bench.server import Server
 from bench.wrk import GRACE, Errors, Load, Summary
 
@@ -30,7 +30,7 @@ class Loop:
             raise ServerFault(server.layer.name, f"cannot be reached: {error}") from None
 
     def finish(self) -> Summary:
-        """Wait for the loop's end; raises ServerFault where the server dies, Fault where it does not say how much."""
+        """Wait for the loop's end; raises ServerFault where the server dies or does not say how much."""
         try:
             calls = read_answer(self.stream).body
             seconds = time.monotonic() - self.began
@@ -40,7 +40,7 @@ class Loop:
             self.stop()
         self.server.require_alive("died in its loop")
         if not calls.isdigit():
-            raise Fault(f"the loop of {self.server.layer.name} did not end with a number, but with {calls!r}")
+            raise ServerFault(self.server.layer.name, f"ended its loop not with a number, but with {calls!r}")
         return Summary(int(calls), round(seconds * 1e6), int(calls) * self.answer, Errors(0, 0, 0, 0, 0))
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,7 +21,7 @@ MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic"
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {}
-everything = sorted(each.name for each in importlib.metadata.distributions())
+everything = sorted({each.name for each in importlib.metadata.distributions()} - {None})
 for name in (name for arg in sys.argv[1:] for name in (everything if arg == "*" else [arg])):
     try:
         found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
@@ -110,6 +111,11 @@ def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED)
     except (OSError, subprocess.CalledProcessError):
         return {}
     return msgspec.json.decode(said, type=dict[str, str])
+
+
+def locked(lock: str) -> set[str]:
+    """The packages that a lock file of this project pins."""
+    return set(re.findall(r"^([\w.-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
 
 
 def read_crates(lock: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 from bench import counters
 from bench.contract import check_user
 from bench.cores import Lane, cores_for, on_core, settle
+from bench.counters import Counters
 from bench.errors import Broken, ServerFault, held
 from bench.loop import Loop
 from bench.record import Window, now
@@ -18,6 +19,8 @@ from bench.wrk import Load, Summary, Wrk
 
 Driver = Wrk | Loop
 
+IDLE = 0.01  # share of its core below which a server that answers requests cannot be the one that does the work
+REST, STILL = 0.5, 500_000  # seconds until a server is taken to be done, nanoseconds of CPU time in 10 ms when it is
 WARM_UP = 0.25  # seconds of load for each server before its first window: hundreds of requests
 
 
@@ -48,7 +51,7 @@ def take(
     Returns a window for each; raises ServerFault where one has died.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
-    cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else {0}
+    cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
     for server in order:
         server.require_alive("died before its window")
     start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
@@ -69,24 +72,26 @@ def take(
             errors=summary.errors,
             latency_us=summary.latency_us,
             unanswered=wrk.unanswered,
-            cores=len(cores),
+            cores=len(cores or {0}),
             client_cpu_ns=wrk.cpu_ns,
             fault=fault_of(summary, server.answer_bytes, load.connections),
         )
         if lane:
-            after = counters.read(server.process.pid)
+            after = at_rest(server)
             window.server_cpu_ns = after.cpu_ns - before[server].cpu_ns
             window.switches = after.switches - before[server].switches
             window.peak_bytes = after.peak_bytes
             window.steal_ns = counters.steal_ns(lane.server) - stolen
+            if not window.fault and not server.layer.waits and (window.busy or 0) < IDLE:
+                window.fault = "its own processes used next to no CPU time: does another one do its work?"
         windows.append(window)
     return windows
 
 
 @contextmanager
-def spread(servers: Sequence[Server], lane: Lane | None, cores: set[int]) -> Iterator[None]:
+def spread(servers: Sequence[Server], lane: Lane | None, cores: set[int] | None) -> Iterator[None]:
     """Let the servers have more cores than the lane's one, where they are for more."""
-    if not lane or len(cores) == 1:
+    if not lane or not cores or len(cores) == 1:
         yield
         return
     for server in servers:
@@ -96,6 +101,16 @@ def spread(servers: Sequence[Server], lane: Lane | None, cores: set[int]) -> Ite
     finally:
         for server in servers:
             settle(server.process.pid, lane)
+
+
+def at_rest(server: Server) -> Counters:
+    """The counters of a server once it has done what it had to do when its client stopped."""
+    deadline = time.monotonic() + REST
+    before, now_ = None, counters.read(server.process.pid)
+    while (before is None or now_.cpu_ns - before.cpu_ns > STILL) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        before, now_ = now_, counters.read(server.process.pid)
+    return now_
 
 
 def verify(server: Server) -> None:

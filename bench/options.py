@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from bench import record as records
 from bench.brought import Brought, bring
 from bench.build import build
-from bench.contract import read_contract
+from bench.contract import Contract, read_contract
 from bench.cores import lane
 from bench.errors import BadInput, Fault, held
 from bench.generation import Setting, row_of
 from bench.layers import ROOT, Catalogue, Layer
-from bench.machine import read_crates, read_packages
+from bench.machine import locked, read_crates, read_packages
 from bench.progress import Tell, progress
 from bench.record import Kept, Record
 from bench.render import FORMATS
@@ -110,19 +110,29 @@ def prepare(
     records.require_folder(results)
     for place, _ in enumerate(layers if port else []):
         require_port(host, port + place)
-    own = {mine.layer.name: mine.contract} if mine else {}
+    own = own_contracts(layers, mine)
     return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port, own)
+
+
+def own_contracts(layers: list[Layer], mine: Brought | None) -> dict[str, Contract]:
+    """The contract of what was brought, by its name and by those of its copies with several processes."""
+    return {each.name: mine.contract for each in layers if mine and mine.layer.name in (each.name, each.on)}
 
 
 def make_ready(layers: list[Layer], record: Record) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
     for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
         row_of(record, name).faults.append(f"{name} {why}")
+    names: dict[str, list[str]] = {}
     for layer in layers:
         if layer.env:
             row_of(record, layer.name).packages = read_packages(layer.env, ["Python", "*"])
-        else:  # many are named after the package that they add, such as h11
-            record.packages |= read_packages(layer.python, layer.name.split("-"))
+        elif layer.group:
+            names[layer.python] = [*(locked(f"groups/{layer.group}.lock") - locked("requirements.lock"))]
+        elif "h11" in layer.options:
+            names[layer.python] = ["h11"]
+    for python, more in names.items():
+        record.packages |= read_packages(python, sorted(more))
     if any(layer.build.startswith("cargo ") for layer in layers):
         record.packages |= read_crates(CARGO_LOCK)
 
@@ -163,7 +173,7 @@ def numbers(text: str) -> list[int]:
 
 def latest(command: str, *folders: Path) -> Path:
     """The newest record of a command: of the first of these folders that has one."""
-    for folder in folders or (RESULTS, REFERENCE):
+    for folder in folders or (RESULTS, REFERENCE / "default", REFERENCE):
         if found := sorted(folder.glob(f"2*-{command}.json")):
             return found[-1]
     raise BadInput(f"no record of `make {command}` in {os.path.relpath(folder)}")

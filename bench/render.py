@@ -82,7 +82,9 @@ def grid(headings: Sequence[str], cells: list[list[str]], form: str, left: int =
         table.add_column(heading, justify="left" if place < left else "right", no_wrap=True)
     for row in cells:
         table.add_row(*row)
-    console = Console(file=io.StringIO(), width=1000, color_system=None)  # a figure is never cut off
+    console = Console(
+        file=io.StringIO(), width=1000, color_system=None, markup=False, emoji=False
+    )  # a figure is never cut off
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())

@@ -66,9 +66,10 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
 
 
 def _held_to(layer: Layer, contract: Contract) -> str:
-    if layer.answer == "bytes" and contract.source == "contract.toml":
+    if layer.answer == "bytes" and contract.cases:
         return ""
-    return f"{contract.source}, its answer equal {'to the byte' if layer.answer == 'bytes' else 'as JSON'}"
+    asks = "contract.toml" if contract.cases else f"{contract.asks} alone"
+    return f"{asks}, its answer equal {'to the byte' if layer.answer == 'bytes' else 'as JSON'}"
 
 
 class Run:

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from bench.contract import Contract, check_user
+from bench.counters import descendants
 from bench.errors import BadInput, Broken, ServerFault, held
 from bench.layers import ROOT, Layer
 
@@ -159,11 +162,16 @@ class Server:
 def stop_all(servers: Sequence[Server]) -> None:
     """End all of them at once, and wait until they have ended."""
     with held():
+        kin = [child for server in servers for child in descendants(server.process.pid)]
         for number in (signal.SIGTERM, signal.SIGKILL):
             for server in servers:
                 server.end(number)
             for server in servers:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     server.process.wait(STOP)
+        for child in kin:  # also those that left the group
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        psutil.wait_procs(kin, STOP)
         for server in servers:
             server.output.close()

@@ -4,15 +4,16 @@ A `why` of a ladder in layers.toml is a template. Its figures are put in from th
 names a package or a component that the layer does not have is found out. What it may say, of a layer against the one
 that it stands on: `{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's of
 the added instructions, in percent; `{bytecodes[h11]}`, `{instructions[ld.so]}` what is added in them; `{calls}` the
-added Python calls; `{syscalls[futex]}` the layer's own system calls a request.
+added Python calls; `{gone[h11]}` what is no longer there of either; `{syscalls[futex]}` the layer's own system calls.
 """
 
 from collections.abc import Mapping
 
+from bench import render
 from bench.anatomy.render import Line, components, lines
 from bench.decay import figures
 from bench.errors import BadInput
-from bench.layers import Catalogue
+from bench.layers import BAD_TEMPLATE, Catalogue
 from bench.record import Anatomy, Record
 from bench.render import cell, grid, origin, people
 
@@ -20,8 +21,8 @@ HEADINGS = (
     *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "requests/s", "windows", "restarts"),
     *("instructions", "added", "bytecodes", "system calls"),
 )
-MEASURED = (0, 1, 2, 3, 4, 5, 7, 12, 13)
-"""The places of the first of HEADINGS in a row of the decay table."""
+MEASURED = 9
+"""How many of HEADINGS are those of the decay table."""
 
 
 class Counts(dict[str, float]):
@@ -37,23 +38,22 @@ def part(catalogue: Catalogue, ladder: str, measured: Record, counted: Record) -
     rows = figures(measured)
     cells = []
     for row in rows:
-        told = people(row)
-        cells.append([*(told[place] for place in MEASURED), *_counted(by_name.get(row.layer))])
+        told = dict(zip(render.HEADINGS, people(row), strict=True))
+        cells.append([*(told[name] for name in HEADINGS[:MEASURED]), *_counted(by_name.get(row.layer))])
     why = catalogue.ladders[ladder].why
     ground = {row.name: row.on for row in counted.layers}
     reasons = [reason(row.layer, why[row.layer], ground.get(row.layer), counted) for row in rows if row.layer in why]
     budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
-    return "\n\n".join(
-        [
-            f"### {ladder}",
-            f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
-            grid(HEADINGS, cells, "markdown"),
-            "\n".join(reasons),
-            "\n".join(f"- {row.layer}: {row.note}." for row in rows if row.note),
-            f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-            " ".join(origin(measured)),
-        ]
-    ).replace("\n\n\n\n", "\n\n")
+    parts = (
+        f"### {ladder}",
+        f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
+        grid(HEADINGS, cells, "markdown"),
+        "\n".join(reasons),
+        "\n".join(f"- {row.layer}: {row.note}." for row in rows if row.note),
+        f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
+        " ".join(origin(measured)),
+    )
+    return "\n\n".join(filter(None, parts))
 
 
 def _counted(line: Line | None) -> list[str]:
@@ -77,11 +77,12 @@ def reason(layer: str, why: str, on: str | None, counted: Record) -> str:
             bytecodes=Counts(bytecodes),
             share=Counts(_percent(bytecodes)),
             instructions=Counts(instructions),
+            gone=Counts({name: -count for name, count in (instructions | bytecodes).items()}),
             part=Counts(_percent(instructions)),
             calls=sum(own.calls.values()) - sum(below.calls.values()),
             syscalls=Counts(own.syscalls),
         )
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
+    except BAD_TEMPLATE as error:
         raise BadInput(f"layers.toml: the `why` of {layer!r} cannot be filled in: {error}") from None
     return f"- **{layer}**{f' on {on}' if on else ''}: {text}"
 

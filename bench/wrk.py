@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from bench.errors import BadInput, Fault
+from bench.errors import BadInput, Fault, ServerFault
 from bench.layers import ROOT
 from bench.server import Server
 
@@ -105,18 +105,19 @@ class Wrk:
         os.close(writer)
 
     def finish(self) -> Summary:
-        """Wait for the window's end; raises ServerFault as soon as the server dies, Fault where wrk fails."""
+        """Wait for the window's end; raises ServerFault as soon as the server dies or refuses wrk, or Fault."""
         deadline = time.monotonic() + self.load.seconds + GRACE
         try:
             while not self._ended():
                 self.server.require_alive("died under load")
                 if time.monotonic() > deadline:
-                    raise Fault(f"wrk did not end {GRACE:.0f} s after its window against {self.server.layer.name}")
+                    raise ServerFault(self.server.layer.name, f"kept wrk for {GRACE:.0f} s after its window")
                 time.sleep(POLL)
             self.server.require_alive("died under load")
             said = self.process.communicate()[1].decode(errors="replace").strip()
             if self.process.returncode:
-                raise Fault(f"wrk failed against {self.server.layer.name}: {said or self.process.returncode}")
+                said = said or f"exit code {self.process.returncode}"
+                raise ServerFault(self.server.layer.name, f"could not be loaded, wrk said: {said}")
             return msgspec.json.decode(self.pipe.read(), type=Summary)
         except msgspec.DecodeError as error:
             raise Fault(

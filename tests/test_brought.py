@@ -1,15 +1,18 @@
 """Servers that are not in layers.toml: brought by a user, held to his own contract, and theirs when they go wrong."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.brought import Brought, bring, read_request
 from bench.contract import Answer, Contract, accepts
 from bench.errors import BadInput
-from bench.layers import Catalogue
+from bench.layers import Catalogue, lowest_first, multiply
+from bench.options import own_contracts, with_brought
 from bench.record import read_record
 from tests.conftest import Bench
 
@@ -64,7 +67,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     mine = json.loads(done.stdout)[1]
     assert mine["layer"] == "mine"
     assert mine["rps"] > 100
-    assert "held to mine.toml, its answer equal as JSON" in mine["note"]
+    assert "held to the request of mine.toml alone, its answer equal as JSON" in mine["note"]
     assert f"in its own environment: Python {sys.version.split()[0]}, uvicorn" in mine["note"]
     (path,) = (tmp_path / "results").glob("*.json")
     assert read_record(path).layers[1].packages["starlette"]
@@ -125,6 +128,8 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
         ({"serve": "mine"}, "SERVE must say where the port goes"),
         ({"serve": "mine '{port}"}, "SERVE is no command: No closing quotation"),
         ({"serve": "mine {port} {nothing}"}, "bad command .*{port}, {host} and {python} are known"),
+        ({"serve": "mine {port.y} {port}"}, "bad command"),
+        ({"serve": "mine {port}", "env": sys.prefix}, "ENV is what {python} stands for in SERVE"),
         ({"app": "a:b", "serve": "b {port}"}, "two ways to bring a server"),
         ({"app": "a:b", "env": "/nowhere"}, "no Python at ENV=/nowhere"),
         ({"app": "a:b", "on": "nothing"}, "unknown layer 'nothing'"),
@@ -143,9 +148,14 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
     [
         ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
         ('path = "users"', "mine.toml: the path must begin with a slash"),
+        ('path = "/a b"', "mine.toml: the path must begin with a slash"),
+        ('method = "HEAD"', "the method must be one that has an answer with a body"),
         ("status = 404", "a status of 404 cannot be measured"),
-        ('headers = [["A", "b\\r\\nC: d"]]', "the path and the headers may have no line ends"),
-        ('body = "a\\u0000b"', "a body with a NUL cannot be sent"),
+        ("answer = 'HTTP/1.1 500 Oh'", "a status of 500 cannot be measured"),
+        ('headers = [["A", "b\\r\\nC: d"]]', "a header may have no line ends"),
+        ('headers = [["A", "b"], ["a", "c"]]', "every header must have a name of its own"),
+        ('headers = [["Content-Length", "3"]]', "'content-length' is wrk's to set"),
+        ('body = "a\\u0000b"', "nothing a NUL"),
         ('boddy = ""', "unknown field `boddy`"),
         (f'body = "{"x" * 70_000}"', "may have 65536 bytes"),
     ],
@@ -155,6 +165,48 @@ def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str
     path.write_text(text)
     with pytest.raises(BadInput, match=error):
         read_request(path, contract.user)
+
+
+def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('status = 201\nheaders = [["host", "there"]]\n')
+    request, exact = read_request(path, contract.user)
+    assert not exact
+    assert request.headers == [("Host", "there")]
+    assert request.answer.startswith("HTTP/1.1 201 -")
+    assert request.answer.endswith(contract.user.body)
+
+
+def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
+    mine = brought(catalogue, contract, app="a:b")
+    layers = multiply(with_brought(catalogue.choose("", "waiting"), mine, catalogue, ""), [2])
+    assert own_contracts(layers, mine) == {"a:b": mine.contract, "a:b-x2": mine.contract}
+    ordered = [layer.name for layer in lowest_first(layers, catalogue.ground(layers, "waiting"))]
+    assert ordered.index("uvicorn") < ordered.index("starlette") < ordered.index("wait-threads")
+    assert ordered.index("uvicorn") < ordered.index("a:b") < ordered.index("a:b-x2")
+    assert len(ordered) == len(layers)
+
+
+def test_work_that_another_process_does_is_no_figure(bench: Bench, tmp_path: Path) -> None:
+    """The command only holds the port's place: who answers is not among its processes."""
+    proxy = tmp_path / "elsewhere.py"
+    proxy.write_text(
+        "import subprocess, sys, time\n"
+        "ours = [sys.executable, '-m', 'servers.protocol_server', '--port', sys.argv[1]]\n"
+        "code = 'import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)'\n"
+        "subprocess.run([sys.executable, '-c', code, *ours])\n"
+        "time.sleep(60)\n"
+    )
+    options = ("--serve", f"{{python}} {proxy} {{port}}", "--results", tmp_path / "results")
+    done = bench("bench", *QUICK, *options)
+    try:
+        assert done.returncode == 1
+        assert "its own processes used next to no CPU time: does another one do its work?" in done.stdout
+    finally:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("TMPDIR") == str(tmp_path):
+                    process.kill()
 
 
 def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:

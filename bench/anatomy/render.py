@@ -165,7 +165,7 @@ def _footer(record: Record) -> list[str]:
     if useful := total(record.endpoint):
         found.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
     notes = [note for each in record.anatomy for note in (f"{each.layer}: {note}" for note in each.notes)]
-    notes += [f"{row.name}: {each}" for row in record.layers for each in (row.terms, *row.faults) if each]
+    notes += [f"{row.name}: {each}" for row in record.layers for each in row.faults or [row.terms] if each]
     return [*found, *notes, *origin(record)]
 
 

@@ -1,27 +1,25 @@
 """The tree of Python calls of one request: as collapsed stacks, as speedscope JSON, and what two trees differ in."""
 
 import json
-import sysconfig
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.layers import ROOT
 from bench.record import Frame
 
-STDLIB = Path(sysconfig.get_paths()["stdlib"])
+INSTALLED = re.compile(r".*/python\d+\.\d+t?/(?:(?:site|dist)-packages/)?([^/]+)")
+"""A file of the standard library or of a package, of whichever Python; its group is the package."""
 
 
 def package(file: str) -> str:
     """The package that a source file belongs to; a file of this project goes by its own path."""
     if file.startswith("<frozen "):
         return file.removeprefix("<frozen ").rstrip(">").partition(".")[0]
+    if found := INSTALLED.match(file):
+        return found[1].removesuffix(".py")
     path = Path(file)
-    if "site-packages" in path.parts:
-        return path.parts[len(path.parts) - path.parts[::-1].index("site-packages")].removesuffix(".py")
-    for base, whole in ((STDLIB, False), (ROOT, True)):
-        if path.is_relative_to(base):
-            return str(path.relative_to(base)) if whole else path.relative_to(base).parts[0].removesuffix(".py")
-    return path.name or "-"
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name or "-"
 
 
 def add_up(tree: Frame) -> Iterator[Frame]:

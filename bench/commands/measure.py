@@ -18,7 +18,7 @@ from bench.contract import read_contract
 from bench.decay import figures
 from bench.errors import BadInput, Fault, ServerFault
 from bench.generation import Setting
-from bench.layers import ROOT, multiply, read_catalogue
+from bench.layers import ROOT, lowest_first, multiply, read_catalogue
 from bench.options import (
     bring_options,
     brought,
@@ -30,6 +30,7 @@ from bench.options import (
     load_options,
     make_ready,
     numbers,
+    own_contracts,
     prepare,
     results_option,
     threshold_option,
@@ -72,6 +73,9 @@ def bench(
     mine = brought(catalogue, load)
     chosen = with_brought(catalogue.choose(layers, ladder), mine, catalogue, layers)
     chosen = multiply(chosen, numbers(workers) or catalogue.ladders[ladder].workers)
+    if workers and all("{workers}" not in layer.command for layer in chosen):
+        raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
+    chosen = lowest_first(chosen, catalogue.ground(chosen, ladder))
     setting = prepare(chosen, results, mine, **load)
     plan = Plan("bench", ladder, chosen, budget, precision)
     record = new_record(plan, setting, catalogue.ground(chosen, ladder))
@@ -193,9 +197,9 @@ def anatomy(
     catalogue = read_catalogue(catalogue_file)
     mine = brought(catalogue, bring)
     chosen = with_brought(catalogue.choose(layers, ladder), mine, catalogue, layers)
+    chosen = lowest_first(chosen, catalogue.ground(chosen, ladder))
     records.require_folder(results)
-    own = {mine.layer.name: mine.contract} if mine else {}
-    setting = Setting(read_contract(), Load(connections=1), None, own=own)
+    setting = Setting(read_contract(), Load(connections=1), None, own=own_contracts(chosen, mine))
     record = new_record(Plan("anatomy", ladder, chosen, 0), setting, catalogue.ground(chosen, ladder))
     make_ready(chosen, record)
     problem = carry_out(

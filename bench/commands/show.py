@@ -94,9 +94,9 @@ def schema() -> None:
 def readme(catalogue_file: Path, /, check: bool) -> None:
     """Write the tables of README.md and docs/ anew, from the reference records and the contract."""
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
-    reference = records.read_record(latest("bench", REFERENCE))
+    reference = records.read_record(latest("bench", REFERENCE / "default"))
     tried = powers.read_power(latest("power", REFERENCE))
-    counted = records.read_record(latest("anatomy", REFERENCE))
+    counted = records.read_record(latest("anatomy", REFERENCE / "default"))
     counts = anatomies.table(counted, "markdown")
     for path, tables in (
         (ROOT / "README.md", {**blocks(reference, contract, catalogue), "anatomy": counts}),
@@ -114,5 +114,5 @@ def readme(catalogue_file: Path, /, check: bool) -> None:
 
 def walked(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LAYERS.md, from its reference records."""
-    folder = REFERENCE if ladder == "default" else REFERENCE / ladder
-    return part(catalogue, ladder, *(records.read_record(latest(command, folder)) for command in ("bench", "anatomy")))
+    found = [records.read_record(latest(command, REFERENCE / ladder)) for command in ("bench", "anatomy")]
+    return part(catalogue, ladder, *found)
