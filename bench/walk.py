@@ -94,5 +94,6 @@ def _less(own: Mapping[str, float], below: Mapping[str, float]) -> dict[str, flo
 
 
 def _percent(counts: Mapping[str, float]) -> dict[str, float]:
-    total = sum(counts.values())
+    """Each count in percent of all that is added; what is gone is not set off against that."""
+    total = sum(count for count in counts.values() if count > 0)
     return {name: 100 * count / total if total else 0.0 for name, count in counts.items()}
