@@ -61,16 +61,25 @@ def stack() -> list[Node]:
     return stacks.setdefault(threading.get_ident(), [root])
 
 
+def above(frame: FrameType) -> list[Node]:
+    """The same, down to the caller of a frame: one that was left without an event is forgotten."""
+    running = stack()
+    caller = frame.f_back.f_code if frame.f_back else None
+    while len(running) > 1 and running[-1].code is not caller:
+        running.pop()
+    return running
+
+
 def enter(code: CodeType, _offset: int) -> None:
     """A function begins."""
-    running = stack()
+    running = above(sys._getframe(1))
     running.append(running[-1].child(code))
     running[-1].calls += 1
 
 
 def resume(code: CodeType, *_: object) -> None:
     """A coroutine or a generator goes on."""
-    running = stack()
+    running = above(sys._getframe(1))
     running.append(running[-1].child(code))
 
 
@@ -84,7 +93,7 @@ def leave(code: CodeType, *_: object) -> None:
 def step(code: CodeType, _offset: int) -> None:
     """One bytecode; those before a function's RESUME come before its `enter`."""
     top = stack()[-1]
-    (top if top.code is code else top.child(code)).bytecodes += 1
+    (top if top.code is code else above(sys._getframe(1))[-1].child(code)).bytecodes += 1
 
 
 CALLBACKS: dict[int, Callable[..., None]] = {
