@@ -1,7 +1,11 @@
 """The command line: `python -m bench --help`. `make help` lists the same without typing."""
 
+import signal
 import sys
 from pathlib import Path
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
 
 import click
 

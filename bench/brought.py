@@ -11,7 +11,7 @@ import msgspec
 
 from bench.contract import Contract, Request
 from bench.errors import BadInput
-from bench.layers import BAD_TEMPLATE, Catalogue, Layer, convert, read_toml
+from bench.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -53,18 +53,24 @@ def bring(
     python = _python(env) if env else ""
     if app:
         folder, _, target = app.rpartition("/")
+        path = Path(folder).expanduser().resolve()
+        if not path.is_dir() or target.partition(":")[0].endswith(".py"):
+            raise BadInput(f"APP must be package.module:app in a folder that is there, without .py, not {app!r}")
         if ":" not in target:
             raise BadInput(
                 f"APP must be an ASGI app as package.module:app, with its folder before it or not, not {app!r}"
             )
-        options = f" --app-dir {shlex.quote(str(Path(folder).expanduser().resolve()))}" if folder else ""
-        command = (OWN_ENVIRONMENT if env else catalogue.asgi) + options
+        options = f" --app-dir {shlex.quote(str(path))}" if folder else ""
+        command = f"{OWN_ENVIRONMENT if env else catalogue.asgi} --interface asgi3 {options}"
         layer = Layer(name=name or target, adds=f"APP={app}", app=target, command=command, env=python)
     else:
         if "{port}" not in serve:
             raise BadInput(f"SERVE must say where the port goes, as in 'server --port {{port}}', not {serve!r}")
         if env and "{python}" not in serve:
             raise BadInput(f"ENV is what {{python}} stands for in SERVE, and {serve!r} has none")
+        serve = re.sub(r"(?<!\S)~(?=/)", lambda _: shlex.quote(str(Path.home())), serve)
+        if _argv(serve)[0] != "{python}" and not shutil.which(_argv(serve)[0], path=f"{os.environ['PATH']}:{ROOT}"):
+            raise BadInput(f"SERVE begins with {_argv(serve)[0]!r}, which is no program here: give its path in full")
         program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
         layer = Layer(name=name or Path(program).name, adds=f"SERVE={serve}", command=serve, env=python)
     if layer.name in catalogue.layers or not layer.name.strip() or "/" in layer.name:

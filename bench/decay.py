@@ -164,6 +164,8 @@ def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, 
     share = f"{100 * max((each.busy or 0 for each in used), default=0):.0f}% of its {cores} cores".replace(
         " 1 cores", " core"
     )
+    if cores > 1:
+        notes.append(f"requests/s is with {cores} cores, all else a CPU second of one")
     if bound:
         shared = record.machine and cores >= record.machine.cores
         limit = "wrk had to share them" if shared else "the client or the machine was the limit"

@@ -53,7 +53,7 @@ def take(
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
     cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
     for server in order:
-        server.require_alive("died before its window")
+        server.require_alive("died")
     start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
     stolen = counters.steal_ns(lane.server) if lane else 0
     with spread(servers, lane, cores), on_core(lane.client if lane else None), driven(order, load) as wrks:
@@ -120,7 +120,7 @@ def verify(server: Server) -> None:
         if server.answer_bytes not in (None, size):
             raise Broken(f"{size} bytes, before it were {server.answer_bytes}")
     except (Broken, OSError) as error:
-        raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}") from None
+        raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}{server.last_lines()}") from None
 
 
 def fault_of(summary: Summary, answer: int | None, connections: int) -> str | None:

@@ -95,7 +95,8 @@ class Row(msgspec.Struct, kw_only=True):
         """On what terms it was measured, where these are not everybody's, or nothing."""
         terms = [f"held to {self.held_to} ({self.answer_bytes or 'a varying number of'} bytes)"] if self.held_to else []
         if self.packages:
-            told = [f"{name} {self.packages[name]}" for name in TOLD if name in self.packages]
+            names = TOLD if "uvicorn" in self.command else TOLD[:1]
+            told = [f"{name} {self.packages[name]}" for name in names if name in self.packages]
             terms.append(
                 f"in its own environment: {', '.join(told)} (the record has all {len(self.packages)} versions)"
             )

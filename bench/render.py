@@ -94,9 +94,10 @@ def footer(record: Record) -> list[str]:
     """Where the figures come from: the method, the load, the machine, the versions, and what was wrong."""
     load = record.load
     wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
+    unit = "a CPU second" if record.paired else "a second"
     lines = [
-        "decay: what is lost of the requests/s of the layer it stands on; cost: CPU time a request; added: cost less"
-        " the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
+        f"decay: what is lost of the requests {unit} of the layer it stands on; cost: CPU time a request; added: cost"
+        " less the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
     ]
     alone = [window.duration_us / 1e6 for window in record.windows if window.pair is None]
     if record.paired:

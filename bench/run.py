@@ -34,6 +34,8 @@ class Plan(msgspec.Struct, frozen=True):
     layers: list[Layer]
     budget: float
     precision: float | None = None
+    must: str = ""
+    """The layer without which the run is for nothing: the one that was brought."""
 
 
 def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Record:
@@ -100,6 +102,11 @@ class Run:
         """The servers of these layers, started anew."""
         self.tell(f"restart {self.restarts + 1}: starting", self.seconds)
         with generation(layers, self.setting, self.record, full=not self.restarts) as servers:
+            for row in self.record.layers if not self.restarts else []:
+                if row.faults and row.name == self.plan.must:
+                    raise ServerFault(row.name, row.faults[0].removeprefix(f"{row.name} "))
+                if row.faults:
+                    self.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
             yield servers
         self.restarts += 1
         self.record.seconds, self.record.window_seconds = self.seconds, self.windows

@@ -1,5 +1,6 @@
 """The anatomy in a record -> tables, and the files that flame graphs are made of."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,9 @@ HEADINGS = (
     *("layer", "on", "instructions", "spread %", "decay %", "added", "Python calls", "bytecodes", "system calls"),
     "useful share %",
 )
+UNFIT = re.compile(r"[^\w.-]")  # for the name of a file
 SPLITS = ("layer", "component", "unit", "count")
+UNSURE = 2.0  # percent that repeats may differ by, for their median to be compared with another's
 LEAST = 0.005  # share of a layer's bytecodes below which a package is not listed for people
 
 
@@ -46,6 +49,12 @@ def total(found: Anatomy | None) -> float | None:
     return median(sum(each.values()) for each in found.instructions) if found and found.instructions else None
 
 
+def spread(found: Anatomy) -> float:
+    """(largest - smallest) / median of a layer's instructions over the repeats, in percent."""
+    totals = [sum(each.values()) for each in found.instructions]
+    return 100 * (max(totals) - min(totals)) / median(totals) if totals else 0.0
+
+
 def components(found: Anatomy) -> dict[str, float]:
     """The median over its repeats of each component's instructions a request."""
     names = dict.fromkeys(name for each in found.instructions for name in each)
@@ -58,17 +67,17 @@ def lines(record: Record) -> list[Line]:
     useful = total(record.endpoint)
     rows = []
     for row in record.layers:
-        found = by_name.get(row.name, Anatomy(layer=row.name))
-        own, under = total(found), total(by_name.get(row.on or ""))
-        totals = [sum(each.values()) for each in found.instructions]
+        found, below = (by_name.get(name, Anatomy(layer=name)) for name in (row.name, row.on or ""))
+        own, under = total(found), total(below)
+        sure = spread(found) <= UNSURE and spread(below) <= UNSURE
         rows.append(
             Line(
                 layer=row.name,
                 on=row.on,
                 instructions=own,
-                spread=100 * (max(totals) - min(totals)) / own if own else None,
-                decay=100 * (1 - under / own) if own and under else None,
-                added=own - under if own and under else None,
+                spread=spread(found) if own else None,
+                decay=100 * (1 - under / own) if own and under and sure else None,
+                added=own - under if own and under and sure else None,
                 calls=sum(found.calls.values()) if found.calls else None,
                 bytecodes=sum(found.bytecodes.values()) if found.bytecodes else None,
                 syscalls=sum(found.syscalls.values()) if found.syscalls else None,
@@ -165,7 +174,14 @@ def _footer(record: Record) -> list[str]:
     if useful := total(record.endpoint):
         found.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
     notes = [note for each in record.anatomy for note in (f"{each.layer}: {note}" for note in each.notes)]
-    notes += [f"{row.name}: {each}" for row in record.layers for each in row.faults or [row.terms] if each]
+    notes += [
+        f"{each.layer}: its repeats differ by {spread(each):.0f}%, as under a JIT: no figure to quote, nor to compare"
+        for each in record.anatomy
+        if spread(each) > UNSURE
+    ]
+    for row in record.layers:
+        faults = [fault.removeprefix(f"{row.name} ") for fault in row.faults]
+        notes += [f"{row.name}: {each}" for each in faults or [row.terms] if each]
     return [*found, *notes, *origin(record)]
 
 
@@ -179,7 +195,7 @@ def write_files(record: Record, folder: Path) -> list[Path]:
             ("speedscope.json", speedscope(name, tree)),
             ("collapsed.txt", collapsed_text(collapsed(tree))),
         ):
-            path = folder / f"{name}.{suffix}"
+            path = folder / f"{UNFIT.sub('_', name)}.{suffix}"
             path.write_text(text)
             written.append(path)
     return written
@@ -188,10 +204,11 @@ def write_files(record: Record, folder: Path) -> list[Path]:
 def render_difference(record: Record, a: str, b: str, form: str, most: int = 40) -> str:
     """The functions that cost more in layer b than in layer a, or less; raises BadInput where one has no tree."""
     trees = {found.layer: found.tree for found in record.anatomy if found.tree}
-    for name in (a, b):
-        if name not in trees:
-            has = ", ".join(trees) or "no layer"
-            raise BadInput(f"no call tree of {name!r} here, but of {has}: type `make anatomy`, or name a RECORD=")
+    if missing := [repr(name) for name in (a, b) if name not in trees]:
+        has = ", ".join(trees) or "no layer"
+        raise BadInput(
+            f"no call tree of {' and '.join(missing)} here, but of {has}: type `make anatomy`, or name a RECORD="
+        )
     rows = difference(trees[a], trees[b])
     columns = ("function", "calls_a", "bytecodes_a", "calls_b", "bytecodes_b", "added")
     full: list[Sequence[object]] = [(*row, row[4] - row[2]) for row in rows]

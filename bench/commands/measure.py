@@ -77,7 +77,7 @@ def bench(
         raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
     chosen = lowest_first(chosen, catalogue.ground(chosen, ladder))
     setting = prepare(chosen, results, mine, **load)
-    plan = Plan("bench", ladder, chosen, budget, precision)
+    plan = Plan("bench", ladder, chosen, budget, precision, must=mine.layer.name if mine else "")
     record = new_record(plan, setting, catalogue.ground(chosen, ladder))
     make_ready(chosen, record)
     problem = carry_out(lambda tell: runs.bench(plan, setting, record, tell), record, results, budget)
@@ -212,7 +212,7 @@ def anatomy(
     if form in ("text", "markdown"):
         measured = latest("bench")
         old = records.read_record(measured)
-        if old.ladder == ladder:
+        if {layer.name for layer in chosen} <= {row.layer for row in figures(old) if row.cost_us}:
             click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n\n{render(old, figures(old), form)}")
     if problem:
         raise problem

@@ -30,6 +30,8 @@ from bench.walk import part
 def table(path: Path | None, form: str) -> None:
     """Print the decay table of a record."""
     record = records.read_record(path or latest("bench"))
+    if record.anatomy and not record.windows:
+        raise BadInput(f"{path} is an anatomy, which has no windows: type `make anatomy RECORD={path}`")
     click.echo(render(record, figures(record), form))
 
 
