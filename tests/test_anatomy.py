@@ -168,7 +168,7 @@ def test_the_table() -> None:
     assert (lines(made)[1].decay, lines(made)[1].added) == (None, None), "not against repeats that differ so much"
     assert "low: its repeats differ by 11%, as under a JIT: no figure to quote" in render(made, "text", split=False)
     rows = splits(made)
-    assert ["low", "libc", "instructions", 90] in rows
+    assert ["low", "libc", "instructions", 100] in rows
     assert ["high", "b", "bytecodes", 7] in rows
 
 
