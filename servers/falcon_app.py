@@ -1,6 +1,6 @@
 """Layer `falcon`: a JSON endpoint as Falcon's documentation writes it for ASGI, on the layer `uvicorn`.
 
-It adds routing to resources, requests and responses in Cython, media handlers by content type. It validates nothing.
+It adds routing to resources, requests and responses, media handlers by content type. It validates nothing.
 """
 
 import falcon.asgi
