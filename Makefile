@@ -39,7 +39,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools bench pair compare power anatomy diff ladders table walk test schema readme lock
+.PHONY: help venv setup tools bench pair compare power anatomy diff ladders table walk test test-benchmarks test-others schema readme lock
 
 help: ## list all of this
 	echo "make ..."
@@ -80,11 +80,20 @@ ladders: venv ## list the ladders and their layers
 table: venv ## print the decay table of a record
 	$(bench) table $(call option,RECORD,record) $(format)
 
+# The tests that run whole benchmarks.
+benchmarks = $(addprefix tests/test_,brought.py build.py pair.py run.py workers.py)
+
 test: setup tools ## check everything: style, types, and real servers under real wrk
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest
+	$(MAKE) --no-print-directory -j2 test-benchmarks test-others
+
+# At the same time, since most of either waits for something.
+test-benchmarks:
+	.venv/bin/python -m pytest $(benchmarks)
+test-others:
+	.venv/bin/python -m pytest $(filter-out $(benchmarks),$(wildcard tests/test_*.py))
 
 schema: venv ## write the JSON Schema of a record anew
 	$(bench) schema > docs/record.schema.json
