@@ -63,7 +63,10 @@ def test_calls_and_bytecodes_are_the_same_in_every_restart(contract: Contract, n
 
 def test_several_processes_are_counted_as_one(contract: Contract) -> None:
     one, two = multiply([CATALOGUE.layers["uvicorn"]], [2])
-    assert by_package(count_python(one, contract)) == by_package(count_python(two, contract))
+    (calls, bytecodes), (calls_two, bytecodes_two) = (by_package(count_python(each, contract)) for each in (one, two))
+    for package_, count in calls.items():  # a look at its processes now and then is the supervisor's, not a request's
+        assert calls_two[package_] == pytest.approx(count, abs=0.5)
+        assert bytecodes_two[package_] == pytest.approx(bytecodes[package_], abs=20)
 
 
 def test_of_a_loop_only_what_it_calls_counts(contract: Contract) -> None:
