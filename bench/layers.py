@@ -46,13 +46,18 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         return str(ROOT / f".venv-{self.group}" / "bin" / "python") if self.group else sys.executable
 
     @property
+    def scales(self) -> bool:
+        """Whether its command takes a number of processes."""
+        return "{workers}" in self.command
+
+    @property
     def base(self) -> str:
         """The name of the entry in layers.toml that it comes from."""
         return self.name.removesuffix(f"-x{self.workers}")
 
     def several(self, workers: int) -> "Layer":
         """The same with so many processes; raises BadInput where it cannot have them."""
-        if "{workers}" not in self.command or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
+        if not self.scales or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
             expected = f"expected 2 to {MOST_WORKERS}, and a command with {{workers}}"
             raise BadInput(f"{self.name} cannot have {workers} processes: {expected}")
         name, adds = f"{self.name}-x{workers}", f"{workers} of them on one port"
@@ -135,7 +140,7 @@ def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
     found = {}
     for layer in layers:
         found[layer.name] = layer
-        if "{workers}" in layer.command and layer.workers == 1:
+        if layer.scales and layer.workers == 1:
             found.update({each.name: each for each in map(layer.several, counts)})
     return [*found.values()]
 

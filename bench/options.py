@@ -173,7 +173,7 @@ def numbers(text: str) -> list[int]:
 
 def latest(command: str, *folders: Path) -> Path:
     """The newest record of a command: of the first of these folders that has one."""
-    for folder in folders or (RESULTS, REFERENCE / "default", REFERENCE):
+    for folder in folders or (RESULTS, REFERENCE / "default"):
         if found := sorted(folder.glob(f"2*-{command}.json")):
             return found[-1]
     raise BadInput(f"no record of `make {command}` in {os.path.relpath(folder)}")

@@ -40,8 +40,9 @@ def syscalls(layer: Layer, contract: Contract, found: Anatomy) -> None:
 
 
 def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
-    """Instructions by component."""
-    found.instructions = count_endpoint(contract) if layer.loop else count_instructions(layer, contract)
+    """Instructions by component; those of a loop are the endpoint's, which are known already."""
+    if not layer.loop:
+        found.instructions = count_instructions(layer, contract)
 
 
 PARTS = (
@@ -72,6 +73,8 @@ def dissect(layers: Sequence[Layer], setting: Setting, record: Record, tell: Tel
     for layer in layers:
         row, contract = row_of(record, layer.name), setting.contract_of(layer)
         found = Anatomy(layer=layer.name)
+        if layer.loop and record.endpoint:
+            found.instructions = record.endpoint.instructions
         record.anatomy.append(found)
         tell(f"{layer.name}: the contract", done)
         with faults_to(row):

@@ -73,7 +73,7 @@ def bench(
     mine = brought(catalogue, load)
     chosen = with_brought(catalogue.choose(layers, ladder), mine, catalogue, layers)
     chosen = multiply(chosen, numbers(workers) or catalogue.ladders[ladder].workers)
-    if workers and all("{workers}" not in layer.command for layer in chosen):
+    if workers and not any(layer.scales for layer in chosen):
         raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
     chosen = lowest_first(chosen, catalogue.ground(chosen, ladder))
     setting = prepare(chosen, results, mine, **load)
