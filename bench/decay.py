@@ -145,7 +145,7 @@ def _figures(
 def _note(record: Record, row: Row, used: list[Window], found: Estimate | None, bound: bool) -> str:
     """What a reader must know of a row, or nothing."""
     if row.faults:
-        return row.faults[0].removeprefix(f"{row.name} ")
+        return row.faults[0]
     notes = [row.terms] if row.terms else []
     own = [each for each in record.windows if each.layer == row.name]
     faults = [each.fault for each in own if each.fault]

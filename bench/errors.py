@@ -34,11 +34,12 @@ class Broken(Fault):
 
 
 class ServerFault(Fault):
-    """A layer's server did not start, died, or answered something else; `layer` is its name."""
+    """A layer's server did not start, died, or answered something else: its name, and `what` it did."""
 
     def __init__(self, layer: str, what: str) -> None:
         super().__init__(f"{layer} {what}")
         self.layer = layer
+        self.what = what
 
 
 class Stopped(Fault):

@@ -84,7 +84,7 @@ def faults_to(row: Row) -> Iterator[Row]:
     try:
         yield row
     except ServerFault as fault:
-        row.faults.append(fault.message)
+        row.faults.append(fault.what)
 
 
 def row_of(record: Record, name: str) -> Row:

@@ -122,7 +122,7 @@ def own_contracts(layers: list[Layer], mine: Brought | None) -> dict[str, Contra
 def make_ready(layers: list[Layer], record: Record) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
     for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
-        row_of(record, name).faults.append(f"{name} {why}")
+        row_of(record, name).faults.append(why)
     names: dict[str, list[str]] = {}
     for layer in layers:
         if layer.env:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bench.decay import ratio
-from bench.errors import Fault
+from bench.errors import ServerFault
 from bench.estimate import Estimate, decay
 from bench.generation import Setting
 from bench.layers import Layer
@@ -46,7 +46,7 @@ def pair_record(plan: Plan, setting: Setting) -> Record:
 
 
 def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: float, patient: bool = False) -> Outcome:
-    """Measure the plan's two layers, one window a restart, and judge at each look; raises Fault where one fails.
+    """Measure the plan's two layers, one window a restart, and judge at each look; raises ServerFault where one fails.
 
     With `patient` it goes on to the end of the budget and looks once.
     """
@@ -59,8 +59,8 @@ def pair(plan: Plan, setting: Setting, record: Record, tell: Tell, threshold: fl
         with run.restart(plan.layers) as servers:
             if len(servers) == 2:
                 run.window([servers[a.name], servers[b.name]], setting.load, b.name)
-        if faults := [fault for row in record.layers for fault in row.faults]:
-            raise Fault(faults[0])
+        if faults := [ServerFault(row.name, fault) for row in record.layers for fault in row.faults]:
+            raise faults[0]
         last = not run.has_time(setting.load.seconds)
         due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
         if due > look and (last or not patient):

@@ -104,7 +104,7 @@ class Run:
         with generation(layers, self.setting, self.record, full=not self.restarts) as servers:
             for row in self.record.layers if not self.restarts else []:
                 if row.faults and row.name == self.plan.must:
-                    raise ServerFault(row.name, row.faults[0].removeprefix(f"{row.name} "))
+                    raise ServerFault(row.name, row.faults[0])
                 if row.faults:
                     self.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
             yield servers
@@ -127,7 +127,7 @@ class Run:
             for server in servers:
                 verify(server)
         except ServerFault as fault:
-            row_of(self.record, fault.layer).faults.append(fault.message)
+            row_of(self.record, fault.layer).faults.append(fault.what)
             for window in windows:
                 if window.layer == fault.layer:
                     window.fault = fault.message

@@ -180,8 +180,7 @@ def _footer(record: Record) -> list[str]:
         if spread(each) > UNSURE
     ]
     for row in record.layers:
-        faults = [fault.removeprefix(f"{row.name} ") for fault in row.faults]
-        notes += [f"{row.name}: {each}" for each in faults or [row.terms] if each]
+        notes += [f"{row.name}: {each}" for each in row.faults or [row.terms] if each]
     return [*found, *notes, *origin(record)]
 
 
