@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.contract import Contract, read_contract
-from bench.layers import ROOT, Catalogue, read_catalogue
-from bench.server import Server
+from bench.data.layers import ROOT, Catalogue, read_catalogue
+from bench.host.conformance import Contract, read_contract
+from bench.host.server import Server
 
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]

@@ -9,17 +9,17 @@ import jsonschema
 import pytest
 
 from bench.anatomy import instructions
+from bench.anatomy.bytecodes import Raw, by_package, count_python, less
 from bench.anatomy.callgrind import component, read_dump
+from bench.anatomy.dissect import python
 from bench.anatomy.instructions import count_endpoint, count_instructions
-from bench.anatomy.python import Raw, by_package, count_python, less
-from bench.anatomy.render import COLUMNS, lines, render, splits
-from bench.anatomy.run import python
 from bench.anatomy.syscalls import count_syscalls
-from bench.anatomy.tree import collapsed, collapsed_text, difference, package, speedscope
-from bench.contract import Contract
-from bench.errors import Fault
-from bench.layers import ROOT, Layer, multiply
-from bench.record import Anatomy, Frame, read_record, schema
+from bench.data.errors import Fault
+from bench.data.layers import ROOT, Layer, multiply
+from bench.data.record import Anatomy, Frame, read_record, schema
+from bench.host.conformance import Contract
+from bench.report.anatomy import COLUMNS, lines, render, splits
+from bench.stats.trees import collapsed, collapsed_text, difference, package, speedscope
 from tests.conftest import CATALOGUE, Bench
 from tests.test_decay import record
 
@@ -39,7 +39,7 @@ TREE = Frame(
 def planted(turns: int) -> Layer:
     """The layer `uvicorn` with so many empty turns of a loop a request."""
     asgi = CATALOGUE.layers["uvicorn"].command
-    return Layer(name="planted", adds="", app="bench.planted_app:app", command=f"env TURNS={turns} {asgi}")
+    return Layer(name="planted", adds="", app="bench.measure.injected_app:app", command=f"env TURNS={turns} {asgi}")
 
 
 def depth(frame: Frame) -> int:

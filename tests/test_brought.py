@@ -8,13 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.anatomy.run import python
-from bench.brought import Brought, bring, read_request
-from bench.contract import Answer, Contract, accepts
-from bench.errors import BadInput
-from bench.layers import Catalogue, lowest_first, multiply
-from bench.options import own_contracts, with_brought
-from bench.record import Anatomy, read_record
+from bench.anatomy.dissect import python
+from bench.commands.options import own_contracts, with_brought
+from bench.data.custom import Brought, bring, read_request
+from bench.data.errors import BadInput
+from bench.data.layers import Catalogue, lowest_first, multiply
+from bench.data.record import Anatomy, read_record
+from bench.host.conformance import Answer, Contract, accepts
 from tests.conftest import Bench
 
 APP = """

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.build import build
-from bench.layers import ROOT, Layer
+from bench.data.layers import ROOT, Layer
+from bench.host.environments import build
 from tests.conftest import Bench
 
 

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.compare import compare
-from bench.errors import BadInput
-from bench.machine import Python
-from bench.record import Record, Row, Window, encode
-from bench.wrk import Load
+from bench.data.errors import BadInput
+from bench.data.record import Record, Row, Window, encode
+from bench.host.machine import Python
+from bench.measure.wrk import Load
+from bench.stats.comparison import compare
 from tests.conftest import Bench
 
 PYTHON = Python(

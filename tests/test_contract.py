@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 import pytest
 
-from bench.contract import Contract, check, differences
-from bench.errors import BadInput
-from bench.layers import ROOT, Catalogue, Layer
-from bench.server import Server
-from bench.wrk import Load, Wrk
+from bench.data.errors import BadInput
+from bench.data.layers import ROOT, Catalogue, Layer
+from bench.host.conformance import Contract, check, differences
+from bench.host.server import Server
+from bench.measure.wrk import Load, Wrk
 
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bench.decay import figures
-from bench.layers import ROOT
-from bench.record import Record, Row, Window, read_record
-from bench.wrk import Latency, Load
+from bench.data.layers import ROOT
+from bench.data.record import Record, Row, Window, read_record
+from bench.measure.wrk import Latency, Load
+from bench.stats.decay import figures
 
 PUBLISHED = ROOT / "results" / "published.json"
 

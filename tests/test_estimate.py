@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import stats
 
-from bench.estimate import Estimate, decay, estimate
+from bench.stats.estimate import Estimate, decay, estimate
 
 LOGS = some.floats(-2, 2)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BadInput
-from bench.layers import Catalogue, read_catalogue
+from bench.data.errors import BadInput
+from bench.data.layers import Catalogue, read_catalogue
 
 GOOD = """
 [asgi]

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from bench.contract import Contract
-from bench.cores import lane
-from bench.estimate import Estimate
-from bench.generation import Setting, generation
-from bench.layers import ROOT, Layer
-from bench.measure import take
-from bench.pair import COLUMNS, Outcome, sentence, two
-from bench.record import read_record
-from bench.run import Plan, new_record
-from bench.verdict import level
-from bench.wrk import Load
+from bench.data.layers import ROOT, Layer
+from bench.data.record import read_record
+from bench.host.conformance import Contract
+from bench.host.cores import lane
+from bench.measure.pair import COLUMNS, Outcome, sentence, two
+from bench.measure.round import Setting, generation
+from bench.measure.run import Plan, new_record
+from bench.measure.window import take
+from bench.measure.wrk import Load
+from bench.stats.estimate import Estimate
+from bench.stats.verdict import level
 from tests.conftest import CATALOGUE, Bench
 
 
 @pytest.fixture
 def slowed(tmp_path: Path) -> Path:
     """A layers.toml in which `slowed` is `plain` with much more work, and `broken` does not start."""
-    asgi = CATALOGUE.asgi.replace("{app}", "bench.planted_app:app")
+    asgi = CATALOGUE.asgi.replace("{app}", "bench.measure.injected_app:app")
     path = tmp_path / "layers.toml"
     path.write_text(
         f'[layers.plain]\nadds = ""\ncommand = "env TURNS=0 {asgi}"\n'

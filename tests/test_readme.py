@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.errors import BadInput
-from bench.layers import ROOT
-from bench.readme import splice
+from bench.data.errors import BadInput
+from bench.data.layers import ROOT
+from bench.report.splice import splice
 from tests.conftest import Bench
 
 

@@ -8,9 +8,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from bench.errors import BadInput, Fault
-from bench.layers import ROOT
-from bench.record import VERSION, encode, read_record, require_folder, schema, write_record
+from bench.data.errors import BadInput, Fault
+from bench.data.layers import ROOT
+from bench.data.record import VERSION, encode, read_record, require_folder, schema, write_record
 from tests.test_decay import PUBLISHED, record
 
 RECORDS = [PUBLISHED, *sorted((ROOT / "results" / "reference").rglob("*.json"))]

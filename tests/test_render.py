@@ -7,10 +7,10 @@ import json
 import msgspec
 import pytest
 
-from bench.decay import figures
-from bench.record import Record
-from bench.render import COLUMNS, render
-from bench.wrk import Latency
+from bench.data.record import Record
+from bench.measure.wrk import Latency
+from bench.report.decay_table import COLUMNS, render
+from bench.stats.decay import figures
 from tests.test_decay import record
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.layers import ROOT
-from bench.record import Record, read_record
+from bench.data.layers import ROOT
+from bench.data.record import Record, read_record
 from tests.conftest import Bench
 
 QUICK = ("--seconds", 1, "--budget", 1)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from bench.build import build
-from bench.contract import Contract, Request, ask, check, compose, is_closed, read_answer
-from bench.server import Server
+from bench.host.conformance import Contract, Request, ask, check, compose, is_closed, read_answer
+from bench.host.environments import build
+from bench.host.server import Server
 from share import MAX_BODY, MAX_HEAD, User, endpoint
 from tests.conftest import CATALOGUE
 

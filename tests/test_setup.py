@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.layers import ROOT
+from bench.data.layers import ROOT
 
 
 def sh(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.estimate import Estimate, estimate
-from bench.verdict import LOOKS, MIN_RESTARTS, judge, level, seconds_needed
+from bench.stats.estimate import Estimate, estimate
+from bench.stats.verdict import LOOKS, MIN_RESTARTS, judge, level, seconds_needed
 
 
 def known(percent: float, error: float, restarts: int = 30) -> Estimate:

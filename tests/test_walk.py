@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.errors import BadInput
-from bench.record import Anatomy, Record, Row
-from bench.walk import reason
-from bench.wrk import Load
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Record, Row
+from bench.measure.wrk import Load
+from bench.report.ladders import reason
 
 COUNTED = Record(
     command="anatomy",

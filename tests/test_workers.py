@@ -7,13 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.contract import Contract
-from bench.cores import Lane, cores_for
-from bench.errors import BadInput
-from bench.layers import Catalogue, multiply
-from bench.options import numbers
-from bench.record import read_record
-from bench.server import Server
+from bench.commands.options import numbers
+from bench.data.errors import BadInput
+from bench.data.layers import Catalogue, multiply
+from bench.data.record import read_record
+from bench.host.conformance import Contract
+from bench.host.cores import Lane, cores_for
+from bench.host.server import Server
 from tests.conftest import Bench
 
 

@@ -1,1 +1,1 @@
-"""The anatomy of one request: exact counts of instructions, Python calls, bytecodes and system calls."""
+"""Exact counts of one request: instructions, bytecodes, calls, system calls. Imports data, stats, host."""

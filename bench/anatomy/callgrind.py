@@ -5,8 +5,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from bench.counters import family
-from bench.errors import Fault, ServerFault
+from bench.data.errors import Fault, ServerFault
+from bench.host.counters import family
 
 COMPONENTS = (
     ("interpreter", re.compile(r"/(libpython[^/]*|python[0-9.]*)$|/lib-dynload/[^/]*$")),

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.contract import accepts, read_answer
-from bench.errors import ServerFault
-from bench.server import Server
+from bench.data.errors import ServerFault
+from bench.host.conformance import accepts, read_answer
+from bench.host.server import Server
 
 PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower

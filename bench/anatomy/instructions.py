@@ -14,10 +14,10 @@ from pathlib import Path
 
 from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import connected
-from bench.contract import Contract
-from bench.errors import Fault
-from bench.layers import ROOT, Layer
-from bench.server import Server
+from bench.data.errors import Fault
+from bench.data.layers import ROOT, Layer
+from bench.host.conformance import Contract
+from bench.host.server import Server
 
 WARM_UP = 500
 FIRST = 100  # requests after the switch, for the caches of valgrind: thrown away

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from bench.anatomy.client import connected
-from bench.contract import Contract
-from bench.layers import Layer
-from bench.server import Server
+from bench.data.layers import Layer
+from bench.host.conformance import Contract
+from bench.host.server import Server
 
 WARM_UP = 100
 REQUESTS = 200

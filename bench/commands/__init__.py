@@ -1,1 +1,1 @@
-"""The commands: those that measure, and those that show what was measured."""
+"""The commands, a file each, named like it. Imports every other room."""

@@ -6,20 +6,9 @@ from typing import Any
 
 import click
 
-from bench import pair as pairs
-from bench import power as powers
-from bench import record as records
-from bench import run as runs
-from bench.anatomy import render as anatomies
-from bench.anatomy.run import dissect
-from bench.anatomy.run import seconds as dissection_seconds
-from bench.build import build
-from bench.contract import read_contract
-from bench.decay import figures
-from bench.errors import BadInput, Fault, ServerFault
-from bench.generation import Setting
-from bench.layers import ROOT, lowest_first, multiply, read_catalogue
-from bench.options import (
+from bench.anatomy.dissect import dissect
+from bench.anatomy.dissect import seconds as dissection_seconds
+from bench.commands.options import (
     bring_options,
     brought,
     budget_option,
@@ -36,10 +25,21 @@ from bench.options import (
     threshold_option,
     with_brought,
 )
-from bench.render import render
-from bench.run import Plan, new_record
-from bench.server import free_port, require_port
-from bench.wrk import Load
+from bench.data import record as records
+from bench.data.errors import BadInput, Fault, ServerFault
+from bench.data.layers import ROOT, lowest_first, multiply, read_catalogue
+from bench.host.conformance import read_contract
+from bench.host.environments import build
+from bench.host.server import free_port, require_port
+from bench.measure import pair as pairs
+from bench.measure import run as runs
+from bench.measure import sensitivity as powers
+from bench.measure.round import Setting
+from bench.measure.run import Plan, new_record
+from bench.measure.wrk import Load
+from bench.report import anatomy as anatomies
+from bench.report.decay_table import render
+from bench.stats.decay import figures
 
 
 @click.command()

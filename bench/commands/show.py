@@ -5,23 +5,23 @@ from pathlib import Path
 
 import click
 
-from bench import compare as comparing
-from bench import power as powers
-from bench import record as records
-from bench.anatomy import render as anatomies
-from bench.contract import read_contract
-from bench.decay import figures
-from bench.errors import BadInput, Fault
-from bench.layers import ROOT, Catalogue, read_catalogue
-from bench.options import (
+from bench.commands.options import (
     REFERENCE,
     form_option,
     latest,
     threshold_option,
 )
-from bench.readme import blocks, splice
-from bench.render import grid, render
-from bench.walk import part
+from bench.data import record as records
+from bench.data.errors import BadInput, Fault
+from bench.data.layers import ROOT, Catalogue, read_catalogue
+from bench.host.conformance import read_contract
+from bench.measure import sensitivity as powers
+from bench.report import anatomy as anatomies
+from bench.report.decay_table import grid, render
+from bench.report.ladders import part
+from bench.report.splice import blocks, splice
+from bench.stats import comparison as comparing
+from bench.stats.decay import figures
 
 
 @click.command()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench import counters, turn
+from bench.host import counters
+from bench.host import slices as turn
 
 
 class Lane(msgspec.Struct, frozen=True):

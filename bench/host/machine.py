@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench.layers import ROOT
+from bench.data.layers import ROOT
 
 MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
 VERSIONS = """

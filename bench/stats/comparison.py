@@ -10,12 +10,12 @@ import math
 
 import msgspec
 
-from bench.decay import figures, ratio
-from bench.errors import BadInput
-from bench.estimate import Estimate
-from bench.record import Record
-from bench.render import cell, for_programs, grid
-from bench.verdict import MIN_RESTARTS, Verdict, judge
+from bench.data.errors import BadInput
+from bench.data.record import Record
+from bench.report.decay_table import cell, for_programs, grid
+from bench.stats.decay import figures, ratio
+from bench.stats.estimate import Estimate
+from bench.stats.verdict import MIN_RESTARTS, Verdict, judge
 
 COLUMNS = ("layer", "a_decay", "b_decay", "a_cost", "b_cost", "ratio", "ratio_low", "ratio_high", "verdict")
 HEADINGS = ("layer", "decay % A", "decay % B", "cost A", "cost B", "ratio", "95% interval", "verdict")

@@ -1,6 +1,6 @@
 """record -> what about the machine or the interpreter may have moved its figures, a line each."""
 
-from bench.record import Record
+from bench.data.record import Record
 
 STEAL = 0.01  # share of the windows' time from which on steal is worth a line
 

@@ -9,13 +9,13 @@ added Python calls; `{gone[h11]}` what is no longer there of either; `{syscalls[
 
 from collections.abc import Mapping
 
-from bench import render
-from bench.anatomy.render import Line, components, lines
-from bench.decay import figures
-from bench.errors import BadInput
-from bench.layers import BAD_TEMPLATE, Catalogue
-from bench.record import Anatomy, Record
-from bench.render import cell, grid, origin, people
+from bench.data.errors import BadInput
+from bench.data.layers import BAD_TEMPLATE, Catalogue
+from bench.data.record import Anatomy, Record
+from bench.report import decay_table as render
+from bench.report.anatomy import Line, components, lines
+from bench.report.decay_table import cell, grid, origin, people
+from bench.stats.decay import figures
 
 HEADINGS = (
     *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "requests/s", "windows", "restarts"),

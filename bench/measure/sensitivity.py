@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 from scipy import stats
 
-from bench.decay import ratio
-from bench.errors import BadInput, Fault
-from bench.estimate import decay
-from bench.generation import Setting
-from bench.layers import Layer
-from bench.machine import Machine, Python, read_machine, read_packages, read_python
-from bench.pair import pair, pair_record, two
-from bench.progress import Tell
-from bench.record import Record, now
-from bench.render import cell, for_programs, grid
-from bench.run import Plan
-from bench.verdict import FLOOR, Verdict
+from bench.data.errors import BadInput, Fault
+from bench.data.layers import Layer
+from bench.data.record import Record, now
+from bench.host.machine import Machine, Python, read_machine, read_packages, read_python
+from bench.measure.pair import pair, pair_record, two
+from bench.measure.round import Setting
+from bench.measure.run import Plan
+from bench.report.decay_table import cell, for_programs, grid
+from bench.report.progress import Tell
+from bench.stats.decay import ratio
+from bench.stats.estimate import decay
+from bench.stats.verdict import FLOOR, Verdict
 
 LARGE = 300  # turns, about a fifth of the cost of a request: what one turn costs is taken from them
 COLUMNS = ("planted", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
@@ -78,7 +78,7 @@ def planted(catalogue_command: str, turns: int) -> Layer:
     return Layer(
         name=f"planted-{turns}",
         adds=f"{turns} turns of an empty loop",
-        app="bench.planted_app:app",
+        app="bench.measure.injected_app:app",
         command=f"env TURNS={turns} {catalogue_command}",
     )
 

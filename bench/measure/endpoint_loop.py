@@ -5,10 +5,10 @@ import time
 
 import msgspec
 
-from bench.contract import read_answer
-from bench.errors import ServerFault
-from bench.server import Server
-from bench.wrk import GRACE, Errors, Load, Summary
+from bench.data.errors import ServerFault
+from bench.host.conformance import read_answer
+from bench.host.server import Server
+from bench.measure.wrk import GRACE, Errors, Load, Summary
 
 
 class Loop:

@@ -8,9 +8,9 @@ import time
 
 import msgspec
 
-from bench.errors import BadInput, Fault, ServerFault
-from bench.layers import ROOT
-from bench.server import Server
+from bench.data.errors import BadInput, Fault, ServerFault
+from bench.data.layers import ROOT
+from bench.host.server import Server
 
 POLL = 0.02  # seconds between looks at a wrk that runs
 GRACE = 10.0  # seconds past its window after which wrk is taken to hang

@@ -2,12 +2,12 @@
 
 import re
 
-from bench.contract import Contract, differences
-from bench.decay import figures
-from bench.errors import BadInput
-from bench.layers import Catalogue
-from bench.record import Record
-from bench.render import grid, render
+from bench.data.errors import BadInput
+from bench.data.layers import Catalogue
+from bench.data.record import Record
+from bench.host.conformance import Contract, differences
+from bench.report.decay_table import grid, render
+from bench.stats.decay import figures
 
 
 def blocks(record: Record, contract: Contract, catalogue: Catalogue) -> dict[str, str]:

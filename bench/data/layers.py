@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench.errors import BadInput
+from bench.data.errors import BadInput
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOST_WORKERS = 256
 BAD_TEMPLATE = (KeyError, ValueError, IndexError, AttributeError, TypeError)
 """What filling in a command, or a sentence, raises where that is no template."""

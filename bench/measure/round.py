@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import msgspec
 
-from bench import contract as contracts
-from bench.contract import Contract
-from bench.cores import Lane, settle
-from bench.errors import ServerFault, held
-from bench.layers import Layer
-from bench.measure import warm_up
-from bench.record import Record, Row
-from bench.server import Server, stop_all
-from bench.wrk import Load
+from bench.data.errors import ServerFault, held
+from bench.data.layers import Layer
+from bench.data.record import Record, Row
+from bench.host import conformance as contracts
+from bench.host.conformance import Contract
+from bench.host.cores import Lane, settle
+from bench.host.server import Server, stop_all
+from bench.measure.window import warm_up
+from bench.measure.wrk import Load
 
 
 class Setting(msgspec.Struct, frozen=True):

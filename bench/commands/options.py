@@ -8,20 +8,20 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from bench import record as records
-from bench.brought import Brought, bring
-from bench.build import build
-from bench.contract import Contract, read_contract
-from bench.cores import lane
-from bench.errors import BadInput, Fault, held
-from bench.generation import Setting, row_of
-from bench.layers import ROOT, Catalogue, Layer
-from bench.machine import locked, read_crates, read_packages
-from bench.progress import Tell, progress
-from bench.record import Kept, Record
-from bench.render import FORMATS
-from bench.server import require_port
-from bench.wrk import Load, require_files, require_wrk
+from bench.data import record as records
+from bench.data.custom import Brought, bring
+from bench.data.errors import BadInput, Fault, held
+from bench.data.layers import ROOT, Catalogue, Layer
+from bench.data.record import Kept, Record
+from bench.host.conformance import Contract, read_contract
+from bench.host.cores import lane
+from bench.host.environments import build
+from bench.host.machine import locked, read_crates, read_packages
+from bench.host.server import require_port
+from bench.measure.round import Setting, row_of
+from bench.measure.wrk import Load, require_files, require_wrk
+from bench.report.decay_table import FORMATS
+from bench.report.progress import Tell, progress
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"

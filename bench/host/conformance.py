@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import BadInput, Broken
-from bench.layers import ROOT, Layer, convert, read_toml
+from bench.data.errors import BadInput, Broken
+from bench.data.layers import ROOT, Layer, convert, read_toml
 
 FILE = ROOT / "contract.toml"
 TIMEOUT = 5.0  # seconds that a layer has for one answer

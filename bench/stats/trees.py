@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.layers import ROOT
-from bench.record import Frame
+from bench.data.layers import ROOT
+from bench.data.record import Frame
 
 INSTALLED = re.compile(r".*/python\d+\.\d+t?/(?:(?:site|dist)-packages/)?([^/]+)")
 """A file of the standard library or of a package, of whichever Python; its group is the package."""

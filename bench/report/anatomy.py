@@ -7,10 +7,10 @@ from statistics import median
 
 import msgspec
 
-from bench.anatomy.tree import collapsed, collapsed_text, difference, speedscope
-from bench.errors import BadInput
-from bench.record import Anatomy, Record
-from bench.render import cell, for_programs, grid, origin
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Record
+from bench.report.decay_table import cell, for_programs, grid, origin
+from bench.stats.trees import collapsed, collapsed_text, difference, speedscope
 
 COLUMNS = (
     *("layer", "on", "instructions", "spread", "decay", "added"),

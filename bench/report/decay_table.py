@@ -11,10 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.decay import Figures
-from bench.record import Record
-from bench.state import warnings
-from bench.verdict import FLOOR
+from bench.data.record import Record
+from bench.report.warnings import warnings
+from bench.stats.decay import Figures
+from bench.stats.verdict import FLOOR
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = (

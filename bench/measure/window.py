@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
-from bench import counters
-from bench.contract import check_user
-from bench.cores import Lane, cores_for, on_core, settle
-from bench.counters import Counters
-from bench.errors import Broken, ServerFault, held
-from bench.loop import Loop
-from bench.record import Window, now
-from bench.server import Server
-from bench.wrk import Load, Summary, Wrk
+from bench.data.errors import Broken, ServerFault, held
+from bench.data.record import Window, now
+from bench.host import counters
+from bench.host.conformance import check_user
+from bench.host.cores import Lane, cores_for, on_core, settle
+from bench.host.counters import Counters
+from bench.host.server import Server
+from bench.measure.endpoint_loop import Loop
+from bench.measure.wrk import Load, Summary, Wrk
 
 Driver = Wrk | Loop
 

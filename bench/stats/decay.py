@@ -11,8 +11,8 @@ from statistics import fmean, median
 
 import msgspec
 
-from bench.estimate import Estimate, decay, estimate
-from bench.record import Record, Row, Window
+from bench.data.record import Record, Row, Window
+from bench.stats.estimate import Estimate, decay, estimate
 
 BUSY = 0.95  # share of its core below which not the server was the limit
 

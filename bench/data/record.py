@@ -10,10 +10,10 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta, field
 
-from bench.cores import Lane
-from bench.errors import BadInput, Fault
-from bench.machine import Machine, Python
-from bench.wrk import Errors, Latency, Load
+from bench.data.errors import BadInput, Fault
+from bench.host.cores import Lane
+from bench.host.machine import Machine, Python
+from bench.measure.wrk import Errors, Latency, Load
 
 VERSION = 1
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")

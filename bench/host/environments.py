@@ -6,8 +6,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterable
 
-from bench.errors import held
-from bench.layers import ROOT, Layer
+from bench.data.errors import held
+from bench.data.layers import ROOT, Layer
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:

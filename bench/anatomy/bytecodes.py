@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from bench.anatomy.client import connected
-from bench.anatomy.tree import add_up, package
-from bench.contract import Contract
-from bench.counters import family
-from bench.errors import ServerFault
-from bench.layers import Layer
-from bench.record import Frame
-from bench.server import Server
+from bench.data.errors import ServerFault
+from bench.data.layers import Layer
+from bench.data.record import Frame
+from bench.host.conformance import Contract
+from bench.host.counters import family
+from bench.host.server import Server
+from bench.stats.trees import add_up, package
 
 PROBE = Path(__file__).parent / "probe"
 REQUESTS = 50

@@ -14,10 +14,10 @@ from typing import Self
 
 import psutil
 
-from bench.contract import Contract, check_user
-from bench.counters import descendants
-from bench.errors import BadInput, Broken, ServerFault, held
-from bench.layers import ROOT, Layer
+from bench.data.errors import BadInput, Broken, ServerFault, held
+from bench.data.layers import ROOT, Layer
+from bench.host.conformance import Contract, check_user
+from bench.host.counters import descendants
 
 START = 20.0  # seconds that a server has until it answers
 STOP = 5.0  # seconds that it has to end

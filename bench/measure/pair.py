@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 
-from bench.decay import ratio
-from bench.errors import ServerFault
-from bench.estimate import Estimate, decay
-from bench.generation import Setting
-from bench.layers import Layer
-from bench.progress import Tell
-from bench.record import Record
-from bench.render import for_programs, grid
-from bench.run import Plan, Run, new_record
-from bench.verdict import LOOKS, Verdict, judge, level, seconds_needed
+from bench.data.errors import ServerFault
+from bench.data.layers import Layer
+from bench.data.record import Record
+from bench.measure.round import Setting
+from bench.measure.run import Plan, Run, new_record
+from bench.report.decay_table import for_programs, grid
+from bench.report.progress import Tell
+from bench.stats.decay import ratio
+from bench.stats.estimate import Estimate, decay
+from bench.stats.verdict import LOOKS, Verdict, judge, level, seconds_needed
 
 COLUMNS = ("a", "b", "ratio", "ratio_low", "ratio_high", "decay", "verdict", "windows", "restarts", "seconds")
 

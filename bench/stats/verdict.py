@@ -12,7 +12,7 @@ from typing import Literal
 
 from scipy import stats
 
-from bench.estimate import Estimate
+from bench.stats.estimate import Estimate
 
 Verdict = Literal["same", "slower", "faster", "unclear"]
 

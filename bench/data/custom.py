@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bench.contract import Contract, Request
-from bench.errors import BadInput
-from bench.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
+from bench.data.errors import BadInput
+from bench.data.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
+from bench.host.conformance import Contract, Request
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""

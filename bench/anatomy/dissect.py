@@ -4,18 +4,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bench import contract as contracts
+from bench.anatomy.bytecodes import by_package, count_python
 from bench.anatomy.instructions import count_endpoint, count_instructions
-from bench.anatomy.python import by_package, count_python
 from bench.anatomy.syscalls import count_syscalls
-from bench.anatomy.tree import add_up
-from bench.contract import Contract
-from bench.errors import Fault, ServerFault, Stopped
-from bench.generation import Setting, faults_to, row_of
-from bench.layers import Layer
-from bench.progress import Tell
-from bench.record import Anatomy, Record, Row
-from bench.server import Server
+from bench.data.errors import Fault, ServerFault, Stopped
+from bench.data.layers import Layer
+from bench.data.record import Anatomy, Record, Row
+from bench.host import conformance as contracts
+from bench.host.conformance import Contract
+from bench.host.server import Server
+from bench.measure.round import Setting, faults_to, row_of
+from bench.report.progress import Tell
+from bench.stats.trees import add_up
 
 
 def check(layer: Layer, contract: Contract, row: Row) -> None:

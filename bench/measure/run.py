@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import msgspec
 
-from bench.contract import Contract
-from bench.decay import margin_of, ratio
-from bench.errors import ServerFault
-from bench.generation import Setting, generation, row_of
-from bench.layers import Layer
-from bench.machine import read_machine, read_packages, read_python, read_revision
-from bench.measure import take, verify
-from bench.progress import Tell
-from bench.record import Record, Row, Window, now
-from bench.server import Server
-from bench.wrk import Load
+from bench.data.errors import ServerFault
+from bench.data.layers import Layer
+from bench.data.record import Record, Row, Window, now
+from bench.host.conformance import Contract
+from bench.host.machine import read_machine, read_packages, read_python, read_revision
+from bench.host.server import Server
+from bench.measure.round import Setting, generation, row_of
+from bench.measure.window import take, verify
+from bench.measure.wrk import Load
+from bench.report.progress import Tell
+from bench.stats.decay import margin_of, ratio
 
 MIN_RESTARTS = 5
 """Before so many restarts no interval is trusted to be narrow."""

@@ -1,0 +1,1 @@
+"""Windows of wrk: a window, a round, a run, a pair, a ladder, sensitivity. Imports data, stats, host."""
