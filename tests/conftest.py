@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue, read_catalogue
-from bench.host.conformance import Contract, read_contract
 from bench.host.server import Server
 
 CATALOGUE = read_catalogue()

@@ -1,6 +1,7 @@
 """Servers that are not in layers.toml: brought by a user, held to his own contract, and theirs when they go wrong."""
 
 import contextlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -9,12 +10,16 @@ import psutil
 import pytest
 
 from bench.anatomy.dissect import python
-from bench.commands.options import own_contracts, with_brought
-from bench.data.custom import Brought, bring, read_request
+from bench.data.contract import Contract
+from bench.data.custom import Custom, read_custom, read_request
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue, lowest_first, multiply
-from bench.data.record import Anatomy, read_record
-from bench.host.conformance import Answer, Contract, accepts
+from bench.data.layers import Catalogue
+from bench.data.plan import select
+from bench.data.record import Bench as Record
+from bench.data.record import Counts
+from bench.data.store import read_record
+from bench.host.conformance import accepts
+from bench.host.http import read_answer
 from tests.conftest import Bench
 
 APP = """
@@ -41,8 +46,8 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Brought:
-    found = bring(
+def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Custom:
+    found = read_custom(
         catalogue, contract, **{**dict.fromkeys(("app", "serve", "env", "on", "request", "name"), ""), **options}
     )
     assert found
@@ -61,7 +66,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     assert "held to the request of mine.toml alone, its answer equal as JSON" in mine["note"]
     assert f"in its own environment: Python {sys.version.split()[0]}, uvicorn" in mine["note"]
     (path,) = (tmp_path / "results").glob("*.json")
-    assert read_record(path).layers[1].packages["starlette"]
+    assert read_record(path, Record).layers[1].packages["starlette"]
 
 
 def test_a_command_in_any_language(bench: Bench, tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:
     mine = brought(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
-    found = Anatomy(layer=mine.layer.name)
+    found = Counts(layer=mine.layer.name)
     python(mine.layer, mine.contract, found)
     assert found.calls["json"] >= 2
     assert found.bytecodes["sound_app.py"] > 20
@@ -174,9 +179,12 @@ def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tm
 
 def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
     mine = brought(catalogue, contract, app="a:b")
-    layers = multiply(with_brought(catalogue.choose("", "waiting"), mine, catalogue, ""), [2])
-    assert own_contracts(layers, mine) == {"a:b": mine.contract, "a:b-x2": mine.contract}
-    ordered = [layer.name for layer in lowest_first(layers, catalogue.ground(layers, "waiting"))]
+    selection = select(catalogue, contract, ladder="waiting", workers=[2], custom=mine)
+    layers = selection.layers
+    own = {each.name for each in layers if selection.contract_of(each) is mine.contract}
+    assert own == {"a:b", "a:b-x2"}
+    assert all(selection.contract_of(each) is contract for each in layers if each.name not in own)
+    ordered = [layer.name for layer in layers]
     assert ordered.index("uvicorn") < ordered.index("starlette") < ordered.index("wait-threads")
     assert ordered.index("uvicorn") < ordered.index("a:b") < ordered.index("a:b-x2")
     assert len(ordered) == len(layers)
@@ -222,5 +230,5 @@ def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, 
     ):
         path.write_text(f"answer = {json.dumps(answer)}")
         mine = brought(catalogue, contract, app="a:b", request=str(path))
-        assert accepts(mine.contract, mine.layer, Answer(200, same))
-        assert not accepts(mine.contract, mine.layer, Answer(int(other[9:12]), other.encode()))
+        assert accepts(mine.contract, mine.layer, read_answer(io.BytesIO(same)))
+        assert not accepts(mine.contract, mine.layer, read_answer(io.BytesIO(other.encode())))

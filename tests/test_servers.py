@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from bench.host.conformance import Contract, Request, ask, check, compose, is_closed, read_answer
+from bench.data.contract import Contract, Request, compose
+from bench.host.conformance import ask, check, is_closed
 from bench.host.environments import build
+from bench.host.http import receive
 from bench.host.server import Server
 from share import MAX_BODY, MAX_HEAD, User, endpoint
 from tests.conftest import CATALOGUE
@@ -74,7 +76,7 @@ def test_a_request_in_many_pieces(server: Server, contract: Contract) -> None:
         for byte in contract.user.wire():
             stream.send(bytes([byte]))
             time.sleep(0.0005)
-        assert read_answer(stream).raw == contract.user.answer.encode()
+        assert receive(stream).raw == contract.user.answer.encode()
 
 
 def test_several_requests_in_one_piece(server: Server, contract: Contract) -> None:
@@ -86,7 +88,7 @@ def test_several_requests_in_one_piece(server: Server, contract: Contract) -> No
             got += stream.recv(65536)
         assert got == expected
         stream.sendall(contract.user.wire()[50:])
-        assert read_answer(stream).raw == contract.user.answer.encode()
+        assert receive(stream).raw == contract.user.answer.encode()
 
 
 def test_a_body_of_1_mb(server: Server, contract: Contract) -> None:
@@ -97,7 +99,7 @@ def test_a_body_of_1_mb(server: Server, contract: Contract) -> None:
     with connection(server) as stream:
         for _ in range(2):
             stream.sendall(wire)
-            assert read_answer(stream).raw.partition(b"\r\n\r\n")[2] == body.encode()
+            assert receive(stream).raw.partition(b"\r\n\r\n")[2] == body.encode()
 
 
 @pytest.mark.parametrize("change", [bytes.lower, bytes.upper], ids=["lower", "upper"])
@@ -115,7 +117,7 @@ def test_connection_close(server: Server, contract: Contract, value: str) -> Non
     wire = contract.user.wire().replace(b"\r\n", f"\r\nConnection: {value}\r\n".encode(), 1)
     with connection(server) as stream:
         stream.sendall(wire)
-        assert read_answer(stream).status == 200
+        assert receive(stream).status == 200
         assert is_closed(stream) or value == "keep-alive, close"  # httptools looks for the one word only
 
 
@@ -139,7 +141,7 @@ def test_expect_continue(server: Server, contract: Contract) -> None:
         stream.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
         assert stream.recv(100).startswith(b"HTTP/1.1 100 ")
         stream.sendall(body)
-        assert read_answer(stream).status == 200
+        assert receive(stream).status == 200
 
 
 @pytest.mark.parametrize("what", ["head", "body", "chunks"])
@@ -211,7 +213,7 @@ def test_framing_by_hand_refuses_what_is_not_safe(
 ) -> None:
     with connection(servers[name]) as stream:
         stream.sendall(wire)
-        assert read_answer(stream).status == status
+        assert receive(stream).status == status
         assert is_closed(stream)
 
 

@@ -1,22 +1,21 @@
-"""A server with the probe in it -> Python calls and bytecodes a request, as a tree and by package."""
+"""A server with the probe in it -> Python calls and bytecodes per request, as a tree and by package."""
 
 import os
 import signal
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 import msgspec
 
 from bench.anatomy.client import connected
+from bench.data.contract import Contract
 from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Frame
-from bench.host.conformance import Contract
 from bench.host.counters import family
 from bench.host.server import Server
-from bench.stats.trees import add_up, package
+from bench.stats.trees import package
 
 PROBE = Path(__file__).parent / "probe"
 REQUESTS = 50
@@ -127,14 +126,3 @@ def _frame(raw: Raw) -> Frame:
         bytecodes=raw.bytecodes / REQUESTS,
         children=[_frame(child) for child in raw.children],
     )
-
-
-def by_package(tree: Frame) -> tuple[dict[str, float], dict[str, float]]:
-    """Calls and bytecodes a request by package, the most bytecodes first."""
-    calls: Counter[str] = Counter()
-    bytecodes: Counter[str] = Counter()
-    for frame in add_up(tree):
-        calls[frame.package] += frame.calls  # type: ignore[assignment]  # a Counter adds floats as well
-        bytecodes[frame.package] += frame.bytecodes  # type: ignore[assignment]
-    order = [name for name, count in bytecodes.most_common() if count]
-    return {name: calls[name] for name in order}, {name: bytecodes[name] for name in order}

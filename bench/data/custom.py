@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from bench.data.contract import Contract, Request
 from bench.data.errors import BadInput
 from bench.data.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
-from bench.host.conformance import Contract, Request
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -31,17 +31,17 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: str | None = None
 
 
-class Brought(msgspec.Struct, frozen=True):
+class Custom(msgspec.Struct, frozen=True):
     """A layer that is not in layers.toml, and the contract that it is held to."""
 
     layer: Layer
     contract: Contract
 
 
-def bring(
+def read_custom(
     catalogue: Catalogue, contract: Contract, *, app: str, serve: str, env: str, on: str, request: str, name: str
-) -> Brought | None:
-    """What was brought, or None where nothing was; raises BadInput."""
+) -> Custom | None:
+    """The server that a user brings, or None where there is none; raises BadInput."""
     if not app and not serve:
         if extra := [key for key, value in (("ENV", env), ("ON", on), ("REQUEST", request), ("NAME", name)) if value]:
             raise BadInput(
@@ -83,9 +83,8 @@ def bring(
         ) from None
     ground = catalogue.one(on).name if on else "uvicorn" if app else None
     own, exact = read_request(Path(request).expanduser(), contract.user) if request else (contract.user, False)
-    asks = f"the request of {Path(request).name}" if request else "the User request"
     layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")
-    return Brought(layer, Contract(user=own, cases={}, asks=asks))
+    return Custom(layer, Contract(user=own, cases={}, file=Path(request).name if request else ""))
 
 
 def _argv(serve: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the figures were made on: the machine, the interpreter, the versions. What cannot be read is null."""
+"""Read what figures are made on: the machine, the interpreter, the versions."""
 
 import contextlib
 import os
@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from bench.data.layers import ROOT
+from bench.data.machine import Machine, Python
 
 MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
 VERSIONS = """
@@ -39,38 +40,6 @@ HEAVY = 20.0
 SAMPLE = 0.3  # seconds over which other processes are watched
 
 
-class Machine(msgspec.Struct, kw_only=True):
-    """The hardware, the kernel, and how busy they were when the run began."""
-
-    cpu: str
-    cores: int
-    memory_gib: float
-    system: str
-    load: list[float]
-    """Load averages over 1, 5 and 15 minutes."""
-    governor: str | None = None
-    turbo: bool | None = None
-    wrk: str = ""
-    hooks: list[str] = []
-    """Environment variables that slow a server down: tracing, coverage, debugging."""
-    heavy: list[str] = []
-    """Other processes that used more than HEAVY percent of a core when the run began."""
-
-
-class Python(msgspec.Struct, kw_only=True):
-    """The interpreter that serves the layers, and how it was built."""
-
-    version: str
-    implementation: str
-    compiler: str
-    optimised: bool
-    """Built with profile-guided optimisation (--enable-optimizations)."""
-    lto: bool
-    debug: bool
-    free_threaded: bool
-    jit: bool
-
-
 def read_machine() -> Machine:
     """The machine that this runs on, now."""
     return Machine(
@@ -83,7 +52,7 @@ def read_machine() -> Machine:
         turbo=_turbo(),
         wrk=_wrk(),
         hooks=[name for name in HOOKS if os.environ.get(name)],
-        heavy=_heavy(),
+        others=_others(),
     )
 
 
@@ -96,12 +65,22 @@ def read_python() -> Python:
         version=platform.python_version(),
         implementation=platform.python_implementation(),
         compiler=platform.python_compiler(),
-        optimised="--enable-optimizations" in flags or "-fprofile-use" in cflags,
+        optimised=is_optimised(flags, cflags, sys.base_prefix),
         lto="--with-lto" in flags or "-flto" in cflags,
         debug=bool(sysconfig.get_config_var("Py_DEBUG")),
         free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         jit=bool(jit and jit.is_enabled()),
     )
+
+
+def is_optimised(flags: str, cflags: str, prefix: str) -> bool | None:
+    """Whether an interpreter was built with profile-guided optimisation, by what its build says; None: not known.
+
+    A distribution builds its own (in /usr) that way by other means than configure's flag, and says nothing of it.
+    """
+    if "--enable-optimizations" in flags or "-fprofile-use" in cflags:
+        return True
+    return False if flags and prefix != "/usr" else None
 
 
 def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
@@ -162,18 +141,18 @@ def _turbo() -> bool | None:
     return None
 
 
-def _heavy() -> list[str]:
-    """Names of the processes that are busy now, with their share of a core; this one and its parents are not."""
+def _others() -> list[float]:
+    """Percent of a core that each busy process uses now; this one and its parents are left out."""
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     others = [each for each in psutil.process_iter() if each.pid not in ours]
     for wait in (0, SAMPLE):  # the first call starts the clock
         time.sleep(wait)
-        found = []
+        found: list[float] = []
         for each in others:
             with contextlib.suppress(psutil.Error):
                 if (percent := each.cpu_percent()) > HEAVY:
-                    found.append(f"{each.name()} ({percent:.0f}% of a core)")
-    return found
+                    found.append(round(percent))
+    return sorted(found, reverse=True)
 
 
 def _wrk() -> str:

@@ -14,9 +14,10 @@ from typing import Self
 
 import psutil
 
+from bench.data.contract import Contract
 from bench.data.errors import BadInput, Broken, ServerFault, held
 from bench.data.layers import ROOT, Layer
-from bench.host.conformance import Contract, check_user
+from bench.host.conformance import check_user
 from bench.host.counters import descendants
 
 START = 20.0  # seconds that a server has until it answers

@@ -6,9 +6,10 @@ import time
 import msgspec
 
 from bench.data.errors import ServerFault
-from bench.host.conformance import read_answer
+from bench.data.load import Errors, Load, Summary
+from bench.host.http import receive
 from bench.host.server import Server
-from bench.measure.wrk import GRACE, Errors, Load, Summary
+from bench.measure.wrk import GRACE
 
 
 class Loop:
@@ -32,7 +33,7 @@ class Loop:
     def finish(self) -> Summary:
         """Wait for the loop's end; raises ServerFault where the server dies or does not say how much."""
         try:
-            calls = read_answer(self.stream).body
+            calls = receive(self.stream).body
             seconds = time.monotonic() - self.began
         except OSError as error:
             calls = str(error).encode()

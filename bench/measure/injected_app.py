@@ -1,4 +1,4 @@
-"""The layer `uvicorn` with work of a known size planted in it: TURNS rounds of an empty loop a request."""
+"""The layer `uvicorn` with work of a known size injected into it: TURNS turns of an empty loop per request."""
 
 import os
 from itertools import repeat

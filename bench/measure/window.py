@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from msgspec.structs import asdict, replace
 
 from bench.data.errors import Broken, ServerFault, held
+from bench.data.load import Load, Summary
+from bench.data.machine import Lane
 from bench.data.record import Window, now
 from bench.host import counters
 from bench.host.conformance import check_user
-from bench.host.cores import Lane, cores_for, on_core, settle
+from bench.host.cores import cores_for, on_core, settle
 from bench.host.counters import Counters
 from bench.host.server import Server
 from bench.measure.endpoint_loop import Loop
-from bench.measure.wrk import Load, Summary, Wrk
+from bench.measure.wrk import Wrk
 
 Driver = Wrk | Loop
 
@@ -44,7 +46,7 @@ def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
 
 
 def take(
-    servers: Sequence[Server], load: Load, lane: Lane | None, restart: int, number: int = 0, pair: str | None = None
+    servers: Sequence[Server], load: Load, lane: Lane | None, round_: int, number: int = 0, pair: str | None = None
 ) -> list[Window]:
     """Drive the servers at the same time for one window, each by a wrk of its own.
 
@@ -64,7 +66,7 @@ def take(
             layer=server.layer.name,
             pair=pair,
             take=number,
-            restart=restart,
+            round=round_,
             start=start,
             requests=summary.requests,
             duration_us=summary.duration_us,

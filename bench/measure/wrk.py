@@ -10,48 +10,11 @@ import msgspec
 
 from bench.data.errors import BadInput, Fault, ServerFault
 from bench.data.layers import ROOT
+from bench.data.load import Load, Summary
 from bench.host.server import Server
 
 POLL = 0.02  # seconds between looks at a wrk that runs
 GRACE = 10.0  # seconds past its window after which wrk is taken to hang
-
-
-class Errors(msgspec.Struct, frozen=True):
-    """wrk's errors by kind: how many."""
-
-    connect: int
-    read: int
-    write: int
-    status: int
-    timeout: int
-
-
-class Latency(msgspec.Struct, frozen=True):
-    """Latency percentiles of a window, in microseconds."""
-
-    p50: int
-    p90: int
-    p99: int
-    p999: int
-    max: int
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """What wrk says of one window: `bytes` are those read, heads included."""
-
-    requests: int
-    duration_us: int
-    bytes: int
-    errors: Errors
-    latency_us: Latency | None = None
-
-
-class Load(msgspec.Struct, frozen=True):
-    """How wrk drives a server: the length of a window in whole seconds, its connections, its threads."""
-
-    seconds: int = 2
-    connections: int = 64
-    threads: int = 1
 
 
 def require_wrk() -> str:

@@ -1,0 +1,95 @@
+"""What commands that measure have in common: what is checked and made ready before, and what is kept after."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bench.data.errors import Fault, held
+from bench.data.layers import ROOT
+from bench.data.plan import Plan, Selection, Watch
+from bench.data.record import Kind, Layers
+from bench.data.store import Keeper, require_folder
+from bench.host.environments import build
+from bench.host.machine import locked, read_crates, read_packages
+from bench.host.server import require_port
+from bench.measure.wrk import require_files, require_wrk
+from bench.report.progress import Display
+
+CARGO_LOCK = ROOT / "servers" / "axum" / "Cargo.lock"
+
+
+def check(plan: Plan, results: Path) -> None:
+    """Check all that can be checked before anything is measured; raises BadInput."""
+    require_wrk()
+    require_files(plan.load.connections)
+    require_folder(results)
+    for place, _ in enumerate(plan.selection.layers if plan.port else []):
+        require_port(plan.host, plan.port + place)
+
+
+def make_ready(selection: Selection, record: Layers) -> None:
+    """Install or compile what the layers need; one for which that fails is a row that says so."""
+    layers = selection.layers
+    for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
+        record.row(name).faults.append(why)
+    names: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.env:
+            record.row(layer.name).packages = read_packages(layer.env, ["Python", "*"])
+        elif layer.group:
+            names[layer.python] = [*(locked(f"groups/{layer.group}.lock") - locked("requirements.lock"))]
+        elif "h11" in layer.options:
+            names[layer.python] = ["h11"]
+    for python, more in names.items():
+        record.packages |= read_packages(python, sorted(more))
+    if any(layer.build.startswith("cargo ") for layer in layers):
+        record.packages |= read_crates(CARGO_LOCK)
+
+
+class _Watching:
+    """Shows how it goes, and keeps what was measured."""
+
+    def __init__(self, display: Display, keeper: Keeper) -> None:
+        self.tell = display.tell
+        self.keeper = keeper
+
+    def keep(self) -> None:
+        """Write the record as it is now; a signal waits until it is whole."""
+        with held():
+            self.keeper.save()
+
+
+def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, seconds: float) -> Fault | None:
+    """Do the work, of about so many seconds, to its end, to a fault or to a signal, and keep the record.
+
+    Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
+    """
+    problem: Fault | None = None
+    keeper, display = Keeper(record, results), Display(seconds)
+    try:
+        work(_Watching(display, keeper))
+    except Fault as fault:
+        problem = fault
+    except OSError as error:
+        problem = Fault(str(error))
+    with held():
+        display.close()
+        if problem:
+            record.stopped = problem.message
+            if not record.size:
+                raise problem
+        try:
+            path = keeper.finish()
+        except Fault as fault:
+            return fault
+    say(f"record: {os.path.relpath(path)}")
+    return problem
+
+
+def say(what: str) -> None:
+    """Print a line on standard error, if anybody still reads it."""
+    with contextlib.suppress(OSError):
+        click.echo(what, err=True)
