@@ -87,10 +87,10 @@ def test_what_runs_without_requests_is_not_their_doing() -> None:
     assert less(busy, idle) == raw("", 0, 0, raw("loop", 50, 510, raw("request", 50, 500)))
 
 
-def test_a_injected_cost_is_counted_where_it_is(contract: Contract) -> None:
+def test_an_injected_cost_is_counted_where_it_is(contract: Contract) -> None:
     (calls, plain), (calls_again, loaded) = (by_package(count_python(injected(turns), contract)) for turns in (0, 100))
     assert calls == calls_again
-    file = "bench/injected_app.py"
+    file = "bench/measure/injected_app.py"
     assert loaded.pop(file) - plain.pop(file) in (200, 300), "FOR_ITER, STORE_FAST, and JUMP_BACKWARD where it is one"
     assert plain == loaded
 

@@ -13,8 +13,9 @@ from bench.data.errors import BadInput
 from bench.data.load import Load
 from bench.data.machine import Python
 from bench.data.record import Bench as Record
-from bench.data.record import Row, Window
+from bench.data.record import Row
 from bench.data.store import encode
+from bench.data.window import Window
 from bench.stats.comparison import compare
 from tests.conftest import Bench
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as some
 from bench.data.layers import ROOT
 from bench.data.load import Latency, Load
 from bench.data.record import Bench as Record
-from bench.data.record import Row, Window
+from bench.data.record import Row
 from bench.data.store import read_record
+from bench.data.window import Window
 from bench.report.notes import row_notes
 from bench.stats.decay import figures
 

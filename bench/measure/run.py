@@ -8,7 +8,8 @@ from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Watch
-from bench.data.record import Window, Windows
+from bench.data.record import Windows
+from bench.data.window import Window
 from bench.host.server import Server
 from bench.measure.round import servers_of
 from bench.measure.window import take, verify

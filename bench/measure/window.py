@@ -10,7 +10,8 @@ from msgspec.structs import asdict, replace
 from bench.data.errors import Broken, ServerFault, held
 from bench.data.load import Load, Summary
 from bench.data.machine import Lane
-from bench.data.record import Window, now
+from bench.data.record import now
+from bench.data.window import Window
 from bench.host import counters
 from bench.host.conformance import check_user
 from bench.host.cores import cores_for, on_core, settle

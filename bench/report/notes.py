@@ -2,7 +2,8 @@
 
 from statistics import median
 
-from bench.data.record import Bench, Row, Window, Windows
+from bench.data.record import Bench, Row, Windows
+from bench.data.window import Window
 from bench.report.origin import origin
 from bench.stats.decay import BUSY, figures, full_windows, margin_of, ratio, solo_windows
 from bench.stats.verdict import FLOOR
@@ -112,6 +113,6 @@ def _wide(record: Windows, wrk: str) -> list[str]:
     if solo := [window.duration_us / 1e6 for window in record.windows if window.pair is None]:
         lines.append(
             f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core"
-            f" alone, under {wrk}, at saturation."
+            f" alone, at saturation, under {wrk}."
         )
     return lines

@@ -7,7 +7,7 @@ from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
 from bench.stats.estimate import decay
-from bench.stats.verdict import LOOKS, Outcome, seconds_needed
+from bench.stats.verdict import LOOKS, MIN_ROUNDS, Outcome, seconds_needed
 
 COLUMNS = (
     Column("a", "a", left=True),
@@ -60,7 +60,7 @@ def sentence(outcome: Outcome) -> str:
     """The verdict in words."""
     found, a, b = outcome.found, outcome.a, outcome.b
     interval = found.interval(outcome.alpha) if found else None
-    if not found or not interval:
+    if not found or not interval or found.rounds < MIN_ROUNDS:
         return f"unclear: too few rounds to compare {b} with {a}. Try a longer BUDGET."
     low, high = sorted(abs(decay(each)) for each in interval)
     match outcome.verdict:

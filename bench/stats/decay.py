@@ -12,7 +12,8 @@ from statistics import fmean, median
 
 import msgspec
 
-from bench.data.record import Row, Window, Windows
+from bench.data.record import Row, Windows
+from bench.data.window import Window
 from bench.stats.estimate import Estimate, decay, estimate
 
 BUSY = 0.95  # share of its core below which not the server was the limit
