@@ -6,7 +6,7 @@ import re
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and line feed, and what turns the direction of writing."""
 FORMULA = re.compile(r"[=+\-@\t\r]")
-MARKED = re.compile(r"([\\`*_\[\]|~#])")
+MARKED = re.compile(r"([\\`*\[\]|~]|\b_(?!\w)|(?<!\w)_)")
 
 
 def plain(text: str) -> str:
