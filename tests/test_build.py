@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import ROOT, Build, Layer
 from bench.host.environments import build
 from tests.conftest import Bench
 
@@ -13,7 +13,7 @@ from tests.conftest import Bench
 def test_each_thing_once(tmp_path: Path) -> None:
     command = f"sh -c 'echo made >> {tmp_path}/made'"
     told: list[str] = []
-    layers = [Layer(name=name, adds="", build=command) for name in ("one", "two")]
+    layers = [Layer(name=name, adds="", build=Build(command)) for name in ("one", "two")]
     assert build([*layers, Layer(name="plain", adds="")], told.append) == {}
     assert (tmp_path / "made").read_text() == "made\n"
     assert told == [f"set-up for one: {command}"]
@@ -31,7 +31,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(
 ) -> None:
     catalogue = tmp_path / "layers.toml"
     sound = (ROOT / "layers.toml").read_text().partition("[layers.uvicorn]")[0]
-    odd = f'[layers.odd]\nadds = ""\ncommand = "true"\nbuild = {json.dumps(command)}\n'
+    odd = f'[builds.odd]\ncommand = {json.dumps(command)}\n[layers.odd]\nadds = ""\ncommand = "true"\nbuild = "odd"\n'
     catalogue.write_text(f'{sound}{odd}[ladders.default]\nadds = ""\nlayers = ["asyncio", "odd"]\n')
     options = ("--budget", 1, "--seconds", 1, "--results", tmp_path / "results")
     done = bench("--catalogue", catalogue, "bench", *options)

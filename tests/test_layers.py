@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue, read_catalogue
+from bench.data.layers import Catalogue
 
 GOOD = """
 [asgi]

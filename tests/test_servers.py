@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import socket
 import string
 import subprocess
@@ -15,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from bench.host.conformance import Contract, Request, ask, check, compose, is_closed, read_answer
-from bench.host.environments import build
+from bench.host.environments import build, missing
 from bench.host.server import Server
 from share import MAX_BODY, MAX_HEAD, User, endpoint
-from tests.conftest import CATALOGUE
+from tests.conftest import CATALOGUE, require
 
 ANY = some.text(some.characters(codec="utf-8"))
 
@@ -37,8 +36,7 @@ def megabytes(server: Server) -> float:
 @pytest.mark.parametrize("name", CATALOGUE.layers)
 def test_contract_of_every_layer(contract: Contract, name: str) -> None:
     layer = CATALOGUE.layers[name]
-    if layer.build.startswith("cargo ") and not shutil.which("cargo"):
-        pytest.skip("no cargo here")
+    require(missing(layer))
     assert not build([layer], print)
     with Server(layer, contract) as server:
         assert check(contract, server.layer, server.host, server.port) == []

@@ -26,8 +26,9 @@ from bench.commands.options import (
     with_brought,
 )
 from bench.data import record as records
+from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput, Fault, ServerFault
-from bench.data.layers import ROOT, lowest_first, multiply, read_catalogue
+from bench.data.layers import ROOT, lowest_first, multiply
 from bench.host.conformance import read_contract
 from bench.host.environments import build
 from bench.host.server import free_port, require_port
@@ -158,7 +159,7 @@ def power(
         raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}")
     layer = read_catalogue(catalogue_file).one("uvicorn")
     setting = prepare([layer, layer], results, **load)
-    tried = powers.new_power(budget, threshold)
+    tried = powers.new_power(layer, budget, threshold)
     problem = carry_out(
         lambda tell: powers.trials(tried, layer.command, percents, runs, setting, tell),
         tried, results, seconds=(runs * len(percents) + 1) * budget,

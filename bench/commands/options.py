@@ -16,8 +16,8 @@ from bench.data.record import Kept, Record
 from bench.host.conformance import Contract, read_contract
 from bench.host.cores import lane
 from bench.host.environments import build
-from bench.host.machine import locked, read_crates, read_packages
 from bench.host.server import require_port
+from bench.host.versions import read_packages, read_versions
 from bench.measure.round import Setting, row_of
 from bench.measure.wrk import Load, require_files, require_wrk
 from bench.report.decay_table import FORMATS
@@ -25,7 +25,6 @@ from bench.report.progress import Tell, progress
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
-CARGO_LOCK = ROOT / "servers" / "axum" / "Cargo.lock"
 
 form_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
@@ -123,18 +122,10 @@ def make_ready(layers: list[Layer], record: Record) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
     for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
         row_of(record, name).faults.append(why)
-    names: dict[str, list[str]] = {}
     for layer in layers:
         if layer.env:
-            row_of(record, layer.name).packages = read_packages(layer.env, ["Python", "*"])
-        elif layer.group:
-            names[layer.python] = [*(locked(f"groups/{layer.group}.lock") - locked("requirements.lock"))]
-        elif "h11" in layer.options:
-            names[layer.python] = ["h11"]
-    for python, more in names.items():
-        record.packages |= read_packages(python, sorted(more))
-    if any(layer.build.startswith("cargo ") for layer in layers):
-        record.packages |= read_crates(CARGO_LOCK)
+            row_of(record, layer.name).packages = read_packages(layer.env)
+    record.packages |= read_versions(layers)
 
 
 def carry_out(work: Callable[[Tell], None], record: Kept, results: Path, seconds: float) -> Fault | None:

@@ -12,8 +12,9 @@ from bench.commands.options import (
     threshold_option,
 )
 from bench.data import record as records
+from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput, Fault
-from bench.data.layers import ROOT, Catalogue, read_catalogue
+from bench.data.layers import ROOT, Catalogue
 from bench.host.conformance import read_contract
 from bench.measure import sensitivity as powers
 from bench.report import anatomy as anatomies

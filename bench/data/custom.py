@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from bench.data.errors import BadInput
-from bench.data.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
+from bench.data.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer
+from bench.data.toml import convert, read_toml
 from bench.host.conformance import Contract, Request
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \

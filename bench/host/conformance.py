@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Broken
-from bench.data.layers import ROOT, Layer, convert, read_toml
+from bench.data.layers import ROOT, Layer
+from bench.data.toml import convert, read_toml
 
 FILE = ROOT / "contract.toml"
 TIMEOUT = 5.0  # seconds that a layer has for one answer
@@ -233,7 +234,7 @@ def _check_case(contract: Contract, layer: Layer, name: str, host: str, port: in
         if answer.status != expected:
             return f"answered {_short(answer.raw)}, expected {expected}"
         lenient = layer.answer == "json"
-        if case.refused or (lenient and CLOSES.search(answer.raw)):
+        if case.refused or expected >= 500 or (lenient and CLOSES.search(answer.raw)):  # after a 500 it may close
             return ""
         same = case.status == 200 or not lenient  # one that validates nothing hands a wrong User back
         if expected == 200 and same and not accepts(contract, layer, answer):

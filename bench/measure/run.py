@@ -11,8 +11,9 @@ from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Record, Row, Window, now
 from bench.host.conformance import Contract
-from bench.host.machine import read_machine, read_packages, read_python, read_revision
+from bench.host.machine import read_machine, read_python
 from bench.host.server import Server
+from bench.host.versions import read_revision
 from bench.measure.round import Setting, generation, row_of
 from bench.measure.window import take, verify
 from bench.measure.wrk import Load
@@ -51,7 +52,6 @@ def new_record(plan: Plan, setting: Setting, on: dict[str, str | None]) -> Recor
         contract=setting.digest(),
         machine=read_machine(),
         python=read_python(),
-        packages=read_packages(),
         revision=read_revision(),
         layers=[
             Row(

@@ -14,7 +14,8 @@ from scipy import stats
 from bench.data.errors import BadInput, Fault
 from bench.data.layers import Layer
 from bench.data.record import Record, now
-from bench.host.machine import Machine, Python, read_machine, read_packages, read_python
+from bench.host.machine import Machine, Python, read_machine, read_python
+from bench.host.versions import read_versions
 from bench.measure.pair import pair, pair_record, two
 from bench.measure.round import Setting
 from bench.measure.run import Plan
@@ -187,13 +188,13 @@ def _share(count: int, runs: int) -> str:
     return f"{count} of {runs} ({100 * interval.low:.0f} - {100 * interval.high:.0f}%)"
 
 
-def new_power(budget: float, threshold: float) -> Power:
+def new_power(layer: Layer, budget: float, threshold: float) -> Power:
     """Nothing tried yet."""
     return Power(
         made=now(),
         machine=read_machine(),
         python=read_python(),
-        packages=read_packages(),
+        packages=read_versions([layer]),
         budget=budget,
         threshold=threshold,
         floor=FLOOR,
