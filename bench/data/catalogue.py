@@ -16,7 +16,7 @@ ITS_OWN = ("on", "adds", "like")
 """The keys of a layer that another, which is like it, does not inherit."""
 REPLACES = {"command": "options", "group": "build", "build": "group"}
 """A key that a layer has itself, and another that it then does not inherit."""
-APP = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+APP_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 """An app as `package.module:name`."""
 
 Entries = dict[str, dict[str, Any]]
@@ -88,7 +88,7 @@ def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) 
     if layer.group and not (is_name(layer.group) and (ROOT / "groups" / f"{layer.group}.lock").is_file()):
         there = ", ".join(sorted(each.stem for each in (ROOT / "groups").glob("*.lock")))
         raise BadInput(f"{where}: `group` is {short(repr(layer.group))}: groups/ has {there}")
-    if layer.app and not APP.fullmatch(layer.app):
+    if layer.app and not APP_NAME.fullmatch(layer.app):
         raise BadInput(f"{where}: `app` must be as package.module:app, not {short(repr(layer.app))}")
     if "build" not in entry:
         return entry
