@@ -18,6 +18,8 @@ from bench.host.server import Server
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""
+RAW = ["protocol", "httptools", "asyncio"]
+"""Those of them that are this project's own: they bound what a client may send, which stock packages do not."""
 
 
 def require(missing: str) -> None:
@@ -53,6 +55,12 @@ def servers(catalogue: Catalogue, contract: Contract) -> Iterator[dict[str, Serv
 @pytest.fixture(params=SERVED)
 def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
     """Each layer in turn."""
+    return servers[request.param]
+
+
+@pytest.fixture(params=RAW)
+def raw_server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    """Each layer of RAW in turn."""
     return servers[request.param]
 
 
