@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,17 +23,17 @@ on_every_layer = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, contract: Contract, name: str) -> str:
+def url(request: pytest.FixtureRequest, contract: Contract, name: str) -> Iterator[str]:
     """Where a layer of that name is served."""
     if name in SERVED:
         servers: dict[str, Server] = request.getfixturevalue("servers")
-        return servers[name].url
+        yield servers[name].url
+        return
     layer = CATALOGUE.layers[name]
     require(missing(layer))
     assert not build([layer], print)
-    server = Server(layer, contract)
-    request.addfinalizer(server.__enter__().stop)
-    return server.url
+    with Server(layer, contract) as server:
+        yield server.url
 
 
 @pytest.fixture
