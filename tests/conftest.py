@@ -1,6 +1,7 @@
 """What the tests share: the catalogue, the contract, and layers that run."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,13 +10,29 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
-from bench.data.layers import ROOT, Catalogue, read_catalogue
+from bench.data.layers import ROOT, Catalogue
 from bench.host.server import Server
 
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""
+RAW = ["protocol", "httptools", "asyncio"]
+"""Those of them that are this project's own: they bound what a client may send, which stock packages do not."""
+
+
+def require(missing: str) -> None:
+    """Skip a test for what is missing here, on one line; where all should be there (CI=true), it fails."""
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing, pytrace=False)
+    if missing:
+        pytest.skip(missing)
+
+
+def require_tool(name: str) -> None:
+    """Skip a test where a program is not installed."""
+    require("" if shutil.which(name) else f"{name} is not installed: `make tools` does that")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +55,12 @@ def servers(catalogue: Catalogue, contract: Contract) -> Iterator[dict[str, Serv
 @pytest.fixture(params=SERVED)
 def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
     """Each layer in turn."""
+    return servers[request.param]
+
+
+@pytest.fixture(params=RAW)
+def raw_server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    """Each layer of RAW in turn."""
     return servers[request.param]
 
 

@@ -134,18 +134,63 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
         ({"app": "a:b", "env": "/nowhere"}, "no Python at ENV=/nowhere"),
         ({"app": "a:b", "on": "nothing"}, "unknown layer 'nothing'"),
         ({"app": "a:b", "name": "starlette"}, "'starlette' cannot be its name"),
+        ({"app": "a:b", "name": "uvicorn-x2"}, "'uvicorn-x2' cannot be its name, which is another layer's"),
+        ({"app": "a:b", "name": "../x"}, "'../x' cannot be its name: expected letters, digits"),
+        ({"app": "a:b", "name": "a b"}, "'a b' cannot be its name"),
+        ({"app": "a:b", "name": "a,b"}, "'a,b' cannot be its name"),
+        ({"app": "a:b", "name": "a\n"}, r"'a\\n' cannot be its name"),
+        ({"app": "a:b", "name": "\x1b[2J"}, r"'\\x1b\[2J' cannot be its name"),
+        ({"app": "a:b", "name": "a" * 41}, "40 characters at most"),
+        ({"app": "x:good --workers 3"}, "APP must be an ASGI app as package.module:app.*not 'x:good --workers 3'"),
+        ({"app": "x:good'--workers"}, "APP must be an ASGI app"),
+        ({"app": "--workers:x"}, "APP must be an ASGI app"),
+        ({"app": f"x:{'y ' * 10_000}"}, "APP must be an ASGI app"),
         ({"on": "starlette"}, "ON is for a server that you bring"),
         ({"app": "a:b", "request": "none.toml"}, "cannot read none.toml"),
     ],
 )
 def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, str], error: str) -> None:
-    with pytest.raises(BadInput, match=error):
+    with pytest.raises(BadInput, match=error) as raised:
         brought(catalogue, contract, **options)
+    assert raised.value.message.isprintable()
+    assert len(raised.value.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"app": "hello:app"}, "hello:app"),
+        ({"app": "_hello:app"}, "hello:app"),
+        ({"app": "my_package.api:app.asgi"}, "my_package.api:app.asgi"),
+        ({"app": f"{'long' * 8}.package.module:app"}, "package.module:app"),
+        ({"app": f"{'m' * 50}:app"}, "m" * 36 + ":app"),
+        ({"app": "\u0438\u043c\u044f:app"}, "app"),
+        ({"serve": "env {port}", "name": "mine-x2"}, "mine-x2"),
+        ({"serve": "env {port}"}, "env"),
+        ({"serve": "{python} '-my server (new).py' '/opt/my server (new).py' {port}"}, "my-server-new-.py"),
+    ],
+)
+def test_what_it_is_called(catalogue: Catalogue, contract: Contract, options: dict[str, str], name: str) -> None:
+    assert brought(catalogue, contract, **options).layer.name == name
+
+
+def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    folder = tmp_path / "a {port} b"
+    folder.mkdir()
+    argv = brought(catalogue, contract, app=f"{folder}/mine:app").layer.argv("::1", 1)
+    assert argv[argv.index("--app-dir") + 1] == str(folder)
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
+        ("a = " + "[" * 100_000, "mine.toml is nested too deep"),
+        ("status = " + "1" * 5000, "mine.toml is not TOML: Exceeds the limit"),
+        ("status = " + "1" * 4000, "mine.toml: "),
+        (f"path = '{'a' * 10_000}'", "mine.toml: the path must begin with a slash"),
+        (f"{'a' * 10_000} = 1", "mine.toml: Object contains unknown field"),
+        ('"\\u001b[2J" = 1', r"unknown field `.x1b\[2J`"),
+        ("#" * (2**20 + 1), "mine.toml has 1,048,577 bytes: expected 1,048,576 at most"),
         ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
         ('path = "users"', "mine.toml: the path must begin with a slash"),
         ('path = "/a b"', "mine.toml: the path must begin with a slash"),
@@ -163,8 +208,10 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
 def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    with pytest.raises(BadInput, match=error):
+    with pytest.raises(BadInput, match=error) as raised:
         read_request(path, contract.user)
+    assert raised.value.message.isprintable()
+    assert len(raised.value.message) < 400
 
 
 def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from bench.data.plan import Selection, Watch
 from bench.data.record import Anatomy, Counts, Row
 from bench.host import conformance
 from bench.host.server import Server
+from bench.host.versions import own_versions
 from bench.stats.trees import add_up, by_package
 
 
@@ -21,6 +22,7 @@ def check(layer: Layer, contract: Contract, row: Row) -> None:
     """Hold a layer to the whole contract; raises ServerFault."""
     with Server(layer, contract) as server:
         row.answer_bytes = server.answer_bytes
+        row.packages = own_versions(layer, server.process.pid, server.port)
         if broken := conformance.check(contract, layer, server.host, server.port):
             raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
 

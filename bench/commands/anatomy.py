@@ -19,9 +19,9 @@ from bench.commands.options import (
     results_option,
 )
 from bench.commands.running import carry_out, make_ready, say
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
-from bench.data.layers import read_catalogue
 from bench.data.plan import select
 from bench.data.record import Anatomy, Bench
 from bench.data.store import latest, read_record, require_folder

@@ -18,9 +18,9 @@ from bench.commands.options import (
     results_option,
 )
 from bench.commands.running import carry_out, check, make_ready
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.layers import read_catalogue
 from bench.data.plan import Plan, select
 from bench.data.record import Bench
 from bench.host.cores import lane

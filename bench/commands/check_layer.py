@@ -2,9 +2,10 @@
 
 import click
 
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.errors import ServerFault
-from bench.data.layers import ROOT, Catalogue, Layer, read_catalogue
+from bench.data.layers import ROOT, Catalogue, Layer
 from bench.host import conformance
 from bench.host.environments import build
 from bench.host.server import Server

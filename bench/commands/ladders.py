@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.data.layers import read_catalogue
+from bench.data.catalogue import read_catalogue
 from bench.report.escape import plain
 from bench.report.splice import layers_table
 

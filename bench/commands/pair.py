@@ -16,9 +16,9 @@ from bench.commands.options import (
     threshold_option,
 )
 from bench.commands.running import carry_out, check, make_ready
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput
-from bench.data.layers import read_catalogue
 from bench.data.plan import Plan, select_pair
 from bench.data.record import Pair
 from bench.host.cores import lane

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.layers import read_catalogue
 from bench.report.splice import pages, splice
 
 

@@ -8,17 +8,14 @@ from pathlib import Path
 import click
 
 from bench.data.errors import Fault, held
-from bench.data.layers import ROOT
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers
 from bench.data.store import Keeper, require_folder
 from bench.host.environments import build
-from bench.host.machine import locked, read_crates, read_packages
 from bench.host.server import require_port
+from bench.host.versions import read_versions
 from bench.measure.wrk import require_files, require_wrk
 from bench.report.progress import Display
-
-CARGO_LOCK = ROOT / "servers" / "axum" / "Cargo.lock"
 
 
 def check(plan: Plan, results: Path) -> None:
@@ -32,21 +29,9 @@ def check(plan: Plan, results: Path) -> None:
 
 def make_ready(selection: Selection, record: Layers) -> None:
     """Install or compile what the layers need; one for which that fails is a row that says so."""
-    layers = selection.layers
-    for name, why in build(layers, lambda what: click.echo(what, err=True)).items():
+    for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
-    names: dict[str, list[str]] = {}
-    for layer in layers:
-        if layer.env:
-            record.row(layer.name).packages = read_packages(layer.env, ["Python", "*"])
-        elif layer.group:
-            names[layer.python] = [*(locked(f"groups/{layer.group}.lock") - locked("requirements.lock"))]
-        elif "h11" in layer.options:
-            names[layer.python] = ["h11"]
-    for python, more in names.items():
-        record.packages |= read_packages(python, sorted(more))
-    if any(layer.build.startswith("cargo ") for layer in layers):
-        record.packages |= read_crates(CARGO_LOCK)
+    record.packages = read_versions(selection.layers)
 
 
 class _Watching:

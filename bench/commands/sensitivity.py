@@ -15,14 +15,15 @@ from bench.commands.options import (
     threshold_option,
 )
 from bench.commands.running import carry_out, check
+from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput
-from bench.data.layers import read_catalogue
 from bench.data.plan import Plan, two
 from bench.data.record import Sensitivity
 from bench.data.store import read_record
 from bench.host.cores import lane
 from bench.host.origin import origin
+from bench.host.versions import read_versions
 from bench.measure.sensitivity import try_sizes
 from bench.report.sensitivity import sensitivity_document
 from bench.stats.verdict import FLOOR
@@ -61,7 +62,7 @@ def command(
     if plan.lane is None:
         raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
     check(plan, results)
-    record = Sensitivity(**origin(), budget=budget, threshold=threshold, floor=FLOOR)
+    record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
     problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
     click.echo(sensitivity_document(record).render(printing.form, printing.wide))

@@ -7,8 +7,9 @@ import click
 
 from bench.commands.options import host_option
 from bench.commands.running import say
+from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault, ServerFault
-from bench.data.layers import ROOT, read_catalogue
+from bench.data.layers import ROOT
 from bench.host.environments import build
 from bench.host.server import free_port, require_port
 

@@ -6,7 +6,7 @@ import click
 
 from bench.commands import anatomy, bench, readme
 from bench.commands.options import budget_option
-from bench.data.layers import read_catalogue
+from bench.data.catalogue import read_catalogue
 from bench.data.store import REFERENCE, latest
 
 

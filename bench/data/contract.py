@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.data.layers import ROOT, Layer, convert, read_toml
+from bench.data.layers import ROOT, Layer
+from bench.data.toml import convert, read_toml
 
 FILE = ROOT / "contract.toml"
 

@@ -1,1 +1,1 @@
-"""The present machine: server processes, cores, counters, conformance over a socket, environments. Imports data."""
+"""The machine that this runs on: servers, cores, counters, conformance, environments, versions. Imports data."""

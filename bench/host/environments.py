@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 
 from bench.data.errors import held
 from bench.data.layers import ROOT, Layer
+from bench.data.toml import short
+
+TIMEOUT = 60.0  # seconds that a command of `needs` has
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
@@ -15,13 +18,35 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
-        command = f"sh scripts/group.sh {layer.group}" if layer.group else layer.build
+        command = f"sh scripts/group.sh {layer.group}" if layer.group else layer.build.command if layer.build else ""
         if command and command not in done:
-            tell(f"set-up for {layer.name}: {command}")
-            done[command] = _run(command)
-        if why := done.get(command):
-            failed[layer.name] = why
+            if not (why := missing(layer)):
+                tell(f"set-up for {layer.name}: {command}")
+                why = _run(command)
+            done[command] = why
+        if done.get(command):
+            failed[layer.name] = f"cannot be made ready: {done[command]}"
     return failed
+
+
+def missing(layer: Layer) -> str:
+    """Which command that a layer's build needs fails here, why, and what to do, on one line; or nothing."""
+    for command in layer.build.needs if layer.build else ():
+        argv = shlex.split(command)
+        try:
+            subprocess.run(
+                argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", check=True, timeout=TIMEOUT,
+            )  # fmt: skip
+            continue
+        except OSError as error:
+            why = f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
+        except subprocess.CalledProcessError as error:
+            why = f"it needs `{command}`, which fails: {short(' '.join(error.stdout.split()), 300)}"
+        except subprocess.TimeoutExpired:
+            why = f"it needs `{command}`, which has not ended after {TIMEOUT:.0f} s"
+        return f"{why}: {layer.build.hint}" if layer.build and layer.build.hint else why
+    return ""
 
 
 def _run(command: str) -> str:
@@ -34,7 +59,7 @@ def _run(command: str) -> str:
                 errors="replace", start_new_session=True,
             )  # fmt: skip
     except OSError as error:
-        return f"cannot be made ready: it needs {argv[0]}, which is not to be had here ({error.strerror})"
+        return f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
     try:
         said = ran.communicate()[0]
     except BaseException:  # a signal: what it started must not go on without us
@@ -44,4 +69,4 @@ def _run(command: str) -> str:
     if not ran.returncode:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
-    return f"cannot be made ready: `{command}` failed with exit code {ran.returncode}; its last lines:{last}"
+    return f"`{command}` failed with exit code {ran.returncode}; its last lines:{last}"

@@ -1,36 +1,17 @@
-"""Read what figures are made on: the machine, the interpreter, the versions."""
+"""Read what figures are made on: the machine and the interpreter."""
 
 import contextlib
 import os
 import platform
-import re
 import subprocess
 import sys
 import sysconfig
 import time
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import psutil
 
-from bench.data.layers import ROOT
 from bench.data.machine import Machine, Python
-
-MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
-VERSIONS = """
-import importlib.metadata, json, platform, sys
-found = {}
-everything = sorted({each.name for each in importlib.metadata.distributions()} - {None})
-for name in (name for arg in sys.argv[1:] for name in (everything if arg == "*" else [arg])):
-    try:
-        found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        pass
-print(json.dumps(found))
-"""
-CRATES = ("axum", "hyper", "tokio", "serde_json")
 
 HOOKS = (
     *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONTRACEMALLOC", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),
@@ -81,42 +62,6 @@ def is_optimised(flags: str, cflags: str, prefix: str) -> bool | None:
     if "--enable-optimizations" in flags or "-fprofile-use" in cflags:
         return True
     return False if flags and prefix != "/usr" else None
-
-
-def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
-    """The versions of these packages, as far as a Python has them; `Python` is its own, `*` all that it has."""
-    try:
-        said = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return msgspec.json.decode(said, type=dict[str, str])
-
-
-def locked(lock: str) -> set[str]:
-    """The packages that a lock file of this project pins."""
-    return set(re.findall(r"^([\w.-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
-
-
-def read_crates(lock: Path) -> dict[str, str]:
-    """The versions of the Rust packages in a Cargo.lock that a layer is made of, and of the compiler."""
-    try:
-        crates = {crate["name"]: crate["version"] for crate in tomllib.loads(lock.read_text())["package"]}
-        said = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {name: crates[name] for name in CRATES if name in crates} | {"rustc": said.split()[1]}
-
-
-def read_revision() -> str | None:
-    """The git revision of the suite, with `+` where files differ from it; null outside a checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip() or None
 
 
 def _read(path: str) -> str | None:

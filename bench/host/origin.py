@@ -3,7 +3,8 @@
 from typing import Any
 
 from bench.data.record import now
-from bench.host.machine import read_machine, read_packages, read_python, read_revision
+from bench.host.machine import read_machine, read_python
+from bench.host.versions import read_revision
 
 
 def origin() -> dict[str, Any]:
@@ -12,6 +13,5 @@ def origin() -> dict[str, Any]:
         "made": now(),
         "machine": read_machine(),
         "python": read_python(),
-        "packages": read_packages(),
         "revision": read_revision(),
     }

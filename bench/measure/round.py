@@ -12,6 +12,7 @@ from bench.data.record import Windows
 from bench.host import conformance
 from bench.host.cores import settle
 from bench.host.server import Server, stop_all
+from bench.host.versions import own_versions
 from bench.measure.window import warm_up
 
 
@@ -39,6 +40,7 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool)
             with row.takes_faults():
                 row.answer_bytes = server.wait().answer_bytes
                 if full:
+                    row.packages = own_versions(server.layer, server.process.pid, server.port)
                     broken = conformance.check(server.contract, server.layer, plan.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]
         sound = {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
