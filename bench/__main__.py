@@ -7,11 +7,22 @@ from pathlib import Path
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
 
-import click
 
-from bench.commands import measure, show
-from bench.data.errors import stop_on_signals
-from bench.data.layers import ROOT
+def _damaged(error: ImportError) -> str:
+    """What to do where a package of requirements.lock is lacking; raises the error where it is the suite's own."""
+    if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
+        raise error
+    return f"error: {str(error).strip().partition('\n')[0]}: {sys.prefix} is damaged: type `make clean setup`"
+
+
+try:
+    import click
+
+    from bench.commands import measure, show
+    from bench.data.errors import stop_on_signals
+    from bench.data.layers import ROOT
+except ImportError as damage:
+    sys.exit(_damaged(damage))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -32,5 +43,7 @@ for command in (
 if __name__ == "__main__":
     try:
         main(prog_name="python -m bench")
+    except ImportError as damage:
+        sys.exit(_damaged(damage))
     except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
         sys.exit(f"error: {error}")

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 
 from bench.data.errors import held
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import PYTHON, ROOT, Layer
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
@@ -15,7 +15,7 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
-        command = f"sh scripts/group.sh {layer.group}" if layer.group else layer.build
+        command = f"{shlex.quote(str(PYTHON))} -I scripts/setup.py group {layer.group}" if layer.group else layer.build
         if command and command not in done:
             tell(f"set-up for {layer.name}: {command}")
             done[command] = _run(command)
