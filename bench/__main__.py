@@ -12,7 +12,8 @@ def _damaged(error: ImportError) -> str:
     """What to do where a package of requirements.lock is lacking; raises the error where it is the suite's own."""
     if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
         raise error
-    return f"error: {str(error).strip().partition('\n')[0]}: {sys.prefix} is damaged: type `make clean setup`"
+    what = str(error).strip().partition("\n")[0]
+    return f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`"
 
 
 try:

@@ -136,8 +136,8 @@ def build(wanted: Environment, lock: int) -> None:
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
         site = subprocess.run([python, "-I", "-c", purelib], capture_output=True, text=True, check=True).stdout.strip()
         Path(site, "zz-venv.pth").write_text(f"{wanted.sees}\n")
-    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    if run([str(python), "-I", "-m", "pip", "install", *quiet, *wanted.install], log, lock):
+    options = ["--verbose", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    if run([str(python), "-I", "-m", "pip", "install", *options, *wanted.install], log, lock):
         raise SetupError(f"cannot install {wanted.packages}: {why(log)} (all of it: {log.relative_to(ROOT)})")
     (wanted.folder / "stamp").write_text(f"{wanted.stamp}\n")
     log.unlink()
@@ -183,8 +183,8 @@ def why(log: Path) -> str:
     if full := re.search(r"No space left on device|Disk quota exceeded", said):
         return f"{full[0]}: make room, then try again"
     if "No matching distribution found" in last or "Could not find a version" in last or UNREACHABLE.search(last):
-        if UNREACHABLE.search(said):
-            reason = REASON.search(said)
+        if trouble := next(filter(UNREACHABLE.search, said.splitlines()), ""):
+            reason = REASON.search(trouble)
             hint = "is there a network, or a proxy that pip should know of?"
             return f"the package index cannot be reached ({reason[0].strip() if reason else last}): {hint}"
         return f"{last}: the package index has none that fits Python {sys.version.split()[0]} on this machine"

@@ -69,10 +69,10 @@ fi
 [ -n "$missing" ] || exit 0
 
 case $manager in
-apt-get) first="apt-get update -q; " install="apt-get install -y -q" ;;
-dnf) first='' install="dnf install -y" ;;
-pacman) first='' install="pacman -S --noconfirm --needed" ;;
-brew) first='' install="brew install" ;;
+apt-get) first="apt-get update -q; " install="apt-get install -y -q" wait="-o DPkg::Lock::Timeout=120" ;;
+dnf) first='' install="dnf install -y" wait='' ;;
+pacman) first='' install="pacman -S --noconfirm --needed" wait='' ;;
+brew) first='' install="brew install" wait='' ;;
 none) fail "$missing not found, nor apt-get, dnf, pacman or brew to install it: install it by hand" ;;
 esac
 
@@ -97,7 +97,7 @@ if [ -n "$first" ]; then # what it does not know, as Ubuntu's has no chromium, m
     packages=$known
 fi
 # shellcheck disable=SC2086 # words
-[ -z "$packages" ] || run $install$packages || fail "could not install$packages. What failed:  ${as:+sudo }$install$packages"
+[ -z "$packages" ] || run $install$packages $wait || fail "could not install$packages. What failed:  ${as:+sudo }$install$packages"
 
 for program in $missing; do
     look_up "$program"
