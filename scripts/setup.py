@@ -136,7 +136,7 @@ def build(wanted: Environment, lock: int) -> None:
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
         site = subprocess.run([python, "-I", "-c", purelib], capture_output=True, text=True, check=True).stdout.strip()
         Path(site, "zz-venv.pth").write_text(f"{wanted.sees}\n")
-    options = ["--verbose", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     if run([str(python), "-I", "-m", "pip", "install", *options, *wanted.install], log, lock):
         raise SetupError(f"cannot install {wanted.packages}: {why(log)} (all of it: {log.relative_to(ROOT)})")
     (wanted.folder / "stamp").write_text(f"{wanted.stamp}\n")
@@ -187,7 +187,7 @@ def why(log: Path) -> str:
             reason = REASON.search(trouble)
             hint = "is there a network, or a proxy that pip should know of?"
             return f"the package index cannot be reached ({reason[0].strip() if reason else last}): {hint}"
-        return f"{last}: the package index has none that fits Python {sys.version.split()[0]} on this machine"
+        return f"{last}: can the package index be reached, and has it one for Python {sys.version.split()[0]}?"
     return last
 
 
