@@ -9,6 +9,11 @@ hold its path. A link to it is set when it is done. So a set-up that fails, is s
 time harms nothing, nor does it disturb what runs in an older environment; those are kept until `make clean`.
 """
 
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
+
 import fcntl
 import hashlib
 import importlib.util
@@ -16,7 +21,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
