@@ -24,13 +24,18 @@ WIDE        =# 1: every column of a table, and every line below it
 FORMAT      =# text, markdown, csv or json                         [text]
 RECORD      =# a record (table, diff; anatomy prints it again)     [the newest one]
 SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
-RESULTS     =# the folder for records (bench, pair, sensitivity)         [results]
-SIZES       =# percent to inject (sensitivity)                            [0 1 2 5 10]
-RUNS        =# how often each (sensitivity)                              [20]
+RESULTS     =# the folder for records (bench, pair, sensitivity)   [results]
+SIZES       =# percent to inject (sensitivity)                      [0 1 2 5 10]
+RUNS        =# how often each (sensitivity)                        [20]
 PYTHON      =# the Python to serve and measure with                [python3]
 
-bench = .venv/bin/python -m bench
+# What would make a Python find other modules than its own.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
+
+# By the path of the environment itself, since .venv is a link that a later set-up may lead to another one.
+bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
+python = '$(subst ','\'',$(strip $(PYTHON)))'
 load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
 format = $(call option,FORMAT,format) $(if $(strip $(WIDE)),--wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
@@ -41,13 +46,11 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools bench pair compare sensitivity power anatomy diff ladders table walk test test-benchmarks test-others schema readme lock
+.PHONY: help venv setup tools counters bench pair compare sensitivity power anatomy diff ladders table walk check-layer test \
+    test-all test-faults schema readme lock clean
 
 help: ## list all of this
-	echo "make ..."
-	sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-	echo "with ..."
-	sed -n 's/^\([A-Z]*\) *=# \(.*\)/  \1=\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	sh scripts/help.sh $(MAKEFILE_LIST)
 
 bench: setup ## measure the ladder, print its decay table, write a record
 	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
@@ -66,10 +69,10 @@ sensitivity: setup ## inject slow-downs of known size and see how often pair fin
 
 power: sensitivity # the old name, for one release
 
-anatomy: setup tools ## count exactly where one request's work goes, in each layer of the ladder
+anatomy: venv counters ## count exactly where one request's work goes, in each layer of the ladder
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)
 
-anatomy-%: setup tools ## ... in one layer
+anatomy-%: venv counters ## ... in one layer
 	$(bench) anatomy --layers $* $(bring) $(anatomy)
 
 diff: venv ## which Python functions does layer B call that A does not? make diff A=starlette B=fastapi
@@ -84,25 +87,19 @@ ladders: venv ## list the ladders and their layers
 table: venv ## print the decay table of a record
 	$(bench) table $(call option,RECORD,record) $(format)
 
-# The tests that run whole benchmarks.
-benchmarks = $(addprefix tests/test_,brought.py build.py pair.py run.py workers.py)
+test: venv ## check everything: style, types, and real servers under real wrk
+	sh scripts/test.sh
 
-test: setup tools ## check everything: style, types, and real servers under real wrk
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	$(MAKE) --no-print-directory -j2 test-benchmarks test-others
+test-all: venv ## ... and what takes longer: tests marked `all` or `faults`
+	sh scripts/test.sh -m ''
 
-# At the same time, since most of either waits for something.
-test-benchmarks:
-	.venv/bin/python -m pytest $(benchmarks)
-test-others:
-	.venv/bin/python -m pytest $(filter-out $(benchmarks),$(wildcard tests/test_*.py))
+test-faults: venv ## only the tests marked `faults`: signals and failures at any moment
+	sh scripts/test.sh -m faults
 
 schema: venv ## write the JSON Schema of a record anew
 	$(bench) schema > docs/record.schema.json
 
-walk: setup tools ## measure and count every ladder anew, or LADDER, and write README.md and docs/ from that (an hour)
+walk: setup counters ## measure and count every ladder anew, or LADDER, and write README.md and docs/ from that (an hour)
 	$(bench) walk $(call option,LADDER,ladder) $(call option,BUDGET,budget)
 
 check-layer: venv ## is a layer complete? make check-layer LAYER=mine
@@ -111,22 +108,21 @@ check-layer: venv ## is a layer complete? make check-layer LAYER=mine
 readme: venv ## write the tables of README.md and docs/ anew from results/reference
 	$(bench) readme
 
-compile = .venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url \
-    --no-emit-trusted-host --no-emit-find-links pyproject.toml
-
 lock: ## pin requirements.lock and groups/*.lock anew, with hashes
-	$(or $(strip $(PYTHON)),python3) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet pip-tools
-	$(compile) --extra test --output-file requirements.lock
-	for lock in groups/*.lock; do \
-	    cp requirements.lock $$lock && $(compile) --extra $$(basename $$lock .lock) --output-file $$lock || exit 1; \
-	done
+	sh scripts/lock.sh $(python)
 
-tools: ## find or install valgrind and strace, as far as the system has them: anatomy says what it had to leave out
-	sh scripts/tools.sh valgrind strace || true
+tools: ## find or install all programs that tests and commands use, as far as the system has them
+	sh scripts/tools.sh
 
 setup: venv ## make .venv and find or install wrk, as all of these do by themselves
 	sh scripts/tools.sh wrk
 
+# What only adds to a table: anatomy says what it had to leave out.
+counters:
+	sh scripts/tools.sh --try valgrind strace
+
 venv:
-	sh scripts/setup.sh '$(strip $(PYTHON))'
+	sh scripts/setup.sh $(python)
+
+clean: ## remove all environments and caches, and no results
+	sh scripts/clean.sh

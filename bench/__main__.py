@@ -1,92 +1,24 @@
 """The command line: `python -m bench --help`. `make help` lists the same without typing."""
 
-import contextlib
 import signal
 import sys
-from importlib import import_module
-from pathlib import Path
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
 
-import click
 
-from bench.data.errors import Fault, stop_on_signals
-from bench.data.layers import ROOT
-from bench.report.escape import plain
-
-COMMANDS = (
-    *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("sensitivity", "walk", "readme", "schema", "check-layer"),
-)
-"""Each is bench/commands/NAME.py, read when it is first asked for."""
-RENAMED = {"power": "sensitivity"}
-"""Names of the last release, which work for one more."""
-
-
-class Commands(click.Group):
-    """Finds a command in the file of its name."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        """All of them, in their order."""
-        return [*COMMANDS]
-
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        """One of them, or None."""
-        if name in RENAMED:
-            click.echo(
-                f"warning: {name} is now called {RENAMED[name]}; the old name goes with the next release", err=True
-            )
-            name = RENAMED[name]
-        if name not in COMMANDS:
-            return None
-        found: click.Command = import_module(f"bench.commands.{name.replace('-', '_')}").command
-        return found
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Another layers.toml.")
-@click.pass_context
-def main(context: click.Context, catalogue: Path) -> None:
-    """What every layer between a socket and FastAPI costs."""
-    context.obj = catalogue
-    stop_on_signals()
-
-
-def run() -> int:
-    """Carry out the command line; returns the exit code, having said in one line what went wrong."""
+def main() -> int:
+    """Carry out the command line; returns the exit code."""
     try:
-        code = main.main(prog_name="python -m bench", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except Fault as fault:
-        return _fail(fault.message, fault.exit_code)
-    except click.UsageError as error:
-        return _fail(_in_words(error), 2)
-    except BrokenPipeError:  # whoever read what was printed has left: nothing to tell, and nobody to tell it to
-        sys.stdout = None
-        return 1
-    except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
-        return _fail(str(error), 1)
-    except MemoryError:
-        return _fail("out of memory (is there a limit? see `ulimit -v`)", 1)
+        from bench.commands.cli import run
 
-
-def _in_words(error: click.UsageError) -> str:
-    """What is wrong with an option, by the name of make's variable for it and by its own."""
-    message = error.format_message().removesuffix(".")
-    if isinstance(error, click.BadParameter) and error.param:
-        option = error.param.opts[0]
-        what = error.message.removesuffix(".")
-        return f"{option.strip('-').upper()} ({option}): {what}"
-    return f"{message}: see `python -m bench {error.ctx.info_name if error.ctx else ''} --help`"
-
-
-def _fail(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"error: {plain(message)}", file=sys.stderr)
-    return code
+        return run()
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
+            raise
+        what = str(error).strip().partition("\n")[0]
+        sys.exit(f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`")
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main())

@@ -1,49 +1,107 @@
 #!/bin/sh
-# Finds the programs named, such as wrk, or installs them by the system's package manager, as far as it may.
+# Finds programs, or installs them by the system's package manager as far as it may.
+#
+#   tools.sh            all of tools.txt; what the system does not have is left out
+#   tools.sh NAME ...   these; fails where one of them is not to be had
+#   tools.sh --try ...  these, as far as they are to be had; never fails
 set -eu
 
-missing=
-for tool; do
-    command -v "$tool" >/dev/null || missing="$missing $tool"
-done
-[ -n "$missing" ] || exit 0
-
-if command -v apt-get >/dev/null; then
-    command="apt-get update -q && apt-get install -y -q$missing"
-elif command -v dnf >/dev/null; then
-    command="dnf install -y$missing"
-elif command -v pacman >/dev/null; then
-    command="pacman -S --noconfirm --needed$missing"
-elif command -v brew >/dev/null; then
-    command="brew install$missing"
-else
-    echo "error:$missing not found, nor apt-get, dnf, pacman or brew to install it: install it by hand" >&2
-    exit 1
-fi
-
-as=
-case $command in
-brew*) ;;
-*)
-    if [ "$(id -u)" != 0 ]; then
-        as="sudo "
-        if ! sudo -n true 2>/dev/null; then
-            echo "error:$missing not found. Type this, then try again:  sudo sh -c '$command'" >&2
-            exit 1
-        fi
-    fi
+table=${0%/*}/tools.txt
+try='' all=''
+case ${1:-} in
+--try) try=1 && shift ;;
+"")
+    all=1
+    while read -r tool _; do
+        case $tool in "#"*) ;; *) set -- "$@" "${tool%%|*}" ;; esac
+    done <"$table"
     ;;
 esac
 
-echo "set-up: $command" >&2
-export DEBIAN_FRONTEND=noninteractive
-if ! ${as}sh -c "$command" >&2 </dev/null; then
-    echo "error: could not install$missing. What failed:  ${as}sh -c '$command'" >&2
+note() {
+    echo "note: $*: what needs that is left out" >&2
+}
+
+fail() {
+    [ -z "$try" ] || { note "$@" && exit 0; }
+    echo "error: $*" >&2
     exit 1
-fi
-for tool in $missing; do
-    if ! command -v "$tool" >/dev/null; then
-        echo "error: $tool was installed but is not on the PATH" >&2
-        exit 1
+}
+
+# Sets `names` to the names that a program may have, `package` to the package that has it, or - for none.
+look_up() {
+    names=$1 package=$1
+    while read -r tool apt dnf pacman brew; do
+        case $tool in "$1" | "$1|"*) ;; *) continue ;; esac
+        names=$tool
+        case $manager in
+        apt-get) package=$apt ;;
+        dnf) package=$dnf ;;
+        pacman) package=$pacman ;;
+        brew) package=$brew ;;
+        esac
+    done <"$table"
+}
+
+found() {
+    (IFS="|" && for name in $names; do command -v "$name" >/dev/null && exit; done && exit 1)
+}
+
+for manager in apt-get dnf pacman brew none; do
+    command -v "$manager" >/dev/null && break
+done
+
+missing='' packages='' lacking=''
+for program; do
+    look_up "$program"
+    if found; then
+        continue
+    elif [ "$package" = - ]; then
+        lacking="$lacking $program"
+    else
+        missing="$missing $program" packages="$packages $package"
     fi
+done
+if [ -n "$lacking" ]; then
+    [ -n "$all$try" ] || fail "no$lacking here: $manager has no package of it"
+    note "no$lacking here, $manager has no package of it"
+fi
+[ -n "$missing" ] || exit 0
+
+case $manager in
+apt-get) first="apt-get update -q; " install="apt-get install -y -q" wait="-o DPkg::Lock::Timeout=120" ;;
+dnf) first='' install="dnf install -y" wait='' ;;
+pacman) first='' install="pacman -S --noconfirm --needed" wait='' ;;
+brew) first='' install="brew install" wait='' ;;
+none) fail "$missing not found, nor apt-get, dnf, pacman or brew to install it: install it by hand" ;;
+esac
+
+as=
+if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
+    as=sudo
+    sudo -n true 2>/dev/null ||
+        fail "$missing not found. Type this, then try again:  sudo sh -c '$first$install$packages'"
+fi
+
+run() {
+    echo "set-up: $*" >&2
+    $as env DEBIAN_FRONTEND=noninteractive "$@" >&2 </dev/null
+}
+
+if [ -n "$first" ]; then # what it does not know, as Ubuntu's has no chromium, must not keep it from the rest
+    run apt-get update -q || true
+    known=
+    for package in $packages; do
+        ! apt-cache show "$package" >/dev/null 2>&1 || known="$known $package"
+    done
+    packages=$known
+fi
+# shellcheck disable=SC2086 # words
+[ -z "$packages" ] || run $install$packages $wait || fail "could not install$packages. What failed:  ${as:+sudo }$install$packages"
+
+for program in $missing; do
+    look_up "$program"
+    found && continue
+    [ -n "$all$try" ] || fail "$program is not to be had from $manager, or was installed but is not on the PATH"
+    note "$program is not to be had from $manager, or was installed but is not on the PATH"
 done

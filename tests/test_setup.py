@@ -1,12 +1,23 @@
 """The Makefile and the set-up scripts, as a shell runs them."""
 
+import hashlib
+import importlib.util
 import os
+import platform
+import re
+import shutil
+import signal
 import subprocess
+import sys
+import time
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT
+from bench.data.layers import ROOT, Layer
+from scripts import halves, setup
 
 
 def sh(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -52,6 +63,24 @@ def test_no_python_of_that_name() -> None:
     assert "error: no Python at '/none/python3'" in said.stderr
 
 
+@pytest.mark.parametrize("text", ["exit 0", "echo 1.2.3", "exit 1"])
+def test_what_is_no_python(tmp_path: Path, text: str) -> None:
+    said = sh("sh", "scripts/setup.sh", str(program(tmp_path / "true", text)))
+    assert said.returncode == 1
+    assert (
+        said.stderr == f"error: {tmp_path}/true is no Python: expected a path or a command, such as PYTHON=python3.13\n"
+    )
+
+
+def test_a_python_that_does_not_run(tmp_path: Path) -> None:
+    broken = program(
+        tmp_path / "broken", 'case $1 in --version) echo "Python 3.13.0";; *) echo no encodings >&2; exit 1;; esac'
+    )
+    said = sh("sh", "scripts/setup.sh", str(broken))
+    assert said.returncode == 1
+    assert said.stderr == f"error: {broken} is Python 3.13.0, but does not run: no encodings\n"
+
+
 def test_a_second_set_up_does_nothing() -> None:
     stamp = ROOT / ".venv" / "stamp"
     before = stamp.stat().st_mtime_ns
@@ -88,3 +117,490 @@ def test_no_package_manager(tmp_path: Path) -> None:
     said = sh("/bin/sh", "scripts/tools.sh", "nosuchtool", PATH=str(tmp_path))
     assert said.returncode == 1
     assert "install it by hand" in said.stderr
+
+
+# --- set-ups in a checkout of their own, with one tiny package instead of all that the suite needs
+
+VERSION = platform.python_version()
+PYTHON = str(Path(sys.executable).resolve())
+
+
+def tiny(folder: Path, version: str) -> str:
+    """Make a wheel; returns its line for a lock."""
+    path = folder / f"tiny-{version}-py3-none-any.whl"
+    if path.exists():
+        return lock_line(path, version)
+    about = f"tiny-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("tiny.py", f"VERSION = '{version}'\n")
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return lock_line(path, version)
+
+
+def lock_line(path: Path, version: str) -> str:
+    return f"tiny=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+class Checkout:
+    """What a set-up reads, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "a checkout"
+        self.wheels = folder / "wheels"
+        for each in (self.wheels, self.folder / "groups", self.folder / "results"):
+            each.mkdir(parents=True)
+        shutil.copytree(ROOT / "scripts", self.folder / "scripts")
+        shutil.copy(ROOT / "Makefile", self.folder)
+        self.lock(tiny(self.wheels, "1"))
+        (self.folder / "groups" / "more.lock").write_text(tiny(self.wheels, "1"))
+
+    def lock(self, text: str) -> None:
+        """Write requirements.lock."""
+        (self.folder / "requirements.lock").write_text(text)
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command there; Ctrl-C ends it, which is not so where the tests themselves run in the background."""
+        pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_CONFIG_FILE": os.devnull}
+        variables = [f"{name}={value}" for name, value in {**pip, **environment}.items()]
+        return subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTIBLE, "env", *variables, *command],
+            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+        )  # fmt: skip
+
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command there."""
+        process = self.start(*command, **environment)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def set_up(self, python: str = PYTHON, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Do what `make venv` does."""
+        return self.run("sh", "scripts/setup.sh", python, **environment)
+
+    @property
+    def main(self) -> Path:
+        """The environment that .venv leads to."""
+        return (self.folder / ".venv").resolve()
+
+    def version(self) -> str:
+        """Which release of the package .venv has."""
+        return self.run(".venv/bin/python", "-c", "import tiny; print(tiny.VERSION)").stdout.strip()
+
+
+INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One that is set up; a test may do no more to it than a second set-up that fails, or none."""
+    checkout = Checkout(tmp_path_factory.mktemp("made"))
+    done = checkout.set_up()
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith(f"set-up: .venvs/{VERSION}-"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    return checkout
+
+
+def test_an_environment_stands_in_its_final_folder(made: Checkout) -> None:
+    link = made.folder / ".venv"
+    assert link.is_symlink()
+    assert link.readlink() == Path(".venvs", made.main.name)
+    assert (made.main / "bin" / "pip").read_text().startswith("#!")
+    assert str(made.main) in (made.main / "bin" / "pip").read_text()
+    assert made.version() == "1"
+    assert not [*made.folder.glob(".venvs/*.log"), *made.folder.glob(".venv-*")]
+    again = made.set_up()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHOME": "/none"},
+        {"PYTHONPATH": "{odd}", "PYTHONSAFEPATH": "1", "PYTHONSTARTUP": "{odd}/click.py", "PYTHONUSERBASE": "{odd}"},
+        {"PYTHONINSPECT": "1", "PYTHONPLATLIBDIR": "odd"},
+    ],
+    ids=lambda environment: next(iter(environment)),
+)
+def test_what_leads_a_python_astray_does_not_reach_us(
+    made: Checkout, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('not this click')\n")
+    (tmp_path / "sitecustomize.py").write_text("print('a word')\n")
+    odd = {name: value.format(odd=tmp_path) for name, value in environment.items()}
+    done = made.set_up("", **odd, PATH=f"{Path(PYTHON).parent}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "error" not in done.stderr
+    plain, ours = sh("make", "ladders", f"PYTHON={PYTHON}"), sh("make", "ladders", f"PYTHON={PYTHON}", **odd)
+    assert plain.returncode == 0, plain.stderr
+    assert (ours.returncode, ours.stdout, ours.stderr) == (0, plain.stdout, plain.stderr)
+
+
+def test_a_hash_seed_reaches_us(made: Checkout) -> None:
+    (made.folder / "Makefile").write_text((ROOT / "Makefile").read_text() + "seed:\n\tenv\n")
+    said = made.run("make", "seed", PYTHONHASHSEED="7", PYTHONPATH="/none").stdout.splitlines()
+    assert "PYTHONHASHSEED=7" in said
+    assert not [line for line in said if line.startswith("PYTHONPATH")]
+
+
+def test_two_set_ups_at_once(checkout: Checkout) -> None:
+    both = [checkout.start("make", "venv", f"PYTHON={PYTHON}") for _ in range(2)]
+    said = [each.communicate(timeout=60)[1] for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    assert sorted(said) == sorted(
+        [
+            f"set-up: .venvs/{checkout.main.name} with Python {VERSION} and requirements.lock\n",
+            "set-up: waiting for another one in this folder to end\n",
+        ]
+    )
+    assert checkout.version() == "1"
+
+
+def test_another_python_and_another_lock_disturb_no_run_that_is_under_way(made: Checkout, tmp_path: Path) -> None:
+    """It was started by the path of its own environment, as the Makefile does it, and imports late."""
+    first = made.main
+    late = "import sys; print('up', flush=True); input(); import tiny; print(tiny.VERSION, sys.executable)"
+    under_way = subprocess.Popen(
+        [first / "bin" / "python", "-c", late], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert under_way.stdout
+    assert under_way.stdout.readline() == "up\n"
+    other = tmp_path / "other"
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", "--copies", other], check=True)
+    made.lock(tiny(made.wheels, "2"))
+    assert made.set_up(str(other / "bin" / "python")).returncode == 0
+    assert made.main != first
+    assert made.version() == "2"
+    assert under_way.communicate("\n", timeout=10)[0] == f"1 {first}/bin/python\n"
+    made.lock(tiny(made.wheels, "1"))
+    back = made.set_up()
+    assert (back.returncode, back.stderr) == (0, ""), "what is there is not made again"
+    assert made.main == first
+
+
+def test_a_folder_of_an_earlier_release_is_moved_aside(made: Checkout) -> None:
+    (made.folder / ".venv").unlink()
+    (made.folder / ".venv").mkdir()
+    (made.folder / ".venv" / "mine").touch()
+    done = made.set_up()
+    assert done.returncode == 0
+    assert "what stood there is .venv-old, and can be deleted" in done.stderr
+    assert (made.folder / ".venv-old" / "mine").exists()
+    assert made.version() == "1"
+
+
+def failed(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one line that says why, after the one that says what."""
+    assert done.returncode == 1, done.stderr
+    *_, why = lines = done.stderr.splitlines()
+    assert len(lines) <= 2, done.stderr
+    assert why.startswith("error: ")
+    return why
+
+
+def harmless(checkout: Checkout) -> None:
+    """What was there before works as before."""
+    checkout.lock(tiny(checkout.wheels, "1"))
+    assert checkout.version() == "1"
+    done = checkout.set_up()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_wrong_hash(made: Checkout) -> None:
+    made.lock(f"tiny==1 --hash=sha256:{'0' * 64}\n")
+    why = failed(made.set_up())
+    assert "cannot install requirements.lock: what came for tiny==1 has another hash than the lock" in why
+    assert "index cannot be reached" not in why
+    log = made.folder / why.partition("(all of it: ")[2].rstrip(")")
+    assert "DO NOT MATCH THE HASHES" in log.read_text()
+    harmless(made)
+
+
+def test_no_network(made: Checkout) -> None:
+    made.lock("tiny==3 --hash=sha256:00\n".replace("00", "0" * 64))
+    why = failed(made.set_up(PIP_NO_INDEX="0", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1"))
+    assert "the package index cannot be reached ([Errno" in why
+    assert "is there a network" in why
+    harmless(made)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (
+            "Looking in links: wheels\nERROR: No matching distribution found for tiny==4\n",
+            f"for tiny==4: can the package index be reached, and has it one for Python {VERSION}?",
+        ),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n", "make room"),
+        ("  error: command 'gcc' failed\nERROR: Failed building wheel for tiny\n", "Failed building wheel for tiny"),
+        ("Killed\n\n", "Killed"),
+        ("", "it ended without a word"),
+    ],
+)
+def test_other_words_of_pip(tmp_path: Path, said: str, line: str) -> None:
+    (tmp_path / "log").write_text(said)
+    why = setup.why(tmp_path / "log")
+    assert line in why
+    assert "\n" not in why
+    assert "cannot be reached" not in why
+
+
+def test_a_path_with_a_colon(tmp_path: Path) -> None:
+    why = failed(Checkout(tmp_path / "a:b").set_up())
+    assert "a virtual environment cannot be in a path with ':': rename or move" in why
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(checkout: Checkout) -> None:
+    checkout.folder.chmod(0o555)
+    why = failed(checkout.set_up())
+    checkout.folder.chmod(0o755)
+    assert "Permission denied" in why
+    assert str(checkout.folder) in why
+
+
+def test_whose_folder_it_is_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an ordinary user, where `sudo make` made it; simulated, since the tests may be root's."""
+    (tmp_path / ".venvs").mkdir()
+    monkeypatch.setattr("os.access", lambda place, _: place != tmp_path / ".venvs")
+    monkeypatch.setattr("os.geteuid", lambda: (tmp_path.stat().st_uid or 1) * 7919)
+    said = setup.denied(PermissionError(13, "Permission denied", str(tmp_path / ".venvs" / "lock")))
+    owner = setup.name_of(tmp_path.stat().st_uid)
+    assert f"Permission denied ({tmp_path}/.venvs/lock): {tmp_path}/.venvs belongs to {owner}" in said
+    assert f"try: sudo chown -R {os.geteuid()} {tmp_path}/.venvs" in said
+
+
+def test_a_python_without_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
+    minor = ".".join(VERSION.split(".")[:2])
+    with pytest.raises(setup.SetupError, match=f"try: apt-get install python{minor}-venv"):
+        setup.build(setup.Environment(tmp_path / "x", tmp_path / "link", "", "", []), 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_set_up_that_is_stopped(checkout: Checkout, number: signal.Signals) -> None:
+    """By Ctrl-C, which reaches its whole group, in the midst of `python -m venv`."""
+    process = checkout.start("sh", "scripts/setup.sh", PYTHON)
+    while not (building := [*checkout.folder.glob(".venvs/3*/bin")]):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    said = process.communicate(timeout=10)[1].splitlines()
+    assert process.returncode == 128 + number
+    assert said[1:] == ["error: the set-up was stopped: what was there before is as it was"]
+    assert not (checkout.folder / ".venv").exists()
+    if number == signal.SIGINT:
+        assert checkout.set_up().returncode == 0
+        assert checkout.main == building[0].parent
+        assert checkout.version() == "1"
+
+
+def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> None:
+    command = (str(made.main / "bin" / "python"), "-I", "scripts/setup.py", "group", "more")
+    done = made.run(*command)
+    assert done.returncode == 0, done.stderr
+    link = made.folder / ".venvs" / f"{made.main.name}-more"
+    assert made.run(str(link / "bin" / "python"), "-c", "import tiny; print(tiny.__file__)").stdout.startswith(
+        str(made.main)
+    )
+    again = made.run(*command)
+    assert (again.returncode, again.stderr) == (0, "")
+    before = link.resolve()
+    more = made.folder / "groups" / "more.lock"
+    more.write_text(f"# changed\n{more.read_text()}")
+    assert made.run(*command).returncode == 0
+    assert link.resolve() != before
+    assert before.exists()
+    assert failed(made.run(*command[:-1], "none")) == "error: no group 'none': there is no groups/none.lock"
+
+
+def test_the_harness_finds_the_environment_of_a_group() -> None:
+    main = Path(Layer(name="plain", adds="").python)
+    assert main.parents[1] == Path(sys.prefix).resolve(), "by a path that stays when .venv is led elsewhere"
+    grouped = Path(Layer(name="grouped", adds="", group="stack").python)
+    assert grouped == ROOT / ".venvs" / f"{main.parents[1].name}-stack" / "bin" / "python"
+
+
+def test_clean_leaves_results(checkout: Checkout) -> None:
+    for name in (".venv-old/x", ".venvs/x", "bench/__pycache__/x", ".mypy_cache/x", "results/x"):
+        path = checkout.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (checkout.folder / ".venv").symlink_to(checkout.wheels)
+    assert checkout.run("make", "clean").returncode == 0
+    left = {path.name for path in checkout.folder.iterdir()}
+    assert left == {"Makefile", "bench", "groups", "requirements.lock", "results", "scripts"}
+    assert (checkout.folder / "results" / "x").exists()
+    assert [*checkout.wheels.iterdir()], "a link goes, and not what it leads to"
+
+
+def test_a_package_that_was_deleted() -> None:
+    """A Python without its packages stands for that: nothing is to be deleted from what other tests use."""
+    said = sh(sys.executable, "-S", "-m", "bench", "ladders")
+    assert said.returncode == 1
+    assert said.stderr.startswith("error: No module named 'click': ")
+    assert said.stderr.endswith("lacks packages of requirements.lock: type `make clean setup`\n")
+    assert len(said.stderr.splitlines()) == 1
+
+
+def test_the_locks_name_no_index() -> None:
+    for lock in (ROOT / "requirements.lock", *(ROOT / "groups").glob("*.lock")):
+        text = lock.read_text()
+        assert "://" not in text
+        assert not [line for line in text.splitlines() if line.startswith("--")]
+
+
+def test_the_license_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license"] == "BSD-3-Clause"
+    holder = project["authors"][0]["name"]
+    for name in project["license-files"]:
+        text = (ROOT / name).read_text()
+        assert text.startswith("BSD 3-Clause License\n")
+        assert f"Copyright (c) 2026, {holder}\n" in text
+
+
+@pytest.mark.all
+def test_a_fresh_clone(tmp_path: Path) -> None:
+    """The whole set-up, and the first thing that a user types."""
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
+    done = subprocess.run(
+        ["make", "bench", "BUDGET=1", "SECONDS=1", f"PYTHON={PYTHON}"],
+        cwd=tmp_path / "clone", capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fastapi" in done.stdout
+    status = ["git", "status", "--short"]
+    assert not subprocess.run(status, cwd=tmp_path / "clone", capture_output=True, check=True).stdout
+
+
+# --- the Makefile's rules, and the tests in halves
+
+
+def test_a_rule_is_one_command() -> None:
+    rules = re.split(r"^(?=[a-z%-]+:)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1:]
+    commands = {rule.partition(":")[0]: re.findall(r"^\t(.*)", rule, re.MULTILINE) for rule in rules}
+    assert len(commands) > 15
+    assert [name for name, lines in commands.items() if len(lines) != 1] == ["walk"]
+
+
+def test_each_test_file_is_in_one_half() -> None:
+    first, (folder, *ignored) = halves.halves()
+    assert first == halves.BENCHMARKS, "a file that is no more"
+    assert folder == "tests"
+    assert ignored == [f"--ignore={each}" for each in first]
+
+
+PLAIN = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> None:
+    for name in ("scripts/halves.py", "tests/test_pair.py", "tests/rooms/test_new.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
+    good, bad, marked = (
+        "def test(): pass\n",
+        "def test(): assert 0\n",
+        "import pytest\npytestmark = pytest.mark.faults\n",
+    )
+    for first, second, options, code, closing in (
+        (bad, good, [], 1, {"1 failed", "1 passed"}),
+        (good, bad, [], 1, {"1 failed", "1 passed"}),
+        (good, marked + good, ["-m", "faults"], 0, {"1 deselected", "1 passed"}),
+        (good, good, ["-m", "faults"], 5, {"1 deselected"}),
+    ):
+        (tmp_path / "tests" / "test_pair.py").write_text(first)
+        (tmp_path / "tests" / "rooms" / "test_new.py").write_text(second)
+        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = faults\n")
+        done = subprocess.run(
+            [sys.executable, "scripts/halves.py", *options, "-p", "no:cacheprovider"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=PLAIN,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout
+        assert set(re.findall(r"(\d \w+) in [\d.]+s", done.stdout)) == closing, done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> None:
+    for name in ("scripts", "tests"):
+        (tmp_path / name).mkdir()
+    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
+    for name in ("pair", "new"):
+        text = "import pathlib, time\ndef test():\n    try:\n        pathlib.Path('{0}-up').touch(); time.sleep(60)\n"
+        text += "    finally:\n        pathlib.Path('{0}-cleaned').touch()\n"
+        (tmp_path / "tests" / f"test_{name}.py").write_text(text.format(name))
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, sys.executable, "scripts/halves.py", "-p", "no:cacheprovider"],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=PLAIN,
+    )  # fmt: skip
+    while len([*tmp_path.glob("*-up")]) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    said = process.communicate(timeout=20)[0]
+    assert process.returncode == 128 + number
+    assert said.count("KeyboardInterrupt") >= 2
+    assert len([*tmp_path.glob("*-cleaned")]) == 2
+
+
+# --- tools
+
+
+def test_a_system_that_lacks_a_tool(tmp_path: Path) -> None:
+    for name in ("brew", "wrk", "curl", "ab", "h2load"):
+        program(tmp_path / name, "exit 99")
+    said = sh("/bin/sh", "scripts/tools.sh", PATH=str(tmp_path))
+    assert said.returncode == 0
+    assert said.stderr.startswith("note: no valgrind strace chromium chromedriver here, brew has no package of it")
+    assert len(said.stderr.splitlines()) == 1
+    tried = sh("/bin/sh", "scripts/tools.sh", "--try", "valgrind", PATH=str(tmp_path))
+    assert (tried.returncode, len(tried.stderr.splitlines())) == (0, 1)
+    wanted = sh("/bin/sh", "scripts/tools.sh", "valgrind", PATH=str(tmp_path))
+    assert wanted.returncode == 1
+    assert wanted.stderr == "error: no valgrind here: brew has no package of it\n"
+
+
+def test_a_tool_is_installed_from_the_package_that_has_it(tmp_path: Path) -> None:
+    """What apt does not know, as Ubuntu's has no chromium, does not keep it from the rest."""
+    (tmp_path / "env").symlink_to(shutil.which("env") or "")
+    program(tmp_path / "id", "echo 0")
+    program(tmp_path / "apt-cache", "case $2 in chromium*) exit 100;; esac")
+    makes = f"printf '#!/bin/sh\\n' >'{tmp_path}/ab' && {shutil.which('chmod')} +x '{tmp_path}/ab'"
+    writes = f"""echo "apt-get $*" >>'{tmp_path}/said'"""
+    program(tmp_path / "apt-get", f"""{writes}\ncase "$*" in *" apache2-utils "*) {makes};; esac""")
+    done = sh("/bin/sh", "scripts/tools.sh", "ab", PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "ab").unlink()
+    failing = sh("/bin/sh", "scripts/tools.sh", "ab", "chromium", PATH=str(tmp_path))
+    assert failing.returncode == 1
+    assert "error: chromium is not to be had from apt-get" in failing.stderr
+    assert (tmp_path / "ab").exists()
+    installs = [line for line in (tmp_path / "said").read_text().splitlines() if "install" in line]
+    assert len(installs) == 2
+    assert all(line.startswith("apt-get install -y -q apache2-utils ") for line in installs)
+
+
+def test_the_table_of_tools() -> None:
+    lines = (ROOT / "scripts" / "tools.txt").read_text().splitlines()
+    rows = [line.split() for line in lines if not line.startswith("#")]
+    assert {len(row) for row in rows} == {5}
+    assert {row[0].partition("|")[0] for row in rows} >= {
+        "wrk",
+        "curl",
+        "ab",
+        "h2load",
+        "valgrind",
+        "strace",
+        "chromium",
+    }

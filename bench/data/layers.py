@@ -12,6 +12,8 @@ import msgspec
 from bench.data.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
+PYTHON = Path(sys.executable).parent.resolve() / Path(sys.executable).name
+"""The Python that runs this, by a path that stays when .venv, a link, is led to another environment."""
 MOST_WORKERS = 256
 LONGEST = 40
 NAME_RULE = f"expected letters, digits and ._:+- with a letter or a digit first, and {LONGEST} characters at most"
@@ -59,9 +61,9 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     @property
     def python(self) -> str:
         """The path of the Python that serves it."""
-        if self.env:
-            return self.env
-        return str(ROOT / f".venv-{self.group}" / "bin" / "python") if self.group else sys.executable
+        if self.env or not self.group:
+            return self.env or str(PYTHON)
+        return str(ROOT / ".venvs" / f"{PYTHON.parents[1].name}-{self.group}" / "bin" / "python")
 
     @property
     def scales(self) -> bool:

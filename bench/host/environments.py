@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 
 from bench.data.errors import held
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.toml import short
 
 TIMEOUT = 60.0  # seconds that a command of `needs` has
@@ -18,7 +18,9 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
-        command = f"sh scripts/group.sh {layer.group}" if layer.group else layer.build.command if layer.build else ""
+        command = layer.build.command if layer.build else ""
+        if layer.group:
+            command = f"{shlex.quote(str(PYTHON))} -I scripts/setup.py group {layer.group}"
         if command and command not in done:
             if not (why := missing(layer)):
                 tell(f"set-up for {layer.name}: {command}")

@@ -1,0 +1,73 @@
+"""Runs the tests in two halves at the same time, since most of either waits for something: halves.py [PYTEST OPTIONS].
+
+One half are the files that run whole benchmarks, the other is whatever else is in tests/. What the second says is
+printed when the first is through. Ctrl-C ends both, each with its own clean-up. The exit code is that of a half that
+failed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = [f"tests/test_{name}.py" for name in ("brought", "build", "pair", "run", "workers")]
+NO_TESTS = 5
+PATIENCE = 30
+"""Seconds that a half has for its clean-up."""
+
+
+def halves() -> tuple[list[str], list[str]]:
+    """What pytest is told for each: together they are all of tests/, and no file is in both."""
+    here = [each for each in BENCHMARKS if (ROOT / each).exists()]
+    return here, ["tests", *(f"--ignore={each}" for each in here)]
+
+
+def start(half: list[str], options: list[str], said: IO[bytes] | None) -> "subprocess.Popen[bytes]":
+    """Start one half, in a process group of its own: a signal reaches it once, and by us."""
+    command = [sys.executable, "-m", "pytest", *options, *half]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said and subprocess.STDOUT, process_group=0
+    )
+
+
+def main(options: list[str]) -> int:
+    """Run both; returns the exit code."""
+    running: list[subprocess.Popen[bytes]] = []
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopped.append(number)
+        for each in running:
+            if len(stopped) == 1:
+                each.send_signal(signal.SIGINT)
+            elif each.poll() is None:  # asked twice, or it takes too long
+                os.killpg(each.pid, signal.SIGKILL)
+        signal.alarm(PATIENCE)
+
+    signal.signal(signal.SIGALRM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A signal that is ignored, as Ctrl-C is in the background, stays so for us, but not for what the tests start.
+        ignored = signal.getsignal(number) is signal.SIG_IGN
+        signal.signal(number, (lambda *_: None) if ignored else stop)
+    with tempfile.TemporaryFile() as said:
+        first, second = halves()
+        for half, output in ((first, None), (second, said)):
+            if not stopped:
+                running.append(start(half, options, output))
+        codes = [each.wait() for each in running]
+        said.seek(0)
+        sys.stdout.buffer.write(said.read())
+        sys.stdout.flush()
+    if stopped:
+        return 128 + stopped[0]
+    failed = [code for code in codes if code not in (0, NO_TESTS)]
+    return failed[0] if failed else min(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
