@@ -10,8 +10,8 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 import click
 
 from bench.commands import measure, show
-from bench.data.errors import stop_on_signals
 from bench.data.layers import ROOT
+from bench.host.signals import stop_on_signals
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from bench.anatomy.client import connected
 from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Frame
+from bench.host.children import scratch
 from bench.host.conformance import Contract
 from bench.host.counters import family
 from bench.host.server import Server
@@ -45,12 +45,13 @@ class Raw(msgspec.Struct):
 
 def count_python(layer: Layer, contract: Contract) -> Frame:
     """The tree of Python calls of one request; raises ServerFault."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.pathsep.join([str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": path, "ANATOMY_FOLDER": folder}
-        environment["ANATOMY_SIGNALS"] = f"{int(BEGIN)} {int(END)}"
-        with Server(layer, contract, environment=environment) as server, connected(server) as client:
-            probes = Probes(server, Path(folder))
+    with scratch() as folder:
+        environment = {"ANATOMY_FOLDER": str(folder), "ANATOMY_SIGNALS": f"{int(BEGIN)} {int(END)}"}
+        server = Server(layer, contract, environment=environment)
+        path = [str(PROBE), *filter(None, [server.environment.get("PYTHONPATH")])]
+        server.environment["PYTHONPATH"] = os.pathsep.join(path)
+        with server, connected(server) as client:
+            probes = Probes(server, folder)
             client.ask(WARM_UP)
             probes.begin()
             seconds = client.ask(REQUESTS)

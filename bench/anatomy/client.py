@@ -10,6 +10,7 @@ from bench.host.conformance import accepts, read_answer
 from bench.host.server import Server
 
 PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
+CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
@@ -33,6 +34,9 @@ class Client:
                 raise ServerFault(
                     self.server.layer.name, f"did not answer while its work was counted ({error})"
                 ) from None
+            if not answer.raw:
+                self.server.process.wait(CLOSING)  # who has closed the connection may be about to end
+                self.server.require_alive("died while its work was counted")
             if not accepts(self.server.contract, self.server.layer, answer):
                 raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
             time.sleep(PAUSE)

@@ -45,6 +45,11 @@ def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
         found.instructions = count_instructions(layer, contract)
 
 
+def endpoint(contract: Contract, found: Anatomy) -> None:
+    """Instructions of share.endpoint by itself."""
+    found.instructions = count_endpoint(contract)
+
+
 PARTS = (
     ("calls and bytecodes", None, 3.0, python),
     ("system calls", "strace", 3.5, syscalls),
@@ -68,7 +73,8 @@ def dissect(layers: Sequence[Layer], setting: Setting, record: Record, tell: Tel
     done = 0.0
     if shutil.which("valgrind"):
         tell("share.endpoint: instructions", done)
-        record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(setting.contract))
+        record.endpoint = Anatomy(layer="share.endpoint")
+        attempt("instructions", "valgrind", partial(endpoint, setting.contract, record.endpoint), record.endpoint)
     done += ENDPOINT_TIME
     for layer in layers:
         row, contract = row_of(record, layer.name), setting.contract_of(layer)

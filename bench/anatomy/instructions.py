@@ -5,17 +5,20 @@ open, so that nothing of start-up or shutdown is in it. What the server does whi
 itself and taken out, by the seconds that a batch took.
 """
 
+import contextlib
 import os
-import subprocess
+import signal
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import connected
 from bench.data.errors import Fault
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import Layer
+from bench.host.children import clean_environment, guard, scratch
 from bench.host.conformance import Contract
 from bench.host.server import Server
 
@@ -28,11 +31,11 @@ PATIENCE = 120.0  # seconds that a server has until it answers under valgrind
 
 def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> list[dict[str, float]]:
     """Instructions a request by component, a dict for each batch; raises ServerFault, or Fault where valgrind fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **ENVIRONMENT}
-        server = Server(layer, contract, environment=environment, wrap=command(Path(folder)), patience=PATIENCE)
+    with scratch() as folder:
+        server = Server(layer, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
         with server, connected(server) as client:
-            callgrind = Callgrind(server.process.pid, Path(folder), layer.name)
+            alive = partial(server.require_alive, "died while its work was counted")
+            callgrind = Callgrind(server.process.pid, folder, layer.name, alive)
             client.ask(WARM_UP)
             callgrind.start()
             client.ask(FIRST)
@@ -49,35 +52,60 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> 
 
 def count_endpoint(contract: Contract) -> list[dict[str, float]]:
     """Instructions of share.endpoint by component, a dict for each batch, without those of an empty call in a loop."""
-    with tempfile.TemporaryDirectory() as folder:
-        loop = [sys.executable, "-m", "bench.anatomy.loop", contract.user.body]
-        with subprocess.Popen(
-            [*command(Path(folder)), *loop], cwd=ROOT, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
-        ) as process:  # fmt: skip
+    with scratch() as folder, Loop(contract.user.body, folder) as loop:
+        callgrind = Callgrind(loop.process.pid, folder, "share.endpoint", loop.require_alive)
+        loop.call("endpoint", WARM_UP)
+        loop.call("nothing", WARM_UP)
+        callgrind.start()
+        loop.call("endpoint", FIRST)
+        loop.call("nothing", FIRST)
+        callgrind.dump()
+        loop.call("nothing", BATCH)
+        empty = callgrind.dump()
+        found = []
+        for _ in range(BATCHES):
+            loop.call("endpoint", BATCH)
+            total = callgrind.dump()
+            found.append({name: (total[name] - empty[name]) / BATCH for name in total})
+        return found
 
-            def call(what: str, count: int) -> None:
-                assert process.stdin
-                assert process.stdout
-                process.stdin.write(f"{what} {count}\n")
-                if not process.stdout.readline():
-                    raise Fault("share.endpoint cannot be counted: its loop ended")
 
-            try:
-                callgrind = Callgrind(process.pid, Path(folder), "share.endpoint")
-                call("endpoint", WARM_UP)
-                call("nothing", WARM_UP)
-                callgrind.start()
-                call("endpoint", FIRST)
-                call("nothing", FIRST)
-                callgrind.dump()
-                call("nothing", BATCH)
-                empty = callgrind.dump()
-                found = []
-                for _ in range(BATCHES):
-                    call("endpoint", BATCH)
-                    total = callgrind.dump()
-                    found.append({name: (total[name] - empty[name]) / BATCH for name in total})
-                return found
-            finally:
-                process.kill()
+class Loop:
+    """A process that calls share.endpoint as often as it is told, under callgrind; use it as a context."""
+
+    def __init__(self, body: str, folder: Path) -> None:
+        argv = [*command(folder), sys.executable, "-m", "bench.anatomy.loop", body]
+        reader, orders = os.pipe()
+        answers, writer = os.pipe()
+        self.orders, self.answers = os.fdopen(orders, "w"), os.fdopen(answers)
+        try:
+            self.process = guard().start(argv, {**clean_environment(), **ENVIRONMENT}, stdin=reader, stdout=writer)
+        except OSError as error:
+            raise Fault(f"share.endpoint cannot be counted: {argv[0]}: {error.strerror}") from None
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+    def require_alive(self) -> None:
+        """Raise Fault if it has ended."""
+        if (code := self.process.poll()) is not None:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            raise Fault(f"share.endpoint cannot be counted: its loop under valgrind {how}")
+
+    def call(self, what: str, count: int) -> None:
+        """Call `endpoint` or `nothing` so many times; raises Fault where it ends."""
+        with contextlib.suppress(BrokenPipeError):
+            print(what, count, file=self.orders, flush=True)
+        if not self.answers.readline():
+            self.process.wait(1)
+            self.require_alive()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(1)
+        with contextlib.suppress(BrokenPipeError):
+            self.orders.close()
+        self.answers.close()

@@ -10,14 +10,15 @@ from msgspec.structs import replace
 
 from bench.data import record as records
 from bench.data.custom import Brought, bring
-from bench.data.errors import BadInput, Fault, held
+from bench.data.errors import BadInput, Fault
 from bench.data.layers import ROOT, Catalogue, Layer
 from bench.data.record import Kept, Record
 from bench.host.conformance import Contract, read_contract
 from bench.host.cores import lane
 from bench.host.environments import build
 from bench.host.machine import locked, read_crates, read_packages
-from bench.host.server import require_port
+from bench.host.server import require_ports
+from bench.host.signals import held
 from bench.measure.round import Setting, row_of
 from bench.measure.wrk import Load, require_files, require_wrk
 from bench.report.decay_table import FORMATS
@@ -108,8 +109,7 @@ def prepare(
     require_wrk()
     require_files(connections)
     records.require_folder(results)
-    for place, _ in enumerate(layers if port else []):
-        require_port(host, port + place)
+    require_ports(host, port, len(layers))
     own = own_contracts(layers, mine)
     return Setting(read_contract(), Load(seconds, connections, threads), lane(), host, port, own)
 

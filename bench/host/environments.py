@@ -1,13 +1,10 @@
 """Layers -> layers that can be started: what they need is installed or compiled, each thing once."""
 
-import os
 import shlex
-import signal
-import subprocess
 from collections.abc import Callable, Iterable
 
-from bench.data.errors import held
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import Layer
+from bench.host.children import run
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
@@ -28,20 +25,10 @@ def _run(command: str) -> str:
     """Why a command failed, or nothing."""
     argv = shlex.split(command)
     try:
-        with held():
-            ran = subprocess.Popen(
-                argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", start_new_session=True,
-            )  # fmt: skip
+        code, said = run(argv)
     except OSError as error:
         return f"cannot be made ready: it needs {argv[0]}, which is not to be had here ({error.strerror})"
-    try:
-        said = ran.communicate()[0]
-    except BaseException:  # a signal: what it started must not go on without us
-        os.killpg(ran.pid, signal.SIGKILL)
-        ran.wait()
-        raise
-    if not ran.returncode:
+    if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
-    return f"cannot be made ready: `{command}` failed with exit code {ran.returncode}; its last lines:{last}"
+    return f"cannot be made ready: `{command}` failed with exit code {code}; its last lines:{last}"

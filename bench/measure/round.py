@@ -1,20 +1,20 @@
 """Layers -> the servers of one restart: started together, sound, pinned and warm; or a fault in their row."""
 
 import hashlib
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from bench.data.errors import ServerFault, held
+from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Record, Row
 from bench.host import conformance as contracts
 from bench.host.conformance import Contract
 from bench.host.cores import Lane, settle
 from bench.host.server import Server, stop_all
+from bench.host.signals import held
 from bench.measure.window import warm_up
 from bench.measure.wrk import Load
 
@@ -52,7 +52,7 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
     a pair.
     """
     servers: list[Server] = []
-    environment = {**os.environ, "PYTHONHASHSEED": str(random.randrange(2**32))}
+    environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
     try:
         for layer in random.sample(layers, len(layers)):
             with faults_to(row_of(record, layer.name)) as row:
@@ -68,6 +68,7 @@ def generation(layers: Sequence[Layer], setting: Setting, record: Record, full: 
                 if full:
                     broken = contracts.check(server.contract, server.layer, setting.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]
+                    server.mark()
         sound = {server.layer.name: server for server in servers if not row_of(record, server.layer.name).faults}
         if setting.lane:
             for server in sound.values():

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
-from bench.data.errors import Broken, ServerFault, held
+from bench.data.errors import Broken, ServerFault
 from bench.data.record import Window, now
 from bench.host import counters
 from bench.host.conformance import check_user
 from bench.host.cores import Lane, cores_for, on_core, settle
 from bench.host.counters import Counters
 from bench.host.server import Server
+from bench.host.signals import held
 from bench.measure.endpoint_loop import Loop
 from bench.measure.wrk import Load, Summary, Wrk
 
@@ -39,8 +40,9 @@ def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
             wrks.extend(Loop(server, load) if server.layer.loop else Wrk(server, load) for server in servers)
         yield wrks
     finally:
-        for wrk in wrks:
-            wrk.stop()
+        with held():  # a signal between two would leave the second
+            for wrk in wrks:
+                wrk.stop()
 
 
 def take(
