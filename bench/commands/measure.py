@@ -1,6 +1,8 @@
 """The commands that start servers: bench, pair, power, anatomy, serve."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,13 @@ from bench.commands.options import (
     with_brought,
 )
 from bench.data import record as records
-from bench.data.errors import BadInput, Fault, ServerFault
-from bench.data.layers import ROOT, lowest_first, multiply, read_catalogue
+from bench.data.errors import BadInput, Fault, ServerFault, Stopped
+from bench.data.layers import Layer, lowest_first, multiply, read_catalogue
+from bench.host.children import clean_environment, guard
 from bench.host.conformance import read_contract
 from bench.host.environments import build
-from bench.host.server import free_port, require_port
+from bench.host.server import STOP, free_port, require_port
+from bench.host.signals import held
 from bench.measure import pair as pairs
 from bench.measure import run as runs
 from bench.measure import sensitivity as powers
@@ -233,9 +237,29 @@ def serve(catalogue_file: Path, /, layer: str, host: str, port: int) -> None:
         raise ServerFault(chosen.name, failed[chosen.name])
     port = port or free_port(host)
     click.echo(f"{chosen.name} on http://{host}:{port} (Ctrl-C ends it)", err=True)
-    os.chdir(ROOT)
-    argv = chosen.argv(host, port)
     try:
-        os.execvp(argv[0], argv)
+        code = attend(chosen, host, port)
+    except Stopped as stopped:
+        code = stopped.exit_code
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def attend(layer: Layer, host: str, port: int) -> int:
+    """Serve a layer until it ends, or until a signal ends it; returns its exit code, negative for a signal.
+
+    It is no child of this process's terminal: Ctrl-C ends it by TERM, to which servers answer without complaints.
+    """
+    argv = layer.argv(host, port)
+    try:
+        with held():
+            server = guard().start(argv, clean_environment(), stdout=1, stderr=2)
     except OSError as error:
-        raise Fault(f"{chosen.name} cannot be started: {argv[0]}: {error.strerror}") from None
+        raise Fault(f"{layer.name} cannot be started: {argv[0]}: {error.strerror}") from None
+    try:
+        while server.wait(3600) is None:
+            pass
+    finally:
+        if server.poll() is None:
+            server.kill(signal.SIGTERM)
+            server.wait(STOP)
+    return server.returncode or 0

@@ -1,1 +1,1 @@
-"""The machine that this runs on: server processes, cores, counters, conformance over a socket, environments. Imports data."""
+"""This machine: processes, cores, counters, conformance over a socket, environments, signals. Imports data."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import msgspec
 
-from bench.data.errors import ServerFault
+from bench.data.errors import ServerFault, WrkFault
 from bench.data.layers import Layer
 from bench.data.record import Record, Row, Window, now
 from bench.host.conformance import Contract
 from bench.host.machine import read_machine, read_packages, read_python, read_revision
 from bench.host.server import Server
 from bench.measure.round import Setting, generation, row_of
-from bench.measure.window import take, verify
+from bench.measure.window import spoiled, take, verify
 from bench.measure.wrk import Load
 from bench.report.progress import Tell
 from bench.stats.decay import margin_of, ratio
@@ -121,7 +121,7 @@ class Run:
         self.takes += 1
         windows: list[Window] = []
         try:
-            windows = take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+            windows = self._take(servers, load, pair)
             self.record.windows += windows
             self.windows += time.monotonic() - begin
             for server in servers:
@@ -131,6 +131,17 @@ class Run:
             for window in windows:
                 if window.layer == fault.layer:
                     window.fault = fault.message
+
+    def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
+        """Take a window; where somebody ended or halted a wrk, take it once more, and the second time leave it out."""
+        try:
+            return take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+        except WrkFault as fault:
+            self.tell(f"{fault.message}: the window is taken once more", self.seconds)
+        try:
+            return take(servers, load, self.setting.lane, self.restarts, self.takes, pair)
+        except WrkFault as fault:
+            return spoiled(servers, self.restarts, self.takes, pair, fault)
 
 
 def bench(plan: Plan, setting: Setting, record: Record, tell: Tell) -> None:

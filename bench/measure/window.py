@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
-from bench.data.errors import Broken, ServerFault
+from bench.data.errors import Broken, ServerFault, WrkFault
 from bench.data.record import Window, now
 from bench.host import counters
 from bench.host.conformance import check_user
@@ -50,7 +50,7 @@ def take(
 ) -> list[Window]:
     """Drive the servers at the same time for one window, each by a wrk of its own.
 
-    Returns a window for each; raises ServerFault where one has died.
+    Returns a window for each; raises ServerFault where one has died, WrkFault where a wrk was killed or halted.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
     cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
@@ -88,6 +88,17 @@ def take(
                 window.fault = "its own processes used next to no CPU time: does another one do its work?"
         windows.append(window)
     return windows
+
+
+def spoiled(servers: Sequence[Server], restart: int, number: int, pair: str | None, why: WrkFault) -> list[Window]:
+    """What stands in the record for a window that could not be taken, though its servers are sound."""
+    return [
+        Window(
+            layer=server.layer.name, pair=pair, take=number, restart=restart, start=now(), requests=0, duration_us=0,
+            fault=why.message,
+        )
+        for server in servers
+    ]  # fmt: skip
 
 
 @contextmanager

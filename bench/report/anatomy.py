@@ -173,7 +173,8 @@ def _footer(record: Record) -> list[str]:
     ]
     if useful := total(record.endpoint):
         found.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
-    notes = [note for each in record.anatomy for note in (f"{each.layer}: {note}" for note in each.notes)]
+    counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
+    notes = [f"{each.layer}: {note}" for each in counted for note in each.notes]
     notes += [
         f"{each.layer}: its repeats differ by {spread(each):.0f}%, as under a JIT: no figure to quote, nor to compare"
         for each in record.anatomy
