@@ -1,1 +1,1 @@
-"""This machine: processes, cores, counters, conformance over a socket, environments, signals. Imports data."""
+"""The machine: processes, cores, counters, conformance over a socket, environments, signals. Imports data."""

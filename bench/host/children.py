@@ -159,7 +159,6 @@ class Guard:
         self.stream.close()
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
             self.process.wait(ANSWER)
-        guard.cache_clear()
         atexit.unregister(self.close)
 
     def _ask(self, request: Request, files: Sequence[int] = ()) -> None:

@@ -59,7 +59,10 @@ def _turn() -> int | None:
     """What a thread gets that asks for longer turns: tried on one that does nothing else."""
     got: list[int | None] = []
     probe = threading.Thread(target=lambda: got.append(turn.ask(threading.get_native_id())))
-    probe.start()
+    try:
+        probe.start()
+    except RuntimeError:  # no thread more is allowed: what starts processes will say so
+        return None
     probe.join()
     return got[0] if got[0] == turn.TURN_MS else None
 

@@ -187,6 +187,7 @@ class Guardian:
                         told.add(process)
                         with contextlib.suppress(psutil.Error):
                             process.send_signal(number)
+                            process.send_signal(signal.SIGCONT)  # one that was halted would not heed it
                 time.sleep(POLL)
 
 
@@ -194,7 +195,10 @@ def receive(stream: socket.socket) -> tuple[bytes, list[int]]:
     """One line, and the files that came with it; an empty line where the other end is closed."""
     line, fds = b"", array.array("i")
     while not line.endswith(b"\n"):
-        data, ancillary, _, _ = stream.recvmsg(65536, socket.CMSG_SPACE(MOST_FILES * fds.itemsize))
+        try:
+            data, ancillary, _, _ = stream.recvmsg(65536, socket.CMSG_SPACE(MOST_FILES * fds.itemsize))
+        except ConnectionError:  # it had something left to read
+            data, ancillary = b"", []
         for level, kind, packed in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
