@@ -90,13 +90,18 @@ class Guard:
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}
         self.said = b""
+        self.lost = ""
         self.folder: Path | None = None
         self.stream, other = socket.socketpair()
         self.stream.settimeout(ANSWER)
         self.ready = select.poll()
         self.ready.register(self.stream, select.POLLIN)
-        with held(), other:
-            self.process = _popen(other.fileno())
+        try:
+            with held(), other:
+                self.process = _popen(other.fileno())
+        except Fault:
+            self.stream.close()
+            raise
         try:
             self.folder = Path(os.fsdecode(self._answer(Ready).folder))
         except OSError as error:
@@ -149,10 +154,15 @@ class Guard:
         """Hear which children have ended; wait so long for one that does."""
         if not self.ready.poll(seconds * 1000):
             return
-        with held(), contextlib.suppress(Fault):  # its children count as killed then; who starts another is told
+        with held(), contextlib.suppress(Fault):  # `require` says it, where nothing has to be cleaned up first
             self._hear()
             for line in self._lines():
                 self._note(msgspec.json.decode(line, type=Message))
+
+    def require(self) -> None:
+        """Raise Fault where the guardian has ended: its children count as killed then, and are not to blame."""
+        if self.lost:
+            raise Fault(self.lost)
 
     def close(self) -> None:
         """End all that still runs, and wait until that is done."""
@@ -195,7 +205,7 @@ class Guard:
         except OSError as error:
             self._lose(error)
         if not data:
-            self._lose(OSError("it has ended"))
+            self._lose(OSError("its connection is closed"))
         self.said += data
 
     def _note(self, message: Message) -> None:
@@ -211,7 +221,8 @@ class Guard:
         self.children.clear()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        raise Fault(f"the process that starts servers (bench.host.guardian) does not answer: {why}") from None
+        self.lost = f"the process that starts servers (bench.host.guardian) was ended or does not answer: {why}"
+        raise Fault(self.lost) from None
 
 
 def _popen(fd: int) -> "subprocess.Popen[bytes]":

@@ -42,10 +42,10 @@ def free_port(host: str) -> int:
 
 def require_port(host: str, port: int) -> None:
     """Raise BadInput unless a server can listen there."""
+    if not 0 <= port <= LAST_PORT:
+        raise BadInput(f"port {port} does not exist: expected 0 to {LAST_PORT}")
     try:
         socket.create_server((host, port)).close()
-    except OverflowError:
-        raise BadInput(f"port {port} does not exist: expected 0 to {LAST_PORT}") from None
     except OSError as error:
         raise BadInput(f"port {port} on {host} cannot be used ({error.strerror}): try another PORT, or 0") from None
 
@@ -132,6 +132,7 @@ class Server:
     def require_alive(self, what: str) -> None:
         """Raise ServerFault, with its last lines, if the server has ended."""
         if (code := self.process.poll()) is not None:
+            guard().require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             if code == 0 and (pid := self._in_background()):
                 what = f"put itself in the background, where process {pid} serves on"
