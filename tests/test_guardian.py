@@ -25,9 +25,11 @@ from bench.data.errors import BadInput, Fault, ServerFault, Stopped, WrkFault
 from bench.data.layers import ROOT, Layer
 from bench.data.record import read_record
 from bench.host import conformance, signals
-from bench.host.children import Guard, clean_environment, run
+from bench.host.children import Guard
 from bench.host.conformance import Contract
+from bench.host.programs import run
 from bench.host.server import Server, require_ports
+from bench.host.variables import clean_environment
 from bench.measure import run as runs
 from bench.measure import window
 from bench.measure.round import Setting
@@ -105,6 +107,13 @@ def test_a_child_and_how_it_ended(own: Guard) -> None:
     own.close()
     assert not own.folder.exists()
     assert not psutil.pid_exists(halted.pid)
+
+
+def test_children_that_end_at_once(own: Guard) -> None:
+    """How one ended may be said together with that it runs."""
+    assert [own.start(["true"]).wait(5) for _ in range(100)] == [0] * 100
+    several = [own.start(["true"]) for _ in range(20)]
+    assert [each.wait(5) for each in several] == [0] * 20
 
 
 def test_what_a_child_is_given(own: Guard) -> None:

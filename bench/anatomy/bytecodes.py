@@ -1,5 +1,6 @@
 """A server with the probe in it -> Python calls and bytecodes a request, as a tree and by package."""
 
+import contextlib
 import os
 import signal
 import time
@@ -12,9 +13,9 @@ from bench.anatomy.client import connected
 from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Frame
-from bench.host.children import scratch
 from bench.host.conformance import Contract
 from bench.host.counters import family
+from bench.host.programs import scratch
 from bench.host.server import Server
 from bench.stats.trees import add_up, package
 
@@ -108,7 +109,8 @@ class Probes:
     def _signal(self, number: int, kind: str) -> None:
         """Send a signal to all, and wait for the files that acknowledge it."""
         for pid in self.pids:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it is asked below whether the server has ended
+                os.kill(pid, number)
         deadline = time.monotonic() + WAIT
         while not all(self._sign(kind, pid).exists() for pid in self.pids):
             self.server.require_alive("died while its calls were counted")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.data.errors import Fault, ServerFault
-from bench.host.children import run
 from bench.host.counters import family
+from bench.host.programs import run
 
 COMPONENTS = (
     ("interpreter", re.compile(r"/(libpython[^/]*|python[0-9.]*)$|/lib-dynload/[^/]*$")),

@@ -30,17 +30,21 @@ class Client:
                 self.stream.sendall(self.request)
                 answer = read_answer(self.stream)
             except OSError as error:
-                self.server.require_alive("died while its work was counted")
+                self._require_alive()
                 raise ServerFault(
                     self.server.layer.name, f"did not answer while its work was counted ({error})"
                 ) from None
             if not answer.raw:
-                self.server.process.wait(CLOSING)  # who has closed the connection may be about to end
-                self.server.require_alive("died while its work was counted")
+                self._require_alive()
             if not accepts(self.server.contract, self.server.layer, answer):
                 raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
             time.sleep(PAUSE)
         return time.monotonic() - begin
+
+    def _require_alive(self) -> None:
+        """Raise ServerFault where the server has ended, as one that closes a connection may be about to."""
+        self.server.process.wait(CLOSING)
+        self.server.require_alive("died while its work was counted")
 
 
 @contextmanager

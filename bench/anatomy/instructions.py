@@ -18,9 +18,11 @@ from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import connected
 from bench.data.errors import Fault
 from bench.data.layers import Layer
-from bench.host.children import clean_environment, guard, scratch
+from bench.host.children import guard
 from bench.host.conformance import Contract
+from bench.host.programs import scratch
 from bench.host.server import Server
+from bench.host.variables import clean_environment
 
 WARM_UP = 500
 FIRST = 100  # requests after the switch, for the caches of valgrind: thrown away

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.anatomy.client import connected
 from bench.data.layers import Layer
-from bench.host.children import scratch
 from bench.host.conformance import Contract
+from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 100

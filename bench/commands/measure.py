@@ -30,11 +30,12 @@ from bench.commands.options import (
 from bench.data import record as records
 from bench.data.errors import BadInput, Fault, ServerFault, Stopped
 from bench.data.layers import Layer, lowest_first, multiply, read_catalogue
-from bench.host.children import clean_environment, guard
+from bench.host.children import guard
 from bench.host.conformance import read_contract
 from bench.host.environments import build
 from bench.host.server import STOP, free_port, require_port
 from bench.host.signals import held
+from bench.host.variables import clean_environment
 from bench.measure import pair as pairs
 from bench.measure import run as runs
 from bench.measure import sensitivity as powers

@@ -12,10 +12,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -26,22 +24,13 @@ from bench.data.errors import Fault
 from bench.data.layers import ROOT
 from bench.host.guardian import Ended, Failed, Message, Ready, Request, Start, Started, Sweep, Swept
 from bench.host.signals import held
+from bench.host.variables import clean_environment
 
 ANSWER = 30.0  # seconds that the guardian has for one thing
-POLL = 0.02
 FULL = "cannot start another process: the limit of processes (`ulimit -u`) is reached"
 
 File = IO[bytes] | int | None
 """What is at the end of a child's input or output; None is nothing."""
-
-STRANGE = ("PATH", "HOME", "SAFEPATH", "STARTUP", "INSPECT", "EXECUTABLE", "PLATLIBDIR", "USERBASE", "NOUSERSITE")
-NOISY = ("DEBUG", "DEVMODE", "ASYNCIODEBUG", "TRACEMALLOC", "VERBOSE", "PROFILEIMPORTTIME", "DUMPREFS", "WARNINGS")
-
-
-def clean_environment() -> dict[str, str]:
-    """The harness's environment without what makes a Python find other code, stop at a prompt, or watch itself."""
-    unwanted = {f"PYTHON{each}" for each in (*STRANGE, *NOISY)}
-    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 class Child:
@@ -152,10 +141,11 @@ class Guard:
 
     def listen(self, seconds: float) -> None:
         """Hear which children have ended; wait so long for one that does."""
-        if not self.ready.poll(seconds * 1000):
+        if not self.said and not self.ready.poll(seconds * 1000):
             return
         with held(), contextlib.suppress(Fault):  # `require` says it, where nothing has to be cleaned up first
-            self._hear()
+            if not self.said:  # with an answer may have come that the child has ended
+                self._hear()
             for line in self._lines():
                 self._note(msgspec.json.decode(line, type=Message))
 
@@ -240,31 +230,3 @@ def _popen(fd: int) -> "subprocess.Popen[bytes]":
 def guard() -> Guard:
     """The guardian of this process, started when it is first needed."""
     return Guard()
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for temporary files, which goes at the end, or with the harness."""
-    with tempfile.TemporaryDirectory(dir=guard().folder) as folder:
-        yield Path(folder)
-
-
-def run(argv: Sequence[str], seconds: float = 1e9, watch: Callable[[], None] = lambda: None) -> tuple[int | None, str]:
-    """Run a program to its end, calling `watch` meanwhile, which may raise; returns its exit code and what it printed.
-
-    The code is None where it took longer than it may. Raises OSError where it cannot be started.
-    """
-    with tempfile.TemporaryFile(dir=guard().folder) as output:
-        with held():
-            child = guard().start(argv, stdout=output, stderr=output)
-        deadline = time.monotonic() + seconds
-        try:
-            while child.wait(POLL) is None and time.monotonic() < deadline:
-                watch()
-            code = child.returncode
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait(ANSWER)
-        output.seek(0)
-        return code, output.read().decode(errors="replace")

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable
 
 from bench.data.layers import Layer
-from bench.host.children import run
+from bench.host.programs import run
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:

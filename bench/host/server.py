@@ -15,10 +15,11 @@ import psutil
 
 from bench.data.errors import BadInput, Broken, ServerFault
 from bench.data.layers import Layer
-from bench.host.children import clean_environment, guard
+from bench.host.children import guard
 from bench.host.conformance import Contract, check_user
 from bench.host.counters import descendants
 from bench.host.signals import held
+from bench.host.variables import clean_environment
 
 START = 20.0  # seconds that a server has until it answers
 STOP = 5.0  # seconds that it has to end
