@@ -1,13 +1,17 @@
 """What the tests share: the catalogue, the contract, and layers that run."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.data.catalogue import read_catalogue
@@ -83,3 +87,47 @@ def bench(tmp_path: Path) -> Bench:
         )
 
     return run
+
+
+def default_signals() -> None:
+    """In a child before it runs: signals as a terminal gives them. Where the suite was itself started with some ignored
+    (in the background, by nohup, by some CI), its children would ignore them as well, and a test would wait for ever.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def spawn(folder: Path, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
+    """Start `python -m bench` with so many arguments, all its temporary files in a folder, to be sent a signal."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default_signals,
+    )
+
+
+def family_of(folder: Path) -> list[psutil.Process]:
+    """The processes that were started with this folder for their temporary files, and still live."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TMPDIR") == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def processes(folder: Path) -> set[int]:
+    """Their numbers."""
+    return {process.pid for process in family_of(folder)}
+
+
+def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
+    """What a function returns as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found

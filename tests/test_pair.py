@@ -1,17 +1,14 @@
 """Pairs of real servers: an injected slow-down is found, and every exit code comes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from bench.data.contract import Contract, read_contract
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, two
 from bench.data.record import Pair
@@ -22,7 +19,7 @@ from bench.measure.window import take
 from bench.report.pair import COLUMNS, sentence
 from bench.stats.estimate import Estimate
 from bench.stats.verdict import Outcome, level
-from tests.conftest import CATALOGUE, Bench
+from tests.conftest import CATALOGUE, Bench, spawn
 
 
 @pytest.fixture
@@ -120,11 +117,7 @@ def test_faults(bench: Bench, slowed: Path, tmp_path: Path, arguments: tuple[str
 
 def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
     command = ["pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "bench", *command],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+    run = spawn(tmp_path, *command)
     assert run.stderr
     for line in run.stderr:
         if "round 3: starting" in line:

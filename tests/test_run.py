@@ -1,6 +1,5 @@
 """Whole runs as a user starts them: real servers, real wrk, and everything that can go wrong in between."""
 
-import contextlib
 import json
 import os
 import signal
@@ -10,13 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bench.data.layers import ROOT
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
-from tests.conftest import Bench
+from tests.conftest import Bench, default_signals, processes, spawn
 
 QUICK = ("--seconds", 1, "--budget", 1)
 
@@ -24,16 +22,6 @@ QUICK = ("--seconds", 1, "--budget", 1)
 def only_record(folder: Path) -> Record:
     (path,) = (folder / "results").glob("*.json")
     return read_record(path, Record)
-
-
-def processes(folder: Path) -> set[int]:
-    """Those that were started with this folder for their temporary files, and still live."""
-    found = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("TMPDIR") == str(folder):
-                found.add(process.pid)
-    return found
 
 
 @pytest.fixture
@@ -150,14 +138,10 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
     assert "a pair needs Linux and two cores" in refused.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+    run = spawn(tmp_path, *arguments)
     assert run.stderr
     seen = 0
     for line in run.stderr:  # two of them are done when the third begins
@@ -245,8 +229,9 @@ def test_serve(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with open(tmp_path / "said", "wb") as said:  # noqa: PTH123
         server = subprocess.Popen(
-            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said
-        )
+            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said,
+            preexec_fn=default_signals,
+        )  # fmt: skip
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -265,5 +250,5 @@ def test_serve(tmp_path: Path) -> None:
         assert "Non-2xx" not in wrk.stdout
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(10)
+        assert server.wait(10) == 130
     assert f"starlette on http://127.0.0.1:{port}" in (tmp_path / "said").read_text()

@@ -13,6 +13,7 @@ from bench.host.http import Answer, receive
 from bench.host.server import Server
 
 PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
+CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
@@ -44,11 +45,19 @@ class Client:
     def _send(self, request: bytes) -> Answer:
         try:
             self.stream.sendall(request)
-            return receive(self.stream)
+            answer = receive(self.stream)
         except OSError as error:
-            self.server.require_alive("died while its work was counted")
+            self._require_alive()
             why = f"did not answer while its work was counted ({error})"
             raise ServerFault(self.server.layer.name, why) from None
+        if not answer.raw:
+            self._require_alive()
+        return answer
+
+    def _require_alive(self) -> None:
+        """Raise ServerFault where the server has ended, as one that closes a connection may be about to."""
+        self.server.process.wait(CLOSING)
+        self.server.require_alive("died while its work was counted")
 
 
 @contextmanager

@@ -46,6 +46,11 @@ def instructions(layer: Layer, contract: Contract, found: Counts) -> None:
         found.instructions = count_instructions(layer, contract)
 
 
+def endpoint(contract: Contract, found: Counts) -> None:
+    """Instructions of share.endpoint by itself."""
+    found.instructions = count_endpoint(contract)
+
+
 PARTS = (
     ("calls and bytecodes", None, 3.0, python),
     ("system calls", "strace", 3.5, syscalls),
@@ -69,9 +74,8 @@ def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
     done = 0.0
     if shutil.which("valgrind"):
         watch.tell("share.endpoint: instructions", done)
-        endpoint = Counts(layer="share.endpoint")
-        attempt("instructions", None, lambda: _count_endpoint(selection.contract, endpoint), endpoint)
-        record.endpoint = endpoint
+        record.endpoint = Counts(layer="share.endpoint")
+        attempt("instructions", "valgrind", partial(endpoint, selection.contract, record.endpoint), record.endpoint)
     done += ENDPOINT_TIME
     for layer in selection.layers:
         row, contract = record.row(layer.name), selection.contract_of(layer)
@@ -88,10 +92,6 @@ def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
                 attempt(name, tool, partial(count, layer, contract, found), found)
             done += length
         watch.keep()
-
-
-def _count_endpoint(contract: Contract, found: Counts) -> None:
-    found.instructions = count_endpoint(contract)
 
 
 def attempt(name: str, tool: str | None, count: Callable[[], None], found: Counts) -> None:

@@ -5,15 +5,14 @@ open, so that nothing of start-up or shutdown is in it. What the server does whi
 itself and taken out, by the seconds that a batch took.
 """
 
-import os
-import tempfile
 import time
-from pathlib import Path
+from functools import partial
 
 from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import connected
 from bench.data.contract import Contract
 from bench.data.layers import Layer
+from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 500
@@ -29,11 +28,11 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> 
 
     Raises ServerFault, or Fault where valgrind fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **ENVIRONMENT}
-        server = Server(layer, contract, environment=environment, wrap=command(Path(folder)), patience=PATIENCE)
+    with scratch() as folder:
+        server = Server(layer, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
         with server, connected(server) as client:
-            callgrind = Callgrind(server.process.pid, Path(folder), layer.name)
+            alive = partial(server.require_alive, "died while its work was counted")
+            callgrind = Callgrind(server.process.pid, folder, layer.name, alive)
             client.ask(WARM_UP)
             callgrind.start()
             client.ask(FIRST)
@@ -53,11 +52,11 @@ def count_endpoint(contract: Contract) -> list[dict[str, float]]:
 
     Raises ServerFault, or Fault where valgrind fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **ENVIRONMENT}
-        server = Server(LOOP, contract, environment=environment, wrap=command(Path(folder)), patience=PATIENCE)
+    with scratch() as folder:
+        server = Server(LOOP, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
         with server, connected(server) as client:
-            callgrind = Callgrind(server.process.pid, Path(folder), LOOP.name)
+            alive = partial(server.require_alive, "died while its work was counted")
+            callgrind = Callgrind(server.process.pid, folder, LOOP.name, alive)
             client.call("endpoint", WARM_UP)
             client.call("nothing", WARM_UP)
             callgrind.start()

@@ -5,7 +5,6 @@ at one look, a request costs fewer calls. One connection with a pause between re
 """
 
 import re
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from bench.anatomy.client import connected
 from bench.data.contract import Contract
 from bench.data.layers import Layer
+from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 100
@@ -26,8 +26,8 @@ CALL = re.compile(r"^\d+ +([a-z0-9_]+)\(", re.MULTILINE)
 
 def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
     """System calls per request by name, the most frequent first; raises ServerFault."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
+    with scratch() as folder:
+        log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
         with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
             client.ask(WARM_UP)

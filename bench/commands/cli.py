@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from bench.data.errors import Fault, stop_on_signals
+from bench.data.errors import Fault
 from bench.data.layers import ROOT
+from bench.host.signals import stop_on_signals
 from bench.report.escape import plain
 
 COMMANDS = (

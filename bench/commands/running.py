@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from bench.data.errors import Fault, held
+from bench.data.errors import Fault
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers
 from bench.data.store import Keeper, require_folder
 from bench.host.environments import build
-from bench.host.server import require_port
+from bench.host.server import require_ports
+from bench.host.signals import held
 from bench.host.versions import read_versions
 from bench.measure.wrk import require_files, require_wrk
 from bench.report.progress import Display
@@ -23,8 +24,7 @@ def check(plan: Plan, results: Path) -> None:
     require_wrk()
     require_files(plan.load.connections)
     require_folder(results)
-    for place, _ in enumerate(plan.selection.layers if plan.port else []):
-        require_port(plan.host, plan.port + place)
+    require_ports(plan.host, plan.port, len(plan.selection.layers))
 
 
 def make_ready(selection: Selection, record: Layers) -> None:

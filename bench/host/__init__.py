@@ -1,1 +1,1 @@
-"""The machine that this runs on: servers, cores, counters, conformance, environments, versions. Imports data."""
+"""The machine at hand: processes, cores, counters, conformance, environments, versions, signals. Imports data."""

@@ -48,7 +48,10 @@ def _slice() -> int | None:
     """What a thread gets that asks for longer time slices: tried on one that does nothing else."""
     got: list[int | None] = []
     probe = threading.Thread(target=lambda: got.append(slices.ask(threading.get_native_id())))
-    probe.start()
+    try:
+        probe.start()
+    except RuntimeError:  # no thread more is allowed: what starts processes will say so
+        return None
     probe.join()
     return got[0] if got[0] == slices.SLICE_MS else None
 

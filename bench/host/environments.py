@@ -1,14 +1,11 @@
 """Layers -> layers that can be started: what they need is installed or compiled, each thing once."""
 
-import os
 import shlex
-import signal
-import subprocess
 from collections.abc import Callable, Iterable
 
-from bench.data.errors import held
-from bench.data.layers import PYTHON, ROOT, Layer
+from bench.data.layers import PYTHON, Layer
 from bench.data.toml import short
+from bench.host.programs import run
 
 TIMEOUT = 60.0  # seconds that a command of `needs` has
 
@@ -36,17 +33,15 @@ def missing(layer: Layer) -> str:
     for command in layer.build.needs if layer.build else ():
         argv = shlex.split(command)
         try:
-            subprocess.run(
-                argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", check=True, timeout=TIMEOUT,
-            )  # fmt: skip
-            continue
+            code, said = run(argv, TIMEOUT)
         except OSError as error:
             why = f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
-        except subprocess.CalledProcessError as error:
-            why = f"it needs `{command}`, which fails: {short(' '.join(error.stdout.split()), 300)}"
-        except subprocess.TimeoutExpired:
-            why = f"it needs `{command}`, which has not ended after {TIMEOUT:.0f} s"
+        else:
+            if code == 0:
+                continue
+            why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
+            if code is None:
+                why = f"it needs `{command}`, which has not ended after {TIMEOUT:.0f} s"
         return f"{why}: {layer.build.hint}" if layer.build and layer.build.hint else why
     return ""
 
@@ -55,20 +50,10 @@ def _run(command: str) -> str:
     """Why a command failed, or nothing."""
     argv = shlex.split(command)
     try:
-        with held():
-            ran = subprocess.Popen(
-                argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", start_new_session=True,
-            )  # fmt: skip
+        code, said = run(argv)
     except OSError as error:
         return f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
-    try:
-        said = ran.communicate()[0]
-    except BaseException:  # a signal: what it started must not go on without us
-        os.killpg(ran.pid, signal.SIGKILL)
-        ran.wait()
-        raise
-    if not ran.returncode:
+    if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
-    return f"`{command}` failed with exit code {ran.returncode}; its last lines:{last}"
+    return f"`{command}` failed with exit code {code}; its last lines:{last}"

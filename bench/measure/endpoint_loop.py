@@ -11,6 +11,8 @@ from bench.host.http import receive
 from bench.host.server import Server
 from bench.measure.wrk import GRACE
 
+CLOSING = 0.5  # seconds
+
 
 class Loop:
     """One loop of a server's, for as long as a window of wrk. `finish` waits for its end and returns the summary."""
@@ -39,6 +41,8 @@ class Loop:
             calls = str(error).encode()
         finally:
             self.stop()
+        if not calls.isdigit():
+            self.server.process.wait(CLOSING)  # who closes the connection may be about to end
         self.server.require_alive("died in its loop")
         if not calls.isdigit():
             raise ServerFault(self.server.layer.name, f"ended its loop not with a number, but with {calls!r}")

@@ -1,17 +1,16 @@
 """Layers -> the servers of one round: started together, sound, pinned and warm; or a fault in their row."""
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bench.data.errors import held
 from bench.data.layers import Layer
 from bench.data.plan import Plan
 from bench.data.record import Windows
 from bench.host import conformance
 from bench.host.cores import settle
 from bench.host.server import Server, stop_all
+from bench.host.signals import held
 from bench.host.versions import own_versions
 from bench.measure.window import warm_up
 
@@ -25,7 +24,7 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool)
     pair.
     """
     servers: list[Server] = []
-    environment = {**os.environ, "PYTHONHASHSEED": str(random.randrange(2**32))}
+    environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
     try:
         for layer in random.sample(layers, len(layers)):
             row = record.row(layer.name)
@@ -43,6 +42,7 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool)
                     row.packages = own_versions(server.layer, server.process.pid, server.port)
                     broken = conformance.check(server.contract, server.layer, plan.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]
+                    server.mark()
         sound = {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
         if plan.lane:
             for server in sound.values():

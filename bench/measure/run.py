@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bench.data.errors import ServerFault
+from bench.data.errors import ServerFault, WrkFault
 from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Watch
@@ -12,7 +12,7 @@ from bench.data.record import Windows
 from bench.data.window import Window
 from bench.host.server import Server
 from bench.measure.round import servers_of
-from bench.measure.window import take, verify
+from bench.measure.window import spoiled, take, verify
 
 OVERHEAD = 4.0  # seconds that a round is taken to cost beside its windows, until one is timed
 
@@ -64,7 +64,7 @@ class Run:
         self.takes += 1
         windows: list[Window] = []
         try:
-            windows = take(servers, load, self.plan.lane, self.rounds, self.takes, pair)
+            windows = self._take(servers, load, pair)
             self.record.windows += windows
             self.windows += time.monotonic() - begin
             for server in servers:
@@ -74,6 +74,17 @@ class Run:
             for window in windows:
                 if window.layer == fault.layer:
                     window.fault = fault.message
+
+    def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
+        """Take a window; where somebody ended or halted a wrk, take it once more, and the second time leave it out."""
+        try:
+            return take(servers, load, self.plan.lane, self.rounds, self.takes, pair)
+        except WrkFault as fault:
+            self.watch.tell(f"{fault.message}: the window is taken once more", self.seconds)
+        try:
+            return take(servers, load, self.plan.lane, self.rounds, self.takes, pair)
+        except WrkFault as fault:
+            return spoiled(servers, self.rounds, self.takes, pair, fault)
 
     def _tell(self, what: str) -> None:
         self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
-from bench.data.errors import Broken, ServerFault, held
+from bench.data.errors import Broken, ServerFault, WrkFault
 from bench.data.load import Load, Summary
 from bench.data.machine import Lane
 from bench.data.record import now
@@ -17,6 +17,7 @@ from bench.host.conformance import check_user
 from bench.host.cores import cores_for, on_core, settle
 from bench.host.counters import Counters
 from bench.host.server import Server
+from bench.host.signals import held
 from bench.measure.endpoint_loop import Loop
 from bench.measure.wrk import Wrk
 
@@ -42,8 +43,9 @@ def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
             wrks.extend(Loop(server, load) if server.layer.loop else Wrk(server, load) for server in servers)
         yield wrks
     finally:
-        for wrk in wrks:
-            wrk.stop()
+        with held():  # a signal between two would leave the second
+            for wrk in wrks:
+                wrk.stop()
 
 
 def take(
@@ -51,7 +53,7 @@ def take(
 ) -> list[Window]:
     """Drive the servers at the same time for one window, each by a wrk of its own.
 
-    Returns a window for each; raises ServerFault where one has died.
+    Returns a window for each; raises ServerFault where one has died, WrkFault where a wrk was killed or halted.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
     cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
@@ -89,6 +91,17 @@ def take(
                 window.fault = "its own processes used next to no CPU time: does another one do its work?"
         windows.append(window)
     return windows
+
+
+def spoiled(servers: Sequence[Server], round_: int, number: int, pair: str | None, why: WrkFault) -> list[Window]:
+    """What stands in the record for a window that could not be taken, though its servers are sound."""
+    return [
+        Window(
+            layer=server.layer.name, pair=pair, take=number, round=round_, start=now(), requests=0, duration_us=0,
+            fault=why.message,
+        )
+        for server in servers
+    ]  # fmt: skip
 
 
 @contextmanager

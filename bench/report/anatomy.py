@@ -90,7 +90,8 @@ def _below(record: Anatomy) -> list[str]:
     ]
     if useful := total(record.endpoint):
         said.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
-    said += [f"{each.layer}: {note}" for each in record.anatomy for note in each.notes]
+    counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
+    said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
     said += [
         f"{each.layer}: its repeats differ by {spread(each):.0f}%, as under a JIT: no figure to quote, nor to compare"
         for each in record.anatomy
