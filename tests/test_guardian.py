@@ -27,7 +27,7 @@ from bench.data.errors import BadInput, Fault, ServerFault, Stopped, WrkFault
 from bench.data.layers import ROOT, Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Selection, select
-from bench.data.record import Anatomy, Kind
+from bench.data.record import Anatomy
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.host import conformance, signals
@@ -296,7 +296,7 @@ def test_a_wrk_that_is_killed_costs_no_layer(tmp_path: Path) -> None:
     assert harness.returncode == 0, err
     assert "wrk, which loaded asyncio, was ended by SIGKILL, by none of us: the window is taken once more" in err
     (path,) = (tmp_path / "results").glob("*.json")
-    (one,) = read_record(path, Kind).windows
+    (one,) = read_record(path, Record).windows
     assert one.requests
     assert not one.fault
     assert "asyncio" in out
@@ -325,6 +325,7 @@ class Told:
         self.lines: list[str] = []
 
     def tell(self, what: str, _: float) -> None:
+        """Note it."""
         self.lines.append(what)
 
     def keep(self) -> None:
