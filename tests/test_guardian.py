@@ -278,7 +278,7 @@ def test_what_a_server_forks_twice_ends_with_it(tmp_path: Path) -> None:
                                     f".write(str(os.getpid())); {SLEEP}"))  # fmt: skip
     layer = Layer(name="forks", adds="", command=f"{{python}} {script} {{port}}")
     code = "import sys; from pathlib import Path; from bench.data.layers import Layer; from bench.host.server import *;"
-    code += "from bench.host.conformance import read_contract; import psutil;"
+    code += "from bench.data.contract import read_contract; import psutil;"
     code += f"layer = Layer(name='forks', adds='', command={layer.command!r})\n"
     code += "with Server(layer, read_contract()): pid = int(Path(sys.argv[1]).read_text()); psutil.Process(pid)\n"
     code += "print(psutil.pid_exists(pid))"

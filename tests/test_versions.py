@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.data.contract import Contract
-from bench.data.layers import Build, Catalogue, Layer
+from bench.data.layers import PYTHON, Build, Catalogue, Layer
 from bench.host.server import Server
 from bench.host.versions import read_build, read_packages, read_revision, read_served, read_versions, serving_python
 
@@ -78,7 +78,7 @@ def test_one_that_has_another_name_is_known_by_its_environment(contract: Contrac
 
 def test_the_harness_itself(catalogue: Catalogue, contract: Contract) -> None:
     with Server(catalogue.layers["protocol"], contract) as server:
-        assert serving_python(server.process.pid, server.port) == sys.executable
+        assert serving_python(server.process.pid, server.port) == str(PYTHON)
         assert read_served(server.process.pid, server.port) == read_packages()
 
 

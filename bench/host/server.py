@@ -26,7 +26,7 @@ START = 20.0  # seconds that a server has until it answers
 STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 LAST_PORT = 65535
-BACKGROUND = 2.0  # seconds in which one that went into the background may begin to listen
+BACKGROUND = 10.0  # seconds in which one that went into the background may begin to listen
 ANSWERS = 3  # to the User request, until a server is taken to be ready
 
 _given: deque[int] = deque(maxlen=100)
