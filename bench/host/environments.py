@@ -15,7 +15,11 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
-        command = f"{shlex.quote(str(PYTHON))} -I scripts/setup.py group {layer.group}" if layer.group else layer.build
+        command = (
+            f"{shlex.quote(os.path.relpath(PYTHON, ROOT))} -I scripts/setup.py group {layer.group}"
+            if layer.group
+            else layer.build
+        )
         if command and command not in done:
             tell(f"set-up for {layer.name}: {command}")
             done[command] = _run(command)
