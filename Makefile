@@ -1,9 +1,10 @@
 # Every thing a user does. `make help` lists it; an option is a variable: make bench BUDGET=60 LAYERS="uvicorn starlette"
 
 LAYERS      =# only these layers (bench)
+LAYER       =# a layer (check-layer)
 LADDER      =# a ladder of layers.toml (bench)                     [default]
 WORKERS     =# each layer also with so many processes: 2, or "2 4" (bench)
-BUDGET      =# seconds; the first restart is always finished (bench ...) [90]
+BUDGET      =# seconds; the first round is always finished (bench ...) [90]
 PRECISION   =# margin in points at which a decay is done (bench)   [1]
 A           =# a layer (pair, diff), a record (compare)
 B           =# the layer or the record to be compared with it
@@ -15,16 +16,17 @@ ON          =# the layer that it stands on                         [uvicorn for 
 REQUEST     =# a TOML file: the request that it gets, and its answer [the User request]
 NAME        =# what its row is called
 FORCE       =# 1 compares what should not be compared (compare)
-SECONDS     =# a window's length in seconds (bench, pair, power)   [2]
-CONNECTIONS =# wrk's connections (bench, pair, power)              [64]
-THREADS     =# wrk's threads (bench, pair, power)                  [1]
-PORT        =# where to listen (bench, pair, power; serve)         [a free one; 8000]
+SECONDS     =# a window's length in seconds (bench, pair, sensitivity) [2]
+CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
+THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
+PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
+WIDE        =# 1: every column of a table, and every line below it
 FORMAT      =# text, markdown, csv or json                         [text]
 RECORD      =# a record (table, diff; anatomy prints it again)     [the newest one]
 SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
-RESULTS     =# the folder for records (bench, pair, power)         [results]
-SIZES       =# percent to plant (power)                            [0 1 2 5 10]
-RUNS        =# how often each (power)                              [20]
+RESULTS     =# the folder for records (bench, pair, sensitivity)   [results]
+SIZES       =# percent to inject (sensitivity)                      [0 1 2 5 10]
+RUNS        =# how often each (sensitivity)                        [20]
 PYTHON      =# the Python to serve and measure with                [python3]
 
 # What would make a Python find other modules than its own.
@@ -35,7 +37,7 @@ bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 python = '$(subst ','\'',$(strip $(PYTHON)))'
 load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
-format = $(call option,FORMAT,format)
+format = $(call option,FORMAT,format) $(if $(strip $(WIDE)),--wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
 anatomy = $(call option,RECORD,record) $(if $(strip $(SPLIT)),--split) $(call option,RESULTS,results) $(format)
@@ -44,8 +46,8 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare power anatomy diff ladders table walk test test-all test-faults \
-    schema readme lock clean
+.PHONY: help venv setup tools counters bench pair compare sensitivity power anatomy diff ladders table walk check-layer test \
+    test-all test-faults schema readme lock clean
 
 help: ## list all of this
 	sh scripts/help.sh $(MAKEFILE_LIST)
@@ -62,11 +64,13 @@ pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
 
-power: setup ## plant slow-downs of known size and see how often pair finds them (hours)
-	$(bench) power $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run)
+sensitivity: setup ## inject slow-downs of known size and see how often pair finds them (hours)
+	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
+
+power: sensitivity # the old name, for one release
 
 anatomy: venv counters ## count exactly where one request's work goes, in each layer of the ladder
-	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(bring) $(anatomy)
+	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)
 
 anatomy-%: venv counters ## ... in one layer
 	$(bench) anatomy --layers $* $(bring) $(anatomy)
@@ -95,14 +99,11 @@ test-faults: venv ## only the tests marked `faults`: signals and failures at any
 schema: venv ## write the JSON Schema of a record anew
 	$(bench) schema > docs/record.schema.json
 
-walk: setup counters ## measure and count every ladder anew, or LADDER, and write docs/LAYERS.md from that (an hour)
-	for ladder in $(or $(strip $(LADDER)),$$($(bench) ladders --names)); do \
-	    folder=results/reference/$$ladder; \
-	    $(bench) bench --ladder $$ladder $(call option,BUDGET,budget) --results $$folder || exit; \
-	    $(bench) anatomy --ladder $$ladder --results $$folder || exit; \
-	    for kind in bench anatomy; do rm -f $$(ls $$folder/2*-$$kind.json | sed '$$d'); done; \
-	done
-	$(bench) readme
+walk: setup counters ## measure and count every ladder anew, or LADDER, and write README.md and docs/ from that (an hour)
+	$(bench) walk $(call option,LADDER,ladder) $(call option,BUDGET,budget)
+
+check-layer: venv ## is a layer complete? make check-layer LAYER=mine
+	$(bench) check-layer '$(strip $(LAYER))'
 
 readme: venv ## write the tables of README.md and docs/ anew from results/reference
 	$(bench) readme

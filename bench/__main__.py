@@ -2,49 +2,23 @@
 
 import signal
 import sys
-from pathlib import Path
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
 
 
-def _damaged(error: ImportError) -> str:
-    """What to do where a package of requirements.lock is lacking; raises the error where it is the suite's own."""
-    if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
-        raise error
-    what = str(error).strip().partition("\n")[0]
-    return f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`"
+def main() -> int:
+    """Carry out the command line; returns the exit code."""
+    try:
+        from bench.commands.cli import run
 
+        return run()
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
+            raise
+        what = str(error).strip().partition("\n")[0]
+        sys.exit(f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`")
 
-try:
-    import click
-
-    from bench.commands import measure, show
-    from bench.data.errors import stop_on_signals
-    from bench.data.layers import ROOT
-except ImportError as damage:
-    sys.exit(_damaged(damage))
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Another layers.toml.")
-@click.pass_context
-def main(context: click.Context, catalogue: Path) -> None:
-    """What every layer between a socket and FastAPI costs."""
-    context.obj = catalogue
-    stop_on_signals()
-
-
-for command in (
-    *(measure.bench, measure.pair, measure.power, measure.anatomy, measure.serve),
-    *(show.table, show.compare, show.diff, show.ladders, show.schema, show.readme),
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
-    try:
-        main(prog_name="python -m bench")
-    except ImportError as damage:
-        sys.exit(_damaged(damage))
-    except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
-        sys.exit(f"error: {error}")
+    sys.exit(main())

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI
 
-from servers.fastapi_app import User, refused
+from servers.fastapi_app import User
 
-app = FastAPI(exception_handlers=refused)
+app = FastAPI()
 
 
 async def something() -> int:

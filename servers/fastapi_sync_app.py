@@ -2,9 +2,9 @@
 
 from fastapi import FastAPI
 
-from servers.fastapi_app import User, refused
+from servers.fastapi_app import User
 
-app = FastAPI(exception_handlers=refused)
+app = FastAPI()
 
 
 @app.post("/")

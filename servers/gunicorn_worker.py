@@ -1,10 +1,11 @@
-"""uvicorn's worker for gunicorn, for the layer `gunicorn-uvicorn`: the answer is that of uvicorn alone, to the byte."""
+"""uvicorn's worker for gunicorn, for the layer `gunicorn-uvicorn`, with the settings that the layer `uvicorn` has.
+
+CONFIG_KWARGS of a subclass is how uvicorn's documentation hands settings to its worker.
+"""
 
 from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
-
-import servers.run_uvicorn  # noqa: F401  (its bounds are in force once it is imported)
 
 
 class Worker(UvicornWorker):

@@ -26,6 +26,7 @@ class Connection(raw.Connection):
         self.parser = httptools.HttpRequestParser(self)
         self.head = -1  # bytes of a head that is not complete, or -1 between heads
         self.refused: Refused | None = None
+        self.close = b""
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which answers every request that is complete."""
@@ -53,8 +54,11 @@ class Connection(raw.Connection):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of it."""
-        if name.lower() == b"expect" and value.lower() == b"100-continue":
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
             self.transport.write(CONTINUE)
+        elif name == b"connection" and self.parser.get_http_version() != "1.1":
+            self.close = CLOSE  # an older client asks for keep-alive, and would wait for an answer that grants it
 
     def on_headers_complete(self) -> None:
         """It is complete."""
@@ -71,7 +75,7 @@ class Connection(raw.Connection):
         """Answer a request."""
         if self.refused or self.over:
             return
-        self.respond(b"".join(self.body), b"" if self.parser.should_keep_alive() else CLOSE)
+        self.respond(b"".join(self.body), self.close if self.parser.should_keep_alive() else CLOSE)
 
     def refuse_later(self, status: bytes, why: str) -> None:
         """Refuse what comes, once the parser has returned."""

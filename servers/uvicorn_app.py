@@ -4,20 +4,23 @@ It adds uvicorn: a complete HTTP/1.1 parser (httptools), headers and a scope for
 control, timeouts, lifespan. It leaves out routing: every path and method reaches the endpoint.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from share import REFUSED, endpoint, refusal
 
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
-async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+
+async def app(scope: Message, receive: Receive, send: Send) -> None:
     """The User request as ASGI has it: messages in, messages out."""
     if scope["type"] == "lifespan":
         return await live(receive, send)
     body, more = b"", True
     while more:
-        message: Any = await receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             return
         body += message["body"]
@@ -31,7 +34,7 @@ async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     await send({"type": "http.response.body", "body": body})
 
 
-async def live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def live(receive: Receive, send: Send) -> None:
     """Answer the server's start and stop: there is nothing here to open or to close."""
     while True:
         message = await receive()

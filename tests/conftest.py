@@ -1,21 +1,42 @@
 """What the tests share: the catalogue, the contract, and layers that run."""
 
+import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
-from bench.data.layers import ROOT, Catalogue, read_catalogue
-from bench.host.conformance import Contract, read_contract
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import Contract, read_contract
+from bench.data.layers import ROOT, Catalogue
 from bench.host.server import Server
 
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""
+RAW = ["protocol", "httptools", "asyncio"]
+"""Those of them that are this project's own: they bound what a client may send, which stock packages do not."""
+
+
+def require(missing: str) -> None:
+    """Skip a test for what is missing here, on one line; where all should be there (CI=true), it fails."""
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing, pytrace=False)
+    if missing:
+        pytest.skip(missing)
+
+
+def require_tool(name: str) -> None:
+    """Skip a test where a program is not installed."""
+    require("" if shutil.which(name) else f"{name} is not installed: `make tools` does that")
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +62,12 @@ def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server
     return servers[request.param]
 
 
+@pytest.fixture(params=RAW)
+def raw_server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    """Each layer of RAW in turn."""
+    return servers[request.param]
+
+
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -60,3 +87,47 @@ def bench(tmp_path: Path) -> Bench:
         )
 
     return run
+
+
+def default_signals() -> None:
+    """In a child before it runs: signals as a terminal gives them. Where the suite was itself started with some ignored
+    (in the background, by nohup, by some CI), its children would ignore them as well, and a test would wait for ever.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def spawn(folder: Path, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
+    """Start `python -m bench` with so many arguments, all its temporary files in a folder, to be sent a signal."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default_signals,
+    )
+
+
+def family_of(folder: Path) -> list[psutil.Process]:
+    """The processes that were started with this folder for their temporary files, and still live."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TMPDIR") == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def processes(folder: Path) -> set[int]:
+    """Their numbers."""
+    return {process.pid for process in family_of(folder)}
+
+
+def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
+    """What a function returns as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found

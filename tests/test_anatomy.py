@@ -1,4 +1,4 @@
-"""Counts of one request: exact, the same in every restart, and a planted cost shows up as what it is."""
+"""Counts of one request: exact, the same in every restart, and a injected cost shows up as what it is."""
 
 import json
 import shutil
@@ -9,19 +9,21 @@ import jsonschema
 import pytest
 
 from bench.anatomy import instructions
-from bench.anatomy.bytecodes import Raw, by_package, count_python, less
+from bench.anatomy.bytecodes import Raw, count_python, less
 from bench.anatomy.callgrind import component, read_dump
 from bench.anatomy.dissect import python
 from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.syscalls import count_syscalls
+from bench.data.contract import Contract
 from bench.data.errors import Fault
 from bench.data.layers import ROOT, Layer, multiply
-from bench.data.record import Anatomy, Frame, read_record, schema
-from bench.host.conformance import Contract
-from bench.report.anatomy import COLUMNS, lines, render, splits
-from bench.stats.trees import collapsed, collapsed_text, difference, package, speedscope
+from bench.data.record import Anatomy, Counts, Frame, Row, schema
+from bench.data.store import read_record
+from bench.report.anatomy import COLUMNS, anatomy_document
+from bench.report.trees import collapsed, collapsed_text, speedscope
+from bench.stats.counts import lines
+from bench.stats.trees import by_package, difference, package
 from tests.conftest import CATALOGUE, Bench
-from tests.test_decay import record
 
 valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
@@ -36,10 +38,10 @@ TREE = Frame(
 )  # fmt: skip
 
 
-def planted(turns: int) -> Layer:
+def injected(turns: int) -> Layer:
     """The layer `uvicorn` with so many empty turns of a loop a request."""
     asgi = CATALOGUE.layers["uvicorn"].command
-    return Layer(name="planted", adds="", app="bench.measure.injected_app:app", command=f"env TURNS={turns} {asgi}")
+    return Layer(name="injected", adds="", app="bench.measure.injected_app:app", command=f"env TURNS={turns} {asgi}")
 
 
 def depth(frame: Frame) -> int:
@@ -70,7 +72,7 @@ def test_several_processes_are_counted_as_one(contract: Contract) -> None:
 
 
 def test_of_a_loop_only_what_it_calls_counts(contract: Contract) -> None:
-    found = Anatomy(layer="endpoint")
+    found = Counts(layer="endpoint")
     python(CATALOGUE.layers["endpoint"], contract, found)
     assert found.calls == {"share.py": 1}
 
@@ -85,21 +87,21 @@ def test_what_runs_without_requests_is_not_their_doing() -> None:
     assert less(busy, idle) == raw("", 0, 0, raw("loop", 50, 510, raw("request", 50, 500)))
 
 
-def test_a_planted_cost_is_counted_where_it_is(contract: Contract) -> None:
-    (calls, plain), (calls_again, loaded) = (by_package(count_python(planted(turns), contract)) for turns in (0, 100))
+def test_an_injected_cost_is_counted_where_it_is(contract: Contract) -> None:
+    (calls, plain), (calls_again, loaded) = (by_package(count_python(injected(turns), contract)) for turns in (0, 100))
     assert calls == calls_again
-    file = "bench/planted_app.py"
+    file = "bench/measure/injected_app.py"
     assert loaded.pop(file) - plain.pop(file) in (200, 300), "FOR_ITER, STORE_FAST, and JUMP_BACKWARD where it is one"
     assert plain == loaded
 
 
 @valgrind
-def test_instructions_are_the_same_in_every_restart_and_planted_ones_the_interpreters(
+def test_instructions_are_the_same_in_every_restart_and_injected_ones_the_interpreters(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instructions, "WARM_UP", 200)  # less warm than for a user, who waits longer
     monkeypatch.setattr(instructions, "IDLE", 1.0)
-    plain, again, loaded = (count_instructions(planted(turns), contract, BATCH) for turns in (0, 0, 1000))
+    plain, again, loaded = (count_instructions(injected(turns), contract, BATCH) for turns in (0, 0, 1000))
     repeats = totals(plain[1:]) + totals(again[1:])
     assert max(repeats) / min(repeats) < 1.01
     assert 50_000 < repeats[0] < 300_000
@@ -136,11 +138,11 @@ def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
     done = bench(*arguments, "--format", "json", PATH=str(tmp_path / "bin"))
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
-    assert tuple(row) == COLUMNS
+    assert tuple(row) == tuple(column.keys for column in COLUMNS)
     assert row["calls"] == int(row["calls"]) > 0
     (path,) = (tmp_path / "results").glob("*-anatomy.json")
     jsonschema.validate(json.loads(path.read_bytes()), schema())
-    (found,) = read_record(path).anatomy
+    (found,) = read_record(path, Anatomy).anatomy
     assert sum(found.bytecodes.values()) == row["bytecodes"]
     split = json.loads(bench("anatomy", "--record", path, "--format", "json", "--split").stdout)
     assert sum(each["count"] for each in split if each["unit"] == "bytecodes") == row["bytecodes"]
@@ -150,17 +152,17 @@ def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
     assert any("share.py:endpoint" in line for line in stacks)
     assert json.loads((folder / "asyncio.speedscope.json").read_text())["profiles"][0]["endValue"] == row["bytecodes"]
     text = bench("anatomy", "--record", path).stdout
-    assert "Bytecodes a request, by package" in text
+    assert "Bytecodes per request, by package" in text
 
 
 def test_the_table() -> None:
-    made = record(low=[1], high=[1])
-    made.endpoint = Anatomy(layer="share.endpoint", instructions=[{"libc": 10}])
+    made = Anatomy(layers=[Row(name="low"), Row(name="high", on="low")])
+    made.endpoint = Counts(layer="share.endpoint", instructions=[{"libc": 10}])
     made.anatomy = [
-        Anatomy(
+        Counts(
             layer="low", instructions=[{"libc": 99}, {"libc": 60, "msgspec": 40}, {"libc": 101}], syscalls={"read": 1}
         ),
-        Anatomy(layer="high", instructions=[{"libc": 400}], calls={"a": 2, "b": 1}, bytecodes={"a": 50, "b": 7}),
+        Counts(layer="high", instructions=[{"libc": 400}], calls={"a": 2, "b": 1}, bytecodes={"a": 50, "b": 7}),
     ]
     low, high = lines(made)
     assert low.spread == pytest.approx(2)
@@ -169,8 +171,8 @@ def test_the_table() -> None:
     assert (low.calls, low.syscalls, high.calls, high.bytecodes, high.syscalls) == (None, 1, 3, 57, None)
     made.anatomy[0].instructions.append({"libc": 110})
     assert (lines(made)[1].decay, lines(made)[1].added) == (None, None), "not against repeats that differ so much"
-    assert "low: its repeats differ by 11%, as under a JIT: no figure to quote" in render(made, "text", split=False)
-    rows = splits(made)
+    assert "low: its repeats differ by 11%, as under a JIT: no figure to quote" in anatomy_document(made).render("text")
+    rows = [[*row.values()] for row in anatomy_document(made, split=True).data.rows]
     assert ["low", "libc", "instructions", 100] in rows
     assert ["high", "b", "bytecodes", 7] in rows
 
@@ -186,7 +188,7 @@ def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
     assert "asyncio: no calls and bytecodes: asyncio has no probe in it" in done.stdout
     assert "uvicorn: no instructions: valgrind is not installed here" in done.stdout
     assert "uvicorn: no system calls: strace is not installed here" in done.stdout
-    assert "Bytecodes a request" in done.stdout
+    assert "Bytecodes per request" in done.stdout
 
 
 def test_a_dump_adds_up(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Servers that are not in layers.toml: brought by a user, held to his own contract, and theirs when they go wrong."""
 
 import contextlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -9,12 +10,16 @@ import psutil
 import pytest
 
 from bench.anatomy.dissect import python
-from bench.commands.options import own_contracts, with_brought
-from bench.data.custom import Brought, bring, read_request
+from bench.data.contract import Contract
+from bench.data.custom import Custom, read_custom, read_request
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue, lowest_first, multiply
-from bench.data.record import Anatomy, read_record
-from bench.host.conformance import Answer, Contract, accepts
+from bench.data.layers import Catalogue
+from bench.data.plan import select
+from bench.data.record import Bench as Record
+from bench.data.record import Counts
+from bench.data.store import read_record
+from bench.host.conformance import accepts
+from bench.host.http import read_answer
 from tests.conftest import Bench
 
 APP = """
@@ -41,8 +46,8 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Brought:
-    found = bring(
+def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Custom:
+    found = read_custom(
         catalogue, contract, **{**dict.fromkeys(("app", "serve", "env", "on", "request", "name"), ""), **options}
     )
     assert found
@@ -61,7 +66,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     assert "held to the request of mine.toml alone, its answer equal as JSON" in mine["note"]
     assert f"in its own environment: Python {sys.version.split()[0]}, uvicorn" in mine["note"]
     (path,) = (tmp_path / "results").glob("*.json")
-    assert read_record(path).layers[1].packages["starlette"]
+    assert read_record(path, Record).layers[1].packages["starlette"]
 
 
 def test_a_command_in_any_language(bench: Bench, tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:
     mine = brought(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
-    found = Anatomy(layer=mine.layer.name)
+    found = Counts(layer=mine.layer.name)
     python(mine.layer, mine.contract, found)
     assert found.calls["json"] >= 2
     assert found.bytecodes["sound_app.py"] > 20
@@ -129,18 +134,63 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
         ({"app": "a:b", "env": "/nowhere"}, "no Python at ENV=/nowhere"),
         ({"app": "a:b", "on": "nothing"}, "unknown layer 'nothing'"),
         ({"app": "a:b", "name": "starlette"}, "'starlette' cannot be its name"),
+        ({"app": "a:b", "name": "uvicorn-x2"}, "'uvicorn-x2' cannot be its name, which is another layer's"),
+        ({"app": "a:b", "name": "../x"}, "'../x' cannot be its name: expected letters, digits"),
+        ({"app": "a:b", "name": "a b"}, "'a b' cannot be its name"),
+        ({"app": "a:b", "name": "a,b"}, "'a,b' cannot be its name"),
+        ({"app": "a:b", "name": "a\n"}, r"'a\\n' cannot be its name"),
+        ({"app": "a:b", "name": "\x1b[2J"}, r"'\\x1b\[2J' cannot be its name"),
+        ({"app": "a:b", "name": "a" * 41}, "40 characters at most"),
+        ({"app": "x:good --workers 3"}, "APP must be an ASGI app as package.module:app.*not 'x:good --workers 3'"),
+        ({"app": "x:good'--workers"}, "APP must be an ASGI app"),
+        ({"app": "--workers:x"}, "APP must be an ASGI app"),
+        ({"app": f"x:{'y ' * 10_000}"}, "APP must be an ASGI app"),
         ({"on": "starlette"}, "ON is for a server that you bring"),
         ({"app": "a:b", "request": "none.toml"}, "cannot read none.toml"),
     ],
 )
 def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, str], error: str) -> None:
-    with pytest.raises(BadInput, match=error):
+    with pytest.raises(BadInput, match=error) as raised:
         brought(catalogue, contract, **options)
+    assert raised.value.message.isprintable()
+    assert len(raised.value.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"app": "hello:app"}, "hello:app"),
+        ({"app": "_hello:app"}, "hello:app"),
+        ({"app": "my_package.api:app.asgi"}, "my_package.api:app.asgi"),
+        ({"app": f"{'long' * 8}.package.module:app"}, "package.module:app"),
+        ({"app": f"{'m' * 50}:app"}, "m" * 36 + ":app"),
+        ({"app": "\u0438\u043c\u044f:app"}, "app"),
+        ({"serve": "env {port}", "name": "mine-x2"}, "mine-x2"),
+        ({"serve": "env {port}"}, "env"),
+        ({"serve": "{python} '-my server (new).py' '/opt/my server (new).py' {port}"}, "my-server-new-.py"),
+    ],
+)
+def test_what_it_is_called(catalogue: Catalogue, contract: Contract, options: dict[str, str], name: str) -> None:
+    assert brought(catalogue, contract, **options).layer.name == name
+
+
+def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    folder = tmp_path / "a {port} b"
+    folder.mkdir()
+    argv = brought(catalogue, contract, app=f"{folder}/mine:app").layer.argv("::1", 1)
+    assert argv[argv.index("--app-dir") + 1] == str(folder)
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
+        ("a = " + "[" * 100_000, "mine.toml is nested too deep"),
+        ("status = " + "1" * 5000, "mine.toml is not TOML: Exceeds the limit"),
+        ("status = " + "1" * 4000, "mine.toml: "),
+        (f"path = '{'a' * 10_000}'", "mine.toml: the path must begin with a slash"),
+        (f"{'a' * 10_000} = 1", "mine.toml: Object contains unknown field"),
+        ('"\\u001b[2J" = 1', r"unknown field `.x1b\[2J`"),
+        ("#" * (2**20 + 1), "mine.toml has 1,048,577 bytes: expected 1,048,576 at most"),
         ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
         ('path = "users"', "mine.toml: the path must begin with a slash"),
         ('path = "/a b"', "mine.toml: the path must begin with a slash"),
@@ -158,8 +208,10 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
 def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    with pytest.raises(BadInput, match=error):
+    with pytest.raises(BadInput, match=error) as raised:
         read_request(path, contract.user)
+    assert raised.value.message.isprintable()
+    assert len(raised.value.message) < 400
 
 
 def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tmp_path: Path) -> None:
@@ -174,9 +226,12 @@ def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tm
 
 def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
     mine = brought(catalogue, contract, app="a:b")
-    layers = multiply(with_brought(catalogue.choose("", "waiting"), mine, catalogue, ""), [2])
-    assert own_contracts(layers, mine) == {"a:b": mine.contract, "a:b-x2": mine.contract}
-    ordered = [layer.name for layer in lowest_first(layers, catalogue.ground(layers, "waiting"))]
+    selection = select(catalogue, contract, ladder="waiting", workers=[2], custom=mine)
+    layers = selection.layers
+    own = {each.name for each in layers if selection.contract_of(each) is mine.contract}
+    assert own == {"a:b", "a:b-x2"}
+    assert all(selection.contract_of(each) is contract for each in layers if each.name not in own)
+    ordered = [layer.name for layer in layers]
     assert ordered.index("uvicorn") < ordered.index("starlette") < ordered.index("wait-threads")
     assert ordered.index("uvicorn") < ordered.index("a:b") < ordered.index("a:b-x2")
     assert len(ordered) == len(layers)
@@ -222,5 +277,5 @@ def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, 
     ):
         path.write_text(f"answer = {json.dumps(answer)}")
         mine = brought(catalogue, contract, app="a:b", request=str(path))
-        assert accepts(mine.contract, mine.layer, Answer(200, same))
-        assert not accepts(mine.contract, mine.layer, Answer(int(other[9:12]), other.encode()))
+        assert accepts(mine.contract, mine.layer, read_answer(io.BytesIO(same)))
+        assert not accepts(mine.contract, mine.layer, read_answer(io.BytesIO(other.encode())))

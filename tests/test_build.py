@@ -5,18 +5,54 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT, Layer
-from bench.host.environments import build
+from bench.data.layers import ROOT, Build, Catalogue, Layer
+from bench.host.environments import build, missing
 from tests.conftest import Bench
 
 
 def test_each_thing_once(tmp_path: Path) -> None:
     command = f"sh -c 'echo made >> {tmp_path}/made'"
     told: list[str] = []
-    layers = [Layer(name=name, adds="", build=command) for name in ("one", "two")]
+    layers = [Layer(name=name, adds="", build=Build(command)) for name in ("one", "two")]
     assert build([*layers, Layer(name="plain", adds="")], told.append) == {}
     assert (tmp_path / "made").read_text() == "made\n"
     assert told == [f"set-up for one: {command}"]
+
+
+NO_TOOLCHAIN = """#!/bin/sh
+echo 'error: rustup could not choose a version of cargo to run, because one was not specified explicitly.' >&2
+echo "help: run 'rustup default stable' to download the latest stable release of Rust." >&2
+exit 1
+"""
+
+
+def test_a_rustup_without_a_toolchain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, catalogue: Catalogue) -> None:
+    (tmp_path / "cargo").write_text(NO_TOOLCHAIN)
+    (tmp_path / "cargo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    axum = catalogue.layers["axum"]
+    why = missing(axum)
+    assert why.startswith("it needs `cargo --version`, which fails: error: rustup could not choose a version of cargo")
+    assert why.endswith("where rustup has no toolchain yet, type: rustup default stable")
+    assert why.isprintable()
+    told: list[str] = []
+    assert build([axum], told.append) == {"axum": f"cannot be made ready: {why}"}
+    assert not told, "nothing was begun"
+
+
+def test_what_a_build_needs(catalogue: Catalogue) -> None:
+    def needs(command: str, hint: str = "") -> str:
+        return missing(Layer(name="odd", adds="", build=Build("true", needs=("true", command), hint=hint)))
+
+    assert needs("true") == ""
+    assert missing(catalogue.layers["asyncio"]) == ""
+    assert needs("no-such-cargo -V", "install it") == (
+        "it needs no-such-cargo, which is not to be had here (No such file or directory): install it"
+    )
+    long = needs("sh -c 'yes no | head -1000; printf \"\\033[2J\"; exit 3'")
+    assert "which fails: no no no" in long
+    assert long.isprintable()
+    assert len(long) < 500
 
 
 @pytest.mark.parametrize(
@@ -31,7 +67,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(
 ) -> None:
     catalogue = tmp_path / "layers.toml"
     sound = (ROOT / "layers.toml").read_text().partition("[layers.uvicorn]")[0]
-    odd = f'[layers.odd]\nadds = ""\ncommand = "true"\nbuild = {json.dumps(command)}\n'
+    odd = f'[builds.odd]\ncommand = {json.dumps(command)}\n[layers.odd]\nadds = ""\ncommand = "true"\nbuild = "odd"\n'
     catalogue.write_text(f'{sound}{odd}[ladders.default]\nadds = ""\nlayers = ["asyncio", "odd"]\n')
     options = ("--budget", 1, "--seconds", 1, "--results", tmp_path / "results")
     done = bench("--catalogue", catalogue, "bench", *options)

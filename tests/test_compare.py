@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from bench.data.errors import BadInput
-from bench.data.record import Record, Row, Window, encode
-from bench.host.machine import Python
-from bench.measure.wrk import Load
+from bench.data.load import Load
+from bench.data.machine import Python
+from bench.data.record import Bench as Record
+from bench.data.record import Row
+from bench.data.store import encode
+from bench.data.window import Window
 from bench.stats.comparison import compare
 from tests.conftest import Bench
 
@@ -22,24 +25,23 @@ PYTHON = Python(
 )  # fmt: skip
 
 
-def record(seed: int, costs: Mapping[str, float], machine: float = 1.0, restarts: int = 12) -> Record:
+def record(seed: int, costs: Mapping[str, float], machine: float = 1.0, rounds: int = 12) -> Record:
     """Pairs of layers with so many microseconds a request, each layer on the one before, on a machine of some speed."""
     chance = np.random.default_rng(seed)
     names = [*costs]
     windows = []
-    for restart in range(restarts):
+    for restart in range(rounds):
         for place, (on, name) in enumerate(pairwise(names)):
             for layer in (on, name):
                 cost = machine * costs[layer] * float(np.exp(chance.normal(0, 0.003)))
                 windows.append(
                     Window(
-                        layer=layer, pair=name, restart=restart, take=10 * restart + place, requests=100_000,
+                        layer=layer, pair=name, round=restart, take=10 * restart + place, requests=100_000,
                         duration_us=2_000_000, server_cpu_ns=round(cost * 1e3 * 100_000),
                     )
                 )  # fmt: skip
     rows = [Row(name=name, on=on) for name, on in zip(names, [None, *names], strict=False)]
     return Record(
-        command="bench",
         load=Load(),
         layers=rows,
         windows=windows,
@@ -64,12 +66,12 @@ def test_one_layer_slower_by_a_tenth() -> None:
     changes = compare(record(1, BEFORE), record(2, {**BEFORE, "high": 66.0}), 1.0)
     assert [change.verdict for change in changes] == ["same", "slower"]
     assert changes[1].ratio == pytest.approx(1 / 1.1, rel=0.01)
-    assert (changes[1].a_cost, changes[1].b_cost) == pytest.approx((6, 6.6), rel=0.01)
+    assert (changes[1].a_cpu, changes[1].b_cpu) == pytest.approx((6, 6.6), rel=0.01)
 
 
 def test_faster_and_unclear() -> None:
     assert verdicts(record(1, BEFORE), record(2, {**BEFORE, "high": 50.0}))["high"] == "faster"
-    assert verdicts(record(1, BEFORE, restarts=2), record(2, BEFORE, restarts=2))["high"] == "unclear"
+    assert verdicts(record(1, BEFORE, rounds=2), record(2, BEFORE, rounds=2))["high"] == "unclear"
 
 
 def test_nothing_in_common() -> None:
@@ -106,11 +108,11 @@ def test_what_cannot_be_compared(bench: Bench, tmp_path: Path, change: dict[str,
     assert [row["verdict"] for row in json.loads(forced.stdout)] == ["same", "same"]
 
 
-@pytest.mark.parametrize(("high", "restarts", "code"), [(60.0, 12, 0), (66.0, 12, 3), (50.0, 12, 0), (60.0, 3, 4)])
-def test_exit_codes_and_versions(bench: Bench, tmp_path: Path, high: float, restarts: int, code: int) -> None:
+@pytest.mark.parametrize(("high", "rounds", "code"), [(60.0, 12, 0), (66.0, 12, 3), (50.0, 12, 0), (60.0, 3, 4)])
+def test_exit_codes_and_versions(bench: Bench, tmp_path: Path, high: float, rounds: int, code: int) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_bytes(encode(record(1, BEFORE)))
-    after = record(2, {**BEFORE, "high": high}, restarts=restarts)
+    after = record(2, {**BEFORE, "high": high}, rounds=rounds)
     newer = msgspec.structs.replace(after, packages={"starlette": "2"})
     b.write_bytes(encode(newer))
     done = bench("compare", "--a", a, "--b", b)

@@ -10,11 +10,13 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 import pytest
 
+from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT, Catalogue, Layer
-from bench.host.conformance import Contract, check, differences
+from bench.data.load import Load
+from bench.host.conformance import check
 from bench.host.server import Server
-from bench.measure.wrk import Load, Wrk
+from bench.measure.wrk import Wrk
 
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 

@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bench.data.layers import ROOT
-from bench.data.record import Record, Row, Window, read_record
-from bench.measure.wrk import Latency, Load
+from bench.data.load import Latency, Load
+from bench.data.record import Bench as Record
+from bench.data.record import Row
+from bench.data.store import read_record
+from bench.data.window import Window
+from bench.report.notes import row_notes
 from bench.stats.decay import figures
 
 PUBLISHED = ROOT / "results" / "published.json"
@@ -18,11 +22,10 @@ def record(**rps: list[int]) -> Record:
     """A ladder of the layers named, each on the one before, with a window of 1 s for each figure."""
     names = [*rps]
     return Record(
-        command="bench",
         load=Load(),
         layers=[Row(name=name, on=on) for name, on in zip(names, [None, *names], strict=False)],
         windows=[
-            Window(layer=name, restart=place, requests=count, duration_us=1_000_000)
+            Window(layer=name, round=place, requests=count, duration_us=1_000_000)
             for name, counts in rps.items()
             for place, count in enumerate(counts)
         ],
@@ -30,7 +33,7 @@ def record(**rps: list[int]) -> Record:
 
 
 def test_the_published_decays() -> None:
-    rows = {row.layer: row for row in figures(read_record(PUBLISHED))}
+    rows = {row.layer: row for row in figures(read_record(PUBLISHED, Record))}
     shown = {name: f"{row.decay:.1f}" for name, row in rows.items() if row.decay is not None}
     assert (shown["uvicorn"], shown["starlette"], shown["fastapi"]) == ("55.5", "23.7", "51.5")
     assert rows["asyncio"].decay is None
@@ -39,7 +42,7 @@ def test_the_published_decays() -> None:
 
 def test_costs_add_up() -> None:
     rows = figures(record(low=[100_000], middle=[40_000], high=[10_000]))
-    assert [row.cost_us for row in rows] == pytest.approx([10, 25, 100])
+    assert [row.cpu_us for row in rows] == pytest.approx([10, 25, 100])
     assert [row.added_us for row in rows[1:]] == pytest.approx([15, 75])
     assert [row.decay for row in rows[1:]] == pytest.approx([60, 75])
     assert [row.share for row in rows] == pytest.approx([100, 40, 10])
@@ -50,9 +53,9 @@ def test_the_median_of_windows_that_count() -> None:
     ladder.windows[2].fault = "wrk counted errors: 1 read"
     low, high = figures(ladder)
     assert (low.rps, low.rps_low, low.rps_high, low.windows) == (95, 90, 100, 2)
-    assert low.note == "1 of 3 windows left out: wrk counted errors: 1 read"
-    assert (high.rps, high.windows, high.note) == (45, 3, "")
-    assert high.restarts == 2, "a restart in which one of the two has no good window makes no ratio"
+    assert note(ladder, "low") == "1 of 3 windows left out: wrk counted errors: 1 read"
+    assert (high.rps, high.windows, note(ladder, "high")) == (45, 3, "")
+    assert high.rounds == 2, "a restart in which one of the two has no good window makes no ratio"
 
 
 def test_a_layer_without_figures_says_why() -> None:
@@ -60,8 +63,8 @@ def test_a_layer_without_figures_says_why() -> None:
     ladder.layers[1].faults = ["contract: path (another path): answered nothing, expected 404"]
     low, middle, high = figures(ladder)
     assert (low.rps, middle.rps, high.rps) == (100, None, 25)
-    assert middle.note.startswith("contract: path")
-    assert (high.decay, high.note) == (None, "no decay: middle has no figure")
+    assert note(ladder, "middle").startswith("contract: path")
+    assert (high.decay, note(ladder, "high")) == (None, "no decay: middle has no figure")
 
 
 def test_latency_is_the_median_of_windows() -> None:
@@ -71,13 +74,17 @@ def test_latency_is_the_median_of_windows() -> None:
     assert (figures(ladder)[0].p50_us, figures(ladder)[0].p99_us) == (5, 20)
 
 
+def note(ladder: Record, layer: str) -> str:
+    return "; ".join(row_notes(ladder)[layer])
+
+
 def pair(lower: float, upper: float, take: int, busy: float = 0.5) -> list[Window]:
     """Two windows side by side, by the CPU time in microseconds that a request cost."""
     return [
         Window(
             layer=layer,
             pair="high",
-            restart=take,
+            round=take,
             take=take,
             requests=10_000,
             duration_us=round(10_000 * cost / busy),
@@ -95,8 +102,8 @@ def test_decays_are_those_of_the_pairs() -> None:
     assert (low.rps, high.rps) == (100_000, 90_000)
     assert high.decay == pytest.approx(75)
     assert (high.decay_low, high.decay_high) == pytest.approx((75, 75))
-    assert (low.cost_us, high.cost_us, high.added_us, high.share) == pytest.approx((11, 44, 33, 25))
-    assert (high.pairs, high.windows, high.restarts) == (3, 4, 3)
+    assert (low.cpu_us, high.cpu_us, high.added_us, high.share) == pytest.approx((11, 44, 33, 25))
+    assert (high.pairs, high.windows, high.rounds) == (3, 4, 3)
 
 
 def test_a_pair_counts_only_whole() -> None:
@@ -106,7 +113,7 @@ def test_a_pair_counts_only_whole() -> None:
     high = figures(ladder)[1]
     assert high.decay == pytest.approx(75)
     assert high.pairs == 1
-    assert "1 of 3 windows left out" in high.note
+    assert "1 of 3 windows left out" in note(ladder, "high")
 
 
 @pytest.mark.parametrize(
@@ -118,17 +125,17 @@ def test_a_server_that_did_not_fill_its_core(shares: tuple[float, float], bound:
         window.server_cpu_ns = round(share * 1e9)
     (low,) = figures(ladder)
     assert (low.bound, low.rps) == (bound, rps)
-    assert ("lower bound: the server had at most 90% of its core" in low.note) == bound
-    assert ("1 of 2 windows alone left out" in low.note) == (shares == (0.99, 0.8))
+    assert ("lower bound: the server had at most 90% of its core" in note(ladder, "low")) == bound
+    assert ("1 of 2 solo windows left out" in note(ladder, "low")) == (shares == (0.99, 0.8))
 
 
 def test_a_margin_that_was_not_reached_is_named() -> None:
     ladder = record(low=[100], high=[50])
     ladder.windows += [*pair(10, 40, 1), *pair(10, 44, 2), *pair(10, 38, 3)]
     ladder.precision = 1.0
-    assert "points, 1 were wanted: try a longer BUDGET" in figures(ladder)[1].note
+    assert "pp (target ±1): try a longer BUDGET" in note(ladder, "high")
     ladder.precision = 20.0
-    assert figures(ladder)[1].note == ""
+    assert note(ladder, "high") == ""
 
 
 @given(some.floats(0.01, 100))

@@ -14,7 +14,7 @@ from bench.stats.estimate import Estimate, decay, estimate
 LOGS = some.floats(-2, 2)
 
 
-def test_one_window_a_restart_is_students_t() -> None:
+def test_one_window_a_round_is_students_t() -> None:
     values = [0.012, -0.003, 0.02, 0.007, 0.015, 0.001, 0.011]
     found = estimate({place: [value] for place, value in enumerate(values)})
     assert found
@@ -25,8 +25,8 @@ def test_one_window_a_restart_is_students_t() -> None:
     assert interval == pytest.approx((known.low, known.high), abs=2e-4)
 
 
-def test_windows_of_one_restart_are_not_independent() -> None:
-    """Ten windows that agree within each of four restarts tell no more than four."""
+def test_windows_of_one_round_are_not_independent() -> None:
+    """Ten windows that agree within each of four rounds tell no more than four."""
     apart = {
         place: [shift + small for small in np.linspace(-1e-5, 1e-5, 10)] for place, shift in enumerate((0, 1, 2, 3))
     }
@@ -37,7 +37,7 @@ def test_windows_of_one_restart_are_not_independent() -> None:
     assert found.error == pytest.approx(alone.error, rel=0.05)
 
 
-def test_a_restart_weighs_the_same_however_many_windows_count() -> None:
+def test_a_round_weighs_the_same_however_many_windows_count() -> None:
     found = estimate({0: [1.0] * 9, 1: [3.0]})
     assert found
     assert found.mean == pytest.approx(2)
@@ -48,7 +48,7 @@ def test_too_little_for_an_interval() -> None:
     assert estimate({0: []}) is None
     one = estimate({3: [0.1, 0.2]})
     assert one
-    assert (one.error, one.interval(), one.restarts, one.windows) == (None, None, 1, 2)
+    assert (one.error, one.interval(), one.rounds, one.windows) == (None, None, 1, 2)
 
 
 def test_decay() -> None:
@@ -92,10 +92,10 @@ class Machine:
 TRUTH = math.log(0.6)
 
 
-def side_by_side(machine: Machine, restarts: int, windows: int) -> dict[int, list[float]]:
+def side_by_side(machine: Machine, rounds: int, windows: int) -> dict[int, list[float]]:
     """Log-ratios as pairs give them: the machine's speed cancels, all but a little."""
     found = {}
-    for place in range(restarts):
+    for place in range(rounds):
         upper, lower = machine.start(), machine.start()
         found[place] = [TRUTH + upper - lower + float(machine.chance.normal(0, 0.012)) for _ in range(windows)]
     return found
@@ -115,9 +115,9 @@ def coverage(found: list[Estimate | None]) -> float:
     return float(np.mean([each is not None and each[0] <= TRUTH <= each[1] for each in intervals]))
 
 
-@pytest.mark.parametrize(("restarts", "windows"), [(5, 1), (6, 2), (25, 1)])
-def test_the_interval_covers_the_truth_about_95_times_in_100(restarts: int, windows: int) -> None:
-    assert 0.92 <= coverage([estimate(side_by_side(Machine(seed), restarts, windows)) for seed in range(400)]) <= 0.985
+@pytest.mark.parametrize(("rounds", "windows"), [(5, 1), (6, 2), (25, 1)])
+def test_the_interval_covers_the_truth_about_95_times_in_100(rounds: int, windows: int) -> None:
+    assert 0.92 <= coverage([estimate(side_by_side(Machine(seed), rounds, windows)) for seed in range(400)]) <= 0.985
 
 
 def test_that_of_the_usual_procedure_does_not() -> None:
@@ -125,12 +125,12 @@ def test_that_of_the_usual_procedure_does_not() -> None:
 
 
 def test_stopping_when_the_interval_is_narrow_does_little_harm() -> None:
-    """As bench does: from five restarts on, until the margin is a point of decay, or fifteen restarts."""
+    """As bench does: from five rounds on, until the margin is a point of decay, or fifteen rounds."""
     found = []
     for seed in range(400):
         windows = side_by_side(Machine(seed), 15, 1)
-        for restarts in range(5, 16):
-            now = estimate({place: windows[place] for place in range(restarts)})
+        for rounds in range(5, 16):
+            now = estimate({place: windows[place] for place in range(rounds)})
             assert now
             interval = now.interval()
             assert interval

@@ -1,27 +1,25 @@
-"""Pairs of real servers: a planted slow-down is found, and every exit code comes."""
+"""Pairs of real servers: an injected slow-down is found, and every exit code comes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT, Layer
-from bench.data.record import read_record
-from bench.host.conformance import Contract
+from bench.data.contract import Contract, read_contract
+from bench.data.layers import Layer
+from bench.data.load import Load
+from bench.data.plan import Plan, two
+from bench.data.record import Pair
+from bench.data.store import read_record
 from bench.host.cores import lane
-from bench.measure.pair import COLUMNS, Outcome, sentence, two
-from bench.measure.round import Setting, generation
-from bench.measure.run import Plan, new_record
+from bench.measure.round import servers_of
 from bench.measure.window import take
-from bench.measure.wrk import Load
+from bench.report.pair import COLUMNS, sentence
 from bench.stats.estimate import Estimate
-from bench.stats.verdict import level
-from tests.conftest import CATALOGUE, Bench
+from bench.stats.verdict import Outcome, level
+from tests.conftest import CATALOGUE, Bench, spawn
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def slowed(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("a", "b", "verdict", "code"), [("plain", "slowed", "slower", 3), ("slowed", "plain", "faster", 0)]
 )
-def test_a_planted_slow_down_is_found_within_20_seconds(
+def test_an_injected_slow_down_is_found_within_20_seconds(
     bench: Bench, slowed: Path, tmp_path: Path, a: str, b: str, verdict: str, code: int
 ) -> None:
     begin = time.monotonic()
@@ -52,25 +50,25 @@ def test_a_planted_slow_down_is_found_within_20_seconds(
     assert done.returncode == code, done.stdout + done.stderr
     assert time.monotonic() - begin < 25
     found = json.loads(done.stdout)
-    assert tuple(found) == COLUMNS
+    assert tuple(found) == tuple(key for column in COLUMNS for key in column.keys.split())
     assert found["verdict"] == verdict
     assert found["ratio_low"] < found["ratio"] < found["ratio_high"]
     assert (found["decay"] > 10) == (verdict == "slower")
     assert found["windows"] == found["restarts"] >= 4
     assert found["seconds"] <= 21
     (path,) = results.glob("*-pair.json")
-    assert len(read_record(path).windows) == 2 * found["windows"]
+    assert len(read_record(path, Pair).windows) == 2 * found["windows"]
 
 
 def test_correctness_does_not_make_the_asyncio_layer_slow(contract: Contract) -> None:
     """It frames properly what the published handler takes as it comes, and serves about as much side by side."""
     published = Layer(name="published", adds="", command="{python} -m tests.published_handler {port}")
-    layers = [published, CATALOGUE.layers["asyncio"]]
-    setting = Setting(contract, Load(seconds=3), lane())
-    record = new_record(Plan("pair", "", layers, 0), setting, {"published": None, "asyncio": "published"})
-    with generation(layers, setting, record, full=False) as servers:
-        windows = take([*servers.values()], setting.load, setting.lane, 0, 1, "asyncio")
-    costs = {window.layer: window.cost_us or 0 for window in windows}
+    selection = two(published, CATALOGUE.layers["asyncio"], contract)
+    plan = Plan(selection, Load(seconds=3), lane())
+    record = Pair(load=plan.load, layers=selection.rows())
+    with servers_of(selection.layers, plan, record, full=False) as servers:
+        windows = take([*servers.values()], plan.load, plan.lane, 0, 1, "asyncio")
+    costs = {window.layer: window.cpu_us or 0 for window in windows}
     assert costs["published"] / costs["asyncio"] > 0.85
 
 
@@ -91,7 +89,7 @@ def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
         50,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("same: asyncio-again serves as much as asyncio, within 50%.")
+    assert done.stdout.startswith("same: asyncio-again serves as many requests per CPU-second as asyncio, within 50%.")
     assert "O'Brien and Fleming" in done.stdout
 
 
@@ -107,7 +105,7 @@ def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
         (("--a", "plain", "--b", "broken"), 1, "broken did not start (exit code 1)"),
         (("--a", "plain", "--b", "nothing"), 2, "unknown layer 'nothing'"),
         (("--a", "plain"), 2, "a pair is of two: say A= and B="),
-        (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "'--budget'"),
+        (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "BUDGET (--budget): "),
     ],
 )
 def test_faults(bench: Bench, slowed: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
@@ -119,14 +117,10 @@ def test_faults(bench: Bench, slowed: Path, tmp_path: Path, arguments: tuple[str
 
 def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
     command = ["pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "bench", *command],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+    run = spawn(tmp_path, *command)
     assert run.stderr
     for line in run.stderr:
-        if "restart 3: starting" in line:
+        if "round 3: starting" in line:
             break
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=20)
@@ -134,14 +128,15 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
     assert "stopped by SIGTERM" in err
     assert "uvicorn" in out
     (path,) = (tmp_path / "results").glob("*-pair.json")
-    record = read_record(path)
+    record = read_record(path, Pair)
     assert (len(record.windows), record.stopped) == (4, "stopped by SIGTERM")
 
 
 def test_a_layer_against_itself_gets_a_second_name() -> None:
     plain = CATALOGUE.layers["starlette"]
-    assert [layer.name for layer in two(plain, plain)] == ["starlette", "starlette-again"]
-    assert two(plain, CATALOGUE.layers["uvicorn"])[1].on == "starlette"
+    contract = read_contract()
+    assert [layer.name for layer in two(plain, plain, contract).layers] == ["starlette", "starlette-again"]
+    assert two(plain, CATALOGUE.layers["uvicorn"], contract).layers[1].on == "starlette"
 
 
 def test_unclear_says_how_long_would_do() -> None:
@@ -150,18 +145,18 @@ def test_unclear_says_how_long_would_do() -> None:
     assert "about 138 s would do: try BUDGET=140" in said
 
 
-def test_power_of_one_size(bench: Bench, tmp_path: Path) -> None:
+def test_a_size_of_slow_down(bench: Bench, tmp_path: Path) -> None:
     options = ("--sizes", "25", "--runs", 1, "--budget", 10, "--seconds", 1, "--results", tmp_path)
-    done = bench("power", *options, "--format", "json")
+    done = bench("sensitivity", *options, "--format", "json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["runs"], row["slower"]) == (1, 1)
     assert row["planted"] == pytest.approx(20, abs=0.5)
     assert row["decay"] == pytest.approx(row["planted"], abs=10)
-    assert len([*tmp_path.glob("*-power.json")]) == 1
+    assert len([*tmp_path.glob("*-sensitivity.json")]) == 1
 
 
 def test_sizes_must_be_numbers(bench: Bench) -> None:
-    done = bench("power", "--sizes", "a lot")
+    done = bench("sensitivity", "--sizes", "a lot")
     assert done.returncode == 2
     assert "SIZES must be numbers" in done.stderr

@@ -1,6 +1,5 @@
 """Whole runs as a user starts them: real servers, real wrk, and everything that can go wrong in between."""
 
-import contextlib
 import json
 import os
 import signal
@@ -10,29 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bench.data.layers import ROOT
-from bench.data.record import Record, read_record
-from tests.conftest import Bench
+from bench.data.record import Bench as Record
+from bench.data.store import read_record
+from tests.conftest import Bench, default_signals, processes, spawn
 
 QUICK = ("--seconds", 1, "--budget", 1)
 
 
 def only_record(folder: Path) -> Record:
     (path,) = (folder / "results").glob("*.json")
-    return read_record(path)
-
-
-def processes(folder: Path) -> set[int]:
-    """Those that were started with this folder for their temporary files, and still live."""
-    found = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("TMPDIR") == str(folder):
-                found.add(process.pid)
-    return found
+    return read_record(path, Record)
 
 
 @pytest.fixture
@@ -65,7 +54,7 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
     assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
     assert 0 < rows["uvicorn"]["decay"] < 100
-    assert "restart 1: " in done.stderr
+    assert "round 1: " in done.stderr
     record = only_record(tmp_path)
     assert len([window for window in record.windows if window.pair is None]) == 5
     assert len([window for window in record.windows if window.pair == "fastapi"]) == 2
@@ -127,7 +116,7 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
     options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 9)
     done = bench("bench", *options, "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
-    assert "points, 0.001 were wanted: try a longer BUDGET" in done.stdout
+    assert "pp (target ±0.001): try a longer BUDGET" in done.stdout
     seconds = only_record(tmp_path).seconds
     assert seconds
     assert seconds <= 11
@@ -141,7 +130,7 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "its decay is from windows one after another, not side by side: a guide, no more" in done.stdout
+    assert "its decay is from windows one after another, not side by side: indicative only" in done.stdout
     assert "pairs need Linux and two cores" in done.stdout
     pair = [*command, "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path)]
     refused = subprocess.run(pair, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -149,18 +138,14 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
     assert "a pair needs Linux and two cores" in refused.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+    run = spawn(tmp_path, *arguments)
     assert run.stderr
     seen = 0
     for line in run.stderr:  # two of them are done when the third begins
-        seen += "restart" in line and "starting" not in line
+        seen += "round" in line and "starting" not in line
         if seen == 3:
             break
     time.sleep(0.3)
@@ -183,7 +168,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
         (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
         (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
         (("bench", "--threads", "9", "--connections", "4"), "9 threads need as many connections"),
-        (("bench", "--seconds", "0"), "Invalid value for '--seconds'"),
+        (("bench", "--seconds", "0"), "error: SECONDS (--seconds): 0 is not in the range"),
         (("bench", "--port", "70000"), "port 70000 does not exist"),
         (("serve", "nothing"), "unknown layer 'nothing'"),
         (("table", "--record", "README.md"), "README.md is not a record"),
@@ -244,8 +229,9 @@ def test_serve(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with open(tmp_path / "said", "wb") as said:  # noqa: PTH123
         server = subprocess.Popen(
-            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said
-        )
+            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said,
+            preexec_fn=default_signals,
+        )  # fmt: skip
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -264,5 +250,5 @@ def test_serve(tmp_path: Path) -> None:
         assert "Non-2xx" not in wrk.stdout
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(10)
+        assert server.wait(10) == 130
     assert f"starlette on http://127.0.0.1:{port}" in (tmp_path / "said").read_text()

@@ -1,4 +1,4 @@
-"""Verdicts: what each means, and how often repeated looks cry wolf."""
+"""Verdicts: what each means, and how often repeated looks raise a false alarm."""
 
 import math
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bench.stats.estimate import Estimate, estimate
-from bench.stats.verdict import LOOKS, MIN_RESTARTS, judge, level, seconds_needed
+from bench.stats.verdict import LOOKS, MIN_ROUNDS, judge, level, seconds_needed
 
 
-def known(percent: float, error: float, restarts: int = 30) -> Estimate:
-    return Estimate(math.log1p(percent / 100), error / 100, restarts, restarts)
+def known(percent: float, error: float, rounds: int = 30) -> Estimate:
+    return Estimate(math.log1p(percent / 100), error / 100, rounds, rounds)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_verdicts(percent: float, error: float, threshold: float, verdict: str) 
     assert judge(known(percent, error), 0.05, threshold) == verdict
 
 
-def test_a_few_restarts_are_not_enough() -> None:
-    assert judge(known(-20, 0.1, MIN_RESTARTS - 1), 0.05, 1) == "unclear"
+def test_a_few_rounds_are_not_enough() -> None:
+    assert judge(known(-20, 0.1, MIN_ROUNDS - 1), 0.05, 1) == "unclear"
     assert judge(None, 0.05, 1) == "unclear"
     assert judge(Estimate(0.0, None, 9, 9), 0.05, 1) == "unclear"
 
@@ -48,11 +48,11 @@ def test_levels_are_those_of_o_brien_and_fleming() -> None:
 def test_looking_again_and_again_raises_no_more_false_alarms() -> None:
     """Pairs of the same program: any look may call a change, 5% of runs may have one that does."""
     chance = np.random.default_rng(1)
-    runs, restarts = 800, 28
+    runs, rounds = 800, 28
     alarms = naive = 0
     for _ in range(runs):
-        values = chance.normal(0, 0.015, restarts)
-        parts = [(look, values[: restarts * look // LOOKS]) for look in range(1, LOOKS + 1)]
+        values = chance.normal(0, 0.015, rounds)
+        parts = [(look, values[: rounds * look // LOOKS]) for look in range(1, LOOKS + 1)]
         found = [(look, estimate({place: [value] for place, value in enumerate(part)})) for look, part in parts]
         alarms += any(judge(each, level(look), 0.01, floor=0.0) in ("slower", "faster") for look, each in found)
         naive += any(judge(each, 0.05, 0.01, floor=0.0) in ("slower", "faster") for look, each in found)

@@ -3,17 +3,14 @@
 import pytest
 
 from bench.data.errors import BadInput
-from bench.data.record import Anatomy, Record, Row
-from bench.measure.wrk import Load
+from bench.data.record import Anatomy, Counts, Row
 from bench.report.ladders import reason
 
-COUNTED = Record(
-    command="anatomy",
-    load=Load(),
+COUNTED = Anatomy(
     layers=[Row(name="low"), Row(name="high", on="low")],
     anatomy=[
-        Anatomy(layer="low", instructions=[{"libc": 10, "gone": 5}], calls={"a": 1}, bytecodes={"a": 10}),
-        Anatomy(
+        Counts(layer="low", instructions=[{"libc": 10, "gone": 5}], calls={"a": 1}, bytecodes={"a": 10}),
+        Counts(
             layer="high", instructions=[{"libc": 25, "ld.so": 15}], calls={"a": 1, "b": 4},
             bytecodes={"a": 20, "b": 30}, syscalls={"futex": 2},
         ),

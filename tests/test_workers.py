@@ -7,12 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.commands.options import numbers
+from bench.commands.options import Choice
+from bench.data.contract import Contract
 from bench.data.errors import BadInput
 from bench.data.layers import Catalogue, multiply
-from bench.data.record import read_record
-from bench.host.conformance import Contract
-from bench.host.cores import Lane, cores_for
+from bench.data.machine import Lane
+from bench.data.record import Bench as Record
+from bench.data.store import read_record
+from bench.host.cores import cores_for
 from bench.host.server import Server
 from tests.conftest import Bench
 
@@ -35,7 +37,7 @@ def test_a_number_of_processes_is_part_of_a_name(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize("text", ["-1", "two", "2.5"])
 def test_bad_numbers_of_workers(text: str) -> None:
     with pytest.raises(BadInput, match="WORKERS must be numbers of processes"):
-        numbers(text)
+        Choice("", "default", text).counts()
 
 
 @pytest.mark.parametrize("name", ["uvicorn-x1", "uvicorn-x1000", "endpoint-x2", "axum-all-x2", "wait-processes-x2"])
@@ -72,7 +74,7 @@ def test_more_processes_are_a_row_each(bench: Bench, tmp_path: Path) -> None:
     assert (two["layer"], two["on"]) == ("protocol-x2", "protocol")
     assert two["rps"] > 1000
     (path,) = tmp_path.glob("*.json")
-    cores = {(window.layer, window.pair is None): window.cores for window in read_record(path).windows}
+    cores = {(window.layer, window.pair is None): window.cores for window in read_record(path, Record).windows}
     one, more = "protocol", "protocol-x2"
     assert cores == {(one, True): 1, (more, True): 2, (one, False): 1, (more, False): 1}
     if os.cpu_count() == 2:
@@ -94,5 +96,5 @@ def test_what_waits_is_not_blamed_on_the_client(bench: Bench, tmp_path: Path) ->
     options = ("--layers", "wait-blocking", "--seconds", 1, "--budget", 1, "--results", tmp_path)
     done = bench("bench", *options)
     assert done.returncode == 0, done.stderr
-    assert "it waits: alone it used" in done.stdout
+    assert "it waits: solo it used" in done.stdout
     assert "lower bound" not in done.stdout

@@ -1,22 +1,22 @@
-"""A server with the probe in it -> Python calls and bytecodes a request, as a tree and by package."""
+"""A server with the probe in it -> Python calls and bytecodes per request, as a tree and by package."""
 
+import contextlib
 import os
 import signal
-import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 import msgspec
 
 from bench.anatomy.client import connected
+from bench.data.contract import Contract
 from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.record import Frame
-from bench.host.conformance import Contract
 from bench.host.counters import family
+from bench.host.programs import scratch
 from bench.host.server import Server
-from bench.stats.trees import add_up, package
+from bench.stats.trees import package
 
 PROBE = Path(__file__).parent / "probe"
 REQUESTS = 50
@@ -45,12 +45,13 @@ class Raw(msgspec.Struct):
 
 def count_python(layer: Layer, contract: Contract) -> Frame:
     """The tree of Python calls of one request; raises ServerFault."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.pathsep.join([str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": path, "ANATOMY_FOLDER": folder}
-        environment["ANATOMY_SIGNALS"] = f"{int(BEGIN)} {int(END)}"
-        with Server(layer, contract, environment=environment) as server, connected(server) as client:
-            probes = Probes(server, Path(folder))
+    with scratch() as folder:
+        environment = {"ANATOMY_FOLDER": str(folder), "ANATOMY_SIGNALS": f"{int(BEGIN)} {int(END)}"}
+        server = Server(layer, contract, environment=environment)
+        path = [str(PROBE), *filter(None, [server.environment.get("PYTHONPATH")])]
+        server.environment["PYTHONPATH"] = os.pathsep.join(path)
+        with server, connected(server) as client:
+            probes = Probes(server, folder)
             client.ask(WARM_UP)
             probes.begin()
             seconds = client.ask(REQUESTS)
@@ -107,7 +108,8 @@ class Probes:
     def _signal(self, number: int, kind: str) -> None:
         """Send a signal to all, and wait for the files that acknowledge it."""
         for pid in self.pids:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it is asked below whether the server has ended
+                os.kill(pid, number)
         deadline = time.monotonic() + WAIT
         while not all(self._sign(kind, pid).exists() for pid in self.pids):
             self.server.require_alive("died while its calls were counted")
@@ -127,14 +129,3 @@ def _frame(raw: Raw) -> Frame:
         bytecodes=raw.bytecodes / REQUESTS,
         children=[_frame(child) for child in raw.children],
     )
-
-
-def by_package(tree: Frame) -> tuple[dict[str, float], dict[str, float]]:
-    """Calls and bytecodes a request by package, the most bytecodes first."""
-    calls: Counter[str] = Counter()
-    bytecodes: Counter[str] = Counter()
-    for frame in add_up(tree):
-        calls[frame.package] += frame.calls  # type: ignore[assignment]  # a Counter adds floats as well
-        bytecodes[frame.package] += frame.bytecodes  # type: ignore[assignment]
-    order = [name for name, count in bytecodes.most_common() if count]
-    return {name: calls[name] for name in order}, {name: bytecodes[name] for name in order}

@@ -1,12 +1,13 @@
 """A process under valgrind -> instructions in user space, by component."""
 
 import re
-import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.data.errors import Fault, ServerFault
 from bench.host.counters import family
+from bench.host.programs import run
 
 COMPONENTS = (
     ("interpreter", re.compile(r"/(libpython[^/]*|python[0-9.]*)$|/lib-dynload/[^/]*$")),
@@ -21,6 +22,7 @@ COMPONENTS = (
 """Each component, and what the path of its shared objects looks like. ld.so looks up thread-local variables."""
 PACKAGE = re.compile(r"/site-packages/(\w+)")
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+CONTROL = 20.0  # seconds that an order may take
 
 
 def component(shared_object: str) -> str:
@@ -39,12 +41,16 @@ def command(folder: Path) -> list[str]:
 
 
 class Callgrind:
-    """A process under callgrind and those that it started, told by callgrind_control what to do."""
+    """A process under callgrind and those that it started, told by callgrind_control what to do.
 
-    def __init__(self, pid: int, folder: Path, what: str) -> None:
+    `require_alive` raises ServerFault or Fault if the process has ended: without it, an order is waited for in vain.
+    """
+
+    def __init__(self, pid: int, folder: Path, what: str, require_alive: Callable[[], None]) -> None:
         self.pids = family(pid)
         self.folder = folder
         self.what = what
+        self.require_alive = require_alive
         self.dumps = 0
 
     def control(self, order: str) -> None:
@@ -53,13 +59,18 @@ class Callgrind:
             self._control(order, pid)
 
     def _control(self, order: str, pid: int) -> None:
+        self.require_alive()
         command = ["callgrind_control", f"--vgdb-prefix={self.folder}/vgdb", order, str(pid)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Fault(f"callgrind_control {order} failed: {error}") from None
-        if done.returncode or "OK" not in done.stdout:
-            raise ServerFault(self.what, f"cannot be counted: callgrind_control said {done.stdout + done.stderr!r}")
+            code, said = run(command, CONTROL, self.require_alive)
+        except OSError as error:
+            raise Fault(f"callgrind_control cannot be started ({error.strerror}): type `make tools`") from None
+        self.require_alive()
+        if code is None:
+            raise ServerFault(self.what, f"cannot be counted: valgrind did not take {order} within {CONTROL:.0f} s")
+        if code or "OK" not in said:
+            last = (said.strip().splitlines() or [f"nothing (exit code {code})"])[-1]
+            raise ServerFault(self.what, f"cannot be counted: to {order} callgrind_control said {last}")
 
     def start(self) -> None:
         """Count from here on."""

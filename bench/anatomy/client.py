@@ -5,11 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from bench.data.errors import ServerFault
-from bench.host.conformance import accepts, read_answer
+from bench.host.conformance import accepts
+from bench.host.http import Answer, receive
 from bench.host.server import Server
 
 PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
+CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
@@ -25,18 +29,35 @@ class Client:
         """Ask so many times; returns the seconds that it took. Raises ServerFault for any other answer."""
         begin = time.monotonic()
         for _ in range(count):
-            try:
-                self.stream.sendall(self.request)
-                answer = read_answer(self.stream)
-            except OSError as error:
-                self.server.require_alive("died while its work was counted")
-                raise ServerFault(
-                    self.server.layer.name, f"did not answer while its work was counted ({error})"
-                ) from None
+            answer = self._send(self.request)
             if not accepts(self.server.contract, self.server.layer, answer):
                 raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
             time.sleep(PAUSE)
         return time.monotonic() - begin
+
+    def call(self, what: str, count: int) -> None:
+        """Let the layer `endpoint` call a function so many times; raises ServerFault where it does not."""
+        user = self.server.contract.user
+        answer = self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        if answer.body != str(count).encode():
+            raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+
+    def _send(self, request: bytes) -> Answer:
+        try:
+            self.stream.sendall(request)
+            answer = receive(self.stream)
+        except OSError as error:
+            self._require_alive()
+            why = f"did not answer while its work was counted ({error})"
+            raise ServerFault(self.server.layer.name, why) from None
+        if not answer.raw:
+            self._require_alive()
+        return answer
+
+    def _require_alive(self) -> None:
+        """Raise ServerFault where the server has ended, as one that closes a connection may be about to."""
+        self.server.process.wait(CLOSING)
+        self.server.require_alive("died while its work was counted")
 
 
 @contextmanager

@@ -4,29 +4,30 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bench.anatomy.bytecodes import by_package, count_python
+from bench.anatomy.bytecodes import count_python
 from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.syscalls import count_syscalls
+from bench.data.contract import Contract
 from bench.data.errors import Fault, ServerFault, Stopped
 from bench.data.layers import Layer
-from bench.data.record import Anatomy, Record, Row
-from bench.host import conformance as contracts
-from bench.host.conformance import Contract
+from bench.data.plan import Selection, Watch
+from bench.data.record import Anatomy, Counts, Row
+from bench.host import conformance
 from bench.host.server import Server
-from bench.measure.round import Setting, faults_to, row_of
-from bench.report.progress import Tell
-from bench.stats.trees import add_up
+from bench.host.versions import own_versions
+from bench.stats.trees import add_up, by_package
 
 
 def check(layer: Layer, contract: Contract, row: Row) -> None:
     """Hold a layer to the whole contract; raises ServerFault."""
     with Server(layer, contract) as server:
         row.answer_bytes = server.answer_bytes
-        if broken := contracts.check(contract, layer, server.host, server.port):
+        row.packages = own_versions(layer, server.process.pid, server.port)
+        if broken := conformance.check(contract, layer, server.host, server.port):
             raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
 
 
-def python(layer: Layer, contract: Contract, found: Anatomy) -> None:
+def python(layer: Layer, contract: Contract, found: Counts) -> None:
     """Python calls and bytecodes; a server that is not Python has none, and of a loop only what it calls counts."""
     found.tree = count_python(layer, contract)
     if layer.loop:
@@ -34,15 +35,20 @@ def python(layer: Layer, contract: Contract, found: Anatomy) -> None:
     found.calls, found.bytecodes = by_package(found.tree)
 
 
-def syscalls(layer: Layer, contract: Contract, found: Anatomy) -> None:
+def syscalls(layer: Layer, contract: Contract, found: Counts) -> None:
     """System calls by name; a loop makes none."""
     found.syscalls = {} if layer.loop else count_syscalls(layer, contract)
 
 
-def instructions(layer: Layer, contract: Contract, found: Anatomy) -> None:
+def instructions(layer: Layer, contract: Contract, found: Counts) -> None:
     """Instructions by component; those of a loop are the endpoint's, which are known already."""
     if not layer.loop:
         found.instructions = count_instructions(layer, contract)
+
+
+def endpoint(contract: Contract, found: Counts) -> None:
+    """Instructions of share.endpoint by itself."""
+    found.instructions = count_endpoint(contract)
 
 
 PARTS = (
@@ -60,33 +66,35 @@ def seconds(layers: Sequence[Layer]) -> float:
     return ENDPOINT_TIME + len(layers) * sum(length for _, _, length, _ in PARTS)
 
 
-def dissect(layers: Sequence[Layer], setting: Setting, record: Record, tell: Tell) -> None:
+def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
     """Count the work of one request in each layer, into the record; what cannot be counted is a note beside the rest.
 
     A layer that does not start or breaks the contract is a row that says so.
     """
     done = 0.0
     if shutil.which("valgrind"):
-        tell("share.endpoint: instructions", done)
-        record.endpoint = Anatomy(layer="share.endpoint", instructions=count_endpoint(setting.contract))
+        watch.tell("share.endpoint: instructions", done)
+        record.endpoint = Counts(layer="share.endpoint")
+        attempt("instructions", "valgrind", partial(endpoint, selection.contract, record.endpoint), record.endpoint)
     done += ENDPOINT_TIME
-    for layer in layers:
-        row, contract = row_of(record, layer.name), setting.contract_of(layer)
-        found = Anatomy(layer=layer.name)
+    for layer in selection.layers:
+        row, contract = record.row(layer.name), selection.contract_of(layer)
+        found = Counts(layer=layer.name)
         if layer.loop and record.endpoint:
             found.instructions = record.endpoint.instructions
         record.anatomy.append(found)
-        tell(f"{layer.name}: the contract", done)
-        with faults_to(row):
+        watch.tell(f"{layer.name}: the contract", done)
+        with row.takes_faults():
             check(layer, contract, row)
         for name, tool, length, count in PARTS:
             if not row.faults:
-                tell(f"{layer.name}: {name}", done)
+                watch.tell(f"{layer.name}: {name}", done)
                 attempt(name, tool, partial(count, layer, contract, found), found)
             done += length
+        watch.keep()
 
 
-def attempt(name: str, tool: str | None, count: Callable[[], None], found: Anatomy) -> None:
+def attempt(name: str, tool: str | None, count: Callable[[], None], found: Counts) -> None:
     """Count one thing; where that cannot be done here, a note says why."""
     if tool and not shutil.which(tool):
         found.notes.append(f"no {name}: {tool} is not installed here (Linux has it: type `make tools`)")

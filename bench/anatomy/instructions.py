@@ -1,38 +1,38 @@
-"""A layer -> instructions a request, by component.
+"""A layer -> instructions per request, by component.
 
 Counting starts once the server is warm, and every batch is the difference of two dumps on one connection that stays
 open, so that nothing of start-up or shutdown is in it. What the server does while idle (uvicorn's tick) is counted by
 itself and taken out, by the seconds that a batch took.
 """
 
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+from functools import partial
 
 from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import connected
-from bench.data.errors import Fault
-from bench.data.layers import ROOT, Layer
-from bench.host.conformance import Contract
+from bench.data.contract import Contract
+from bench.data.layers import Layer
+from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 500
 FIRST = 100  # requests after the switch, for the caches of valgrind: thrown away
 BATCH, BATCHES = 400, 4
 IDLE = 3.0  # seconds
+LOOP = Layer(name="share.endpoint", adds="", command="{python} -m servers.endpoint_server --host {host} --port {port}")
 PATIENCE = 120.0  # seconds that a server has until it answers under valgrind
 
 
 def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> list[dict[str, float]]:
-    """Instructions a request by component, a dict for each batch; raises ServerFault, or Fault where valgrind fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **ENVIRONMENT}
-        server = Server(layer, contract, environment=environment, wrap=command(Path(folder)), patience=PATIENCE)
+    """Instructions per request by component, a dict for each batch.
+
+    Raises ServerFault, or Fault where valgrind fails.
+    """
+    with scratch() as folder:
+        server = Server(layer, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
         with server, connected(server) as client:
-            callgrind = Callgrind(server.process.pid, Path(folder), layer.name)
+            alive = partial(server.require_alive, "died while its work was counted")
+            callgrind = Callgrind(server.process.pid, folder, layer.name, alive)
             client.ask(WARM_UP)
             callgrind.start()
             client.ask(FIRST)
@@ -48,36 +48,26 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> 
 
 
 def count_endpoint(contract: Contract) -> list[dict[str, float]]:
-    """Instructions of share.endpoint by component, a dict for each batch, without those of an empty call in a loop."""
-    with tempfile.TemporaryDirectory() as folder:
-        loop = [sys.executable, "-m", "bench.anatomy.loop", contract.user.body]
-        with subprocess.Popen(
-            [*command(Path(folder)), *loop], cwd=ROOT, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
-        ) as process:  # fmt: skip
+    """Instructions of share.endpoint by component, a dict for each batch, without those of an empty call in a loop.
 
-            def call(what: str, count: int) -> None:
-                assert process.stdin
-                assert process.stdout
-                process.stdin.write(f"{what} {count}\n")
-                if not process.stdout.readline():
-                    raise Fault("share.endpoint cannot be counted: its loop ended")
-
-            try:
-                callgrind = Callgrind(process.pid, Path(folder), "share.endpoint")
-                call("endpoint", WARM_UP)
-                call("nothing", WARM_UP)
-                callgrind.start()
-                call("endpoint", FIRST)
-                call("nothing", FIRST)
-                callgrind.dump()
-                call("nothing", BATCH)
-                empty = callgrind.dump()
-                found = []
-                for _ in range(BATCHES):
-                    call("endpoint", BATCH)
-                    total = callgrind.dump()
-                    found.append({name: (total[name] - empty[name]) / BATCH for name in total})
-                return found
-            finally:
-                process.kill()
+    Raises ServerFault, or Fault where valgrind fails.
+    """
+    with scratch() as folder:
+        server = Server(LOOP, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
+        with server, connected(server) as client:
+            alive = partial(server.require_alive, "died while its work was counted")
+            callgrind = Callgrind(server.process.pid, folder, LOOP.name, alive)
+            client.call("endpoint", WARM_UP)
+            client.call("nothing", WARM_UP)
+            callgrind.start()
+            client.call("endpoint", FIRST)
+            client.call("nothing", FIRST)
+            callgrind.dump()
+            client.call("nothing", BATCH)
+            empty = callgrind.dump()
+            found = []
+            for _ in range(BATCHES):
+                client.call("endpoint", BATCH)
+                total = callgrind.dump()
+                found.append({name: (total[name] - empty[name]) / BATCH for name in total})
+            return found

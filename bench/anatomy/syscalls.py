@@ -1,18 +1,18 @@
-"""A server under strace -> system calls a request, by name.
+"""A server under strace -> system calls per request, by name.
 
 strace slows a server down, so that it looks for events more seldom than it would: where it finds several things to do
 at one look, a request costs fewer calls. One connection with a pause between requests keeps that from happening.
 """
 
 import re
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 from bench.anatomy.client import connected
+from bench.data.contract import Contract
 from bench.data.layers import Layer
-from bench.host.conformance import Contract
+from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 100
@@ -25,9 +25,9 @@ CALL = re.compile(r"^\d+ +([a-z0-9_]+)\(", re.MULTILINE)
 
 
 def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
-    """System calls a request by name, the most frequent first; raises ServerFault."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
+    """System calls per request by name, the most frequent first; raises ServerFault."""
+    with scratch() as folder:
+        log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
         with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
             client.ask(WARM_UP)

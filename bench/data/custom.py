@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
+from bench.data.catalogue import APP_NAME
+from bench.data.contract import Contract, Request
 from bench.data.errors import BadInput
-from bench.data.layers import BAD_TEMPLATE, ROOT, Catalogue, Layer, convert, read_toml
-from bench.host.conformance import Contract, Request
+from bench.data.layers import BAD_TEMPLATE, LONGEST, NAME_RULE, ROOT, Catalogue, Layer, is_name
+from bench.data.toml import convert, read_toml, short
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -31,17 +33,17 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: str | None = None
 
 
-class Brought(msgspec.Struct, frozen=True):
+class Custom(msgspec.Struct, frozen=True):
     """A layer that is not in layers.toml, and the contract that it is held to."""
 
     layer: Layer
     contract: Contract
 
 
-def bring(
+def read_custom(
     catalogue: Catalogue, contract: Contract, *, app: str, serve: str, env: str, on: str, request: str, name: str
-) -> Brought | None:
-    """What was brought, or None where nothing was; raises BadInput."""
+) -> Custom | None:
+    """The server that a user brings, or None where there is none; raises BadInput."""
     if not app and not serve:
         if extra := [key for key, value in (("ENV", env), ("ON", on), ("REQUEST", request), ("NAME", name)) if value]:
             raise BadInput(
@@ -55,44 +57,63 @@ def bring(
         folder, _, target = app.rpartition("/")
         path = Path(folder).expanduser().resolve()
         if not path.is_dir() or target.partition(":")[0].endswith(".py"):
-            raise BadInput(f"APP must be package.module:app in a folder that is there, without .py, not {app!r}")
-        if ":" not in target:
             raise BadInput(
-                f"APP must be an ASGI app as package.module:app, with its folder before it or not, not {app!r}"
+                f"APP must be package.module:app in a folder that is there, without .py, not {short(repr(app))}"
             )
-        options = f" --app-dir {shlex.quote(str(path))}" if folder else ""
+        if not APP_NAME.fullmatch(target):
+            expected = "an ASGI app as package.module:app, with its folder before it or not"
+            raise BadInput(f"APP must be {expected}, not {short(repr(app))}")
+        options = f" --app-dir {_literal(path)}" if folder else ""
         command = f"{OWN_ENVIRONMENT if env else catalogue.asgi} --interface asgi3 {options}"
-        layer = Layer(name=name or target, adds=f"APP={app}", app=target, command=command, env=python)
+        layer = Layer(name=name or _name_of(target), adds=f"APP={app}", app=target, command=command, env=python)
     else:
         if "{port}" not in serve:
-            raise BadInput(f"SERVE must say where the port goes, as in 'server --port {{port}}', not {serve!r}")
+            raise BadInput(
+                f"SERVE must say where the port goes, as in 'server --port {{port}}', not {short(repr(serve))}"
+            )
         if env and "{python}" not in serve:
-            raise BadInput(f"ENV is what {{python}} stands for in SERVE, and {serve!r} has none")
-        serve = re.sub(r"(?<!\S)~(?=/)", lambda _: shlex.quote(str(Path.home())), serve)
+            raise BadInput(f"ENV is what {{python}} stands for in SERVE, and {short(repr(serve))} has none")
+        serve = re.sub(r"(?<!\S)~(?=/)", lambda _: _literal(Path.home()), serve)
         if _argv(serve)[0] != "{python}" and not shutil.which(_argv(serve)[0], path=f"{os.environ['PATH']}:{ROOT}"):
-            raise BadInput(f"SERVE begins with {_argv(serve)[0]!r}, which is no program here: give its path in full")
+            raise BadInput(
+                f"SERVE begins with {short(repr(_argv(serve)[0]))}, which is no program here: give its path in full"
+            )
         program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
-        layer = Layer(name=name or Path(program).name, adds=f"SERVE={serve}", command=serve, env=python)
-    if layer.name in catalogue.layers or not layer.name.strip() or "/" in layer.name:
-        raise BadInput(f"{layer.name!r} cannot be its name, which is another layer's or has a slash: try NAME=mine")
+        layer = Layer(name=name or _name_of(Path(program).name), adds=f"SERVE={serve}", command=serve, env=python)
+    base, _, count = layer.name.rpartition("-x")
+    if layer.name in catalogue.layers or (base in catalogue.layers and count.isdecimal()):
+        raise BadInput(f"{layer.name!r} cannot be its name, which is another layer's: try NAME=mine")
+    if not is_name(layer.name):
+        raise BadInput(f"{short(repr(layer.name))} cannot be its name: {NAME_RULE}: try NAME=mine")
     try:
         layer.argv("127.0.0.1", 0)
     except BAD_TEMPLATE as error:
-        raise BadInput(
-            f"bad command {layer.command!r} ({error}): {{port}}, {{host}} and {{python}} are known"
-        ) from None
+        known = "{port}, {host} and {python} are known"
+        raise BadInput(f"bad command {short(repr(layer.command), 200)} ({short(str(error))}): {known}") from None
     ground = catalogue.one(on).name if on else "uvicorn" if app else None
     own, exact = read_request(Path(request).expanduser(), contract.user) if request else (contract.user, False)
-    asks = f"the request of {Path(request).name}" if request else "the User request"
     layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")
-    return Brought(layer, Contract(user=own, cases={}, asks=asks))
+    return Custom(layer, Contract(user=own, cases={}, file=Path(request).name if request else ""))
+
+
+def _name_of(what: str) -> str:
+    """What an app or a program is called in a table, if nothing else was said: its own name, or the end of that."""
+    name = re.sub("[^A-Za-z0-9._:+-]+", "-", what)
+    while len(name) > LONGEST and "." in name.partition(":")[0]:  # package.module:app -> module:app
+        name = name.partition(".")[2]
+    return name[-LONGEST:].lstrip("._:+-") or "mine"
+
+
+def _literal(path: Path) -> str:
+    """A path as one word of a command that is filled in: braces in it mean nothing."""
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
 def _argv(serve: str) -> list[str]:
     try:
         return shlex.split(serve) or [""]
     except ValueError as error:
-        raise BadInput(f"SERVE is no command: {error} in {serve!r}") from None
+        raise BadInput(f"SERVE is no command: {error} in {short(repr(serve))}") from None
 
 
 def _python(env: str) -> str:
@@ -117,7 +138,9 @@ def read_request(path: Path, user: Request) -> tuple[Request, bool]:
         body = user.answer.partition("\r\n\r\n")[2] if asked.answer is None else asked.answer
         status = str(asked.status)
         answer = f"HTTP/1.1 {status} -\r\ncontent-length: {len(body.encode())}\r\n\r\n{body}"
-    if why := _cannot_be_sent(request) or (not re.fullmatch("[23][0-9][0-9]", status) and NO_STATUS.format(status)):
+    if why := _cannot_be_sent(request) or (
+        not re.fullmatch("[23][0-9][0-9]", status) and NO_STATUS.format(short(status))
+    ):
         raise BadInput(f"{path.name}: {why}")
     headers = [("Host" if name.lower() == "host" else name, value) for name, value in request.headers]
     if "Host" not in dict(headers):
@@ -128,10 +151,11 @@ def read_request(path: Path, user: Request) -> tuple[Request, bool]:
 def _cannot_be_sent(request: Request) -> str:
     """Why wrk could not send a request as it is, or nothing."""
     names = [name.lower() for name, _ in request.headers]
+    method, path = short(repr(request.method)), short(repr(request.path))
     if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
-        return f"the method must be one that has an answer with a body, such as GET or POST, not {request.method!r}"
+        return f"the method must be one that has an answer with a body, such as GET or POST, not {method}"
     if not re.fullmatch("/[!-~]*", request.path):
-        return f"the path must begin with a slash, and be of ASCII letters without spaces, not {request.path!r}"
+        return f"the path must begin with a slash, and be of ASCII letters without spaces, not {path}"
     if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
         return "every header must have a name of its own, without spaces or colons"
     if framing := {"content-length", "transfer-encoding", "connection"} & {*names}:

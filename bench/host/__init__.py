@@ -1,1 +1,1 @@
-"""The machine that this runs on: server processes, cores, counters, conformance over a socket, environments. Imports data."""
+"""The machine at hand: processes, cores, counters, conformance, environments, versions, signals. Imports data."""

@@ -6,19 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
-from bench.host import counters
-from bench.host import slices as turn
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """Two cores: the servers share one, their wrks the other."""
-
-    server: int
-    client: int
-    turn_ms: int | None = None
-    """How long one of two servers runs before the other has its turn; null: as the kernel likes, a few milliseconds."""
+from bench.data.machine import Lane
+from bench.host import counters, slices
 
 
 def lane() -> Lane | None:
@@ -32,7 +21,7 @@ def lane() -> Lane | None:
     if len(cores) < 2:
         return None
     apart = [core for core in cores[1:] if core not in _siblings(cores[0])]
-    return Lane(cores[0], (apart or cores)[-1], _turn())
+    return Lane(cores[0], (apart or cores)[-1], _slice())
 
 
 def cores_for(lane: Lane, workers: int) -> set[int]:
@@ -48,20 +37,23 @@ def cores_for(lane: Lane, workers: int) -> set[int]:
 
 
 def settle(pid: int, lane: Lane, cores: set[int] | None = None) -> None:
-    """Keep a server, and all that it started, on these cores, or on the lane's, with the lane's turns."""
+    """Keep a server, and all that it started, on these cores, or on the lane's, with the lane's time slices."""
     counters.pin(pid, cores or {lane.server})
-    if lane.turn_ms:
+    if lane.slice_ms:
         for task in counters.threads(pid):
-            turn.ask(int(task.name))
+            slices.ask(int(task.name))
 
 
-def _turn() -> int | None:
-    """What a thread gets that asks for longer turns: tried on one that does nothing else."""
+def _slice() -> int | None:
+    """What a thread gets that asks for longer time slices: tried on one that does nothing else."""
     got: list[int | None] = []
-    probe = threading.Thread(target=lambda: got.append(turn.ask(threading.get_native_id())))
-    probe.start()
+    probe = threading.Thread(target=lambda: got.append(slices.ask(threading.get_native_id())))
+    try:
+        probe.start()
+    except RuntimeError:  # no thread more is allowed: what starts processes will say so
+        return None
     probe.join()
-    return got[0] if got[0] == turn.TURN_MS else None
+    return got[0] if got[0] == slices.SLICE_MS else None
 
 
 def _siblings(core: int) -> set[int]:

@@ -1,35 +1,17 @@
-"""What the figures were made on: the machine, the interpreter, the versions. What cannot be read is null."""
+"""Read what figures are made on: the machine and the interpreter."""
 
 import contextlib
 import os
 import platform
-import re
 import subprocess
 import sys
 import sysconfig
 import time
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import psutil
 
-from bench.data.layers import ROOT
-
-MEASURED = ("uvloop", "httptools", "uvicorn", "starlette", "fastapi", "pydantic", "pydantic-core", "msgspec", "anyio")
-VERSIONS = """
-import importlib.metadata, json, platform, sys
-found = {}
-everything = sorted({each.name for each in importlib.metadata.distributions()} - {None})
-for name in (name for arg in sys.argv[1:] for name in (everything if arg == "*" else [arg])):
-    try:
-        found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        pass
-print(json.dumps(found))
-"""
-CRATES = ("axum", "hyper", "tokio", "serde_json")
+from bench.data.machine import Machine, Python
 
 HOOKS = (
     *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONTRACEMALLOC", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),
@@ -37,38 +19,6 @@ HOOKS = (
 )
 HEAVY = 20.0
 SAMPLE = 0.3  # seconds over which other processes are watched
-
-
-class Machine(msgspec.Struct, kw_only=True):
-    """The hardware, the kernel, and how busy they were when the run began."""
-
-    cpu: str
-    cores: int
-    memory_gib: float
-    system: str
-    load: list[float]
-    """Load averages over 1, 5 and 15 minutes."""
-    governor: str | None = None
-    turbo: bool | None = None
-    wrk: str = ""
-    hooks: list[str] = []
-    """Environment variables that slow a server down: tracing, coverage, debugging."""
-    heavy: list[str] = []
-    """Other processes that used more than HEAVY percent of a core when the run began."""
-
-
-class Python(msgspec.Struct, kw_only=True):
-    """The interpreter that serves the layers, and how it was built."""
-
-    version: str
-    implementation: str
-    compiler: str
-    optimised: bool
-    """Built with profile-guided optimisation (--enable-optimizations)."""
-    lto: bool
-    debug: bool
-    free_threaded: bool
-    jit: bool
 
 
 def read_machine() -> Machine:
@@ -83,7 +33,7 @@ def read_machine() -> Machine:
         turbo=_turbo(),
         wrk=_wrk(),
         hooks=[name for name in HOOKS if os.environ.get(name)],
-        heavy=_heavy(),
+        others=_others(),
     )
 
 
@@ -96,7 +46,7 @@ def read_python() -> Python:
         version=platform.python_version(),
         implementation=platform.python_implementation(),
         compiler=platform.python_compiler(),
-        optimised="--enable-optimizations" in flags or "-fprofile-use" in cflags,
+        optimised=is_optimised(flags, cflags, sys.base_prefix),
         lto="--with-lto" in flags or "-flto" in cflags,
         debug=bool(sysconfig.get_config_var("Py_DEBUG")),
         free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
@@ -104,40 +54,14 @@ def read_python() -> Python:
     )
 
 
-def read_packages(python: str = sys.executable, names: Iterable[str] = MEASURED) -> dict[str, str]:
-    """The versions of these packages, as far as a Python has them; `Python` is its own, `*` all that it has."""
-    try:
-        said = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return msgspec.json.decode(said, type=dict[str, str])
+def is_optimised(flags: str, cflags: str, prefix: str) -> bool | None:
+    """Whether an interpreter was built with profile-guided optimisation, by what its build says; None: not known.
 
-
-def locked(lock: str) -> set[str]:
-    """The packages that a lock file of this project pins."""
-    return set(re.findall(r"^([\w.-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
-
-
-def read_crates(lock: Path) -> dict[str, str]:
-    """The versions of the Rust packages in a Cargo.lock that a layer is made of, and of the compiler."""
-    try:
-        crates = {crate["name"]: crate["version"] for crate in tomllib.loads(lock.read_text())["package"]}
-        said = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {name: crates[name] for name in CRATES if name in crates} | {"rustc": said.split()[1]}
-
-
-def read_revision() -> str | None:
-    """The git revision of the suite, with `+` where files differ from it; null outside a checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip() or None
+    A distribution builds its own (in /usr) that way by other means than configure's flag, and says nothing of it.
+    """
+    if "--enable-optimizations" in flags or "-fprofile-use" in cflags:
+        return True
+    return False if flags and prefix != "/usr" else None
 
 
 def _read(path: str) -> str | None:
@@ -162,18 +86,18 @@ def _turbo() -> bool | None:
     return None
 
 
-def _heavy() -> list[str]:
-    """Names of the processes that are busy now, with their share of a core; this one and its parents are not."""
+def _others() -> list[float]:
+    """Percent of a core that each busy process uses now; this one and its parents are left out."""
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     others = [each for each in psutil.process_iter() if each.pid not in ours]
     for wait in (0, SAMPLE):  # the first call starts the clock
         time.sleep(wait)
-        found = []
+        found: list[float] = []
         for each in others:
             with contextlib.suppress(psutil.Error):
                 if (percent := each.cpu_percent()) > HEAVY:
-                    found.append(f"{each.name()} ({percent:.0f}% of a core)")
-    return found
+                    found.append(round(percent))
+    return sorted(found, reverse=True)
 
 
 def _wrk() -> str:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections import deque
@@ -14,14 +13,20 @@ from typing import Self
 
 import psutil
 
-from bench.data.errors import BadInput, Broken, ServerFault, held
-from bench.data.layers import ROOT, Layer
-from bench.host.conformance import Contract, check_user
+from bench.data.contract import Contract
+from bench.data.errors import BadInput, Broken, ServerFault
+from bench.data.layers import Layer
+from bench.host.children import guard
+from bench.host.conformance import check_user
 from bench.host.counters import descendants
+from bench.host.signals import held
+from bench.host.variables import clean_environment
 
 START = 20.0  # seconds that a server has until it answers
 STOP = 5.0  # seconds that it has to end
 POLL = 0.02
+LAST_PORT = 65535
+BACKGROUND = 2.0  # seconds in which one that went into the background may begin to listen
 ANSWERS = 3  # to the User request, until a server is taken to be ready
 
 _given: deque[int] = deque(maxlen=100)
@@ -39,17 +44,26 @@ def free_port(host: str) -> int:
 
 def require_port(host: str, port: int) -> None:
     """Raise BadInput unless a server can listen there."""
+    if not 0 <= port <= LAST_PORT:
+        raise BadInput(f"port {port} does not exist: expected 0 to {LAST_PORT}")
     try:
         socket.create_server((host, port)).close()
-    except OverflowError:
-        raise BadInput(f"port {port} does not exist: expected 0 to 65535") from None
     except OSError as error:
         raise BadInput(f"port {port} on {host} cannot be used ({error.strerror}): try another PORT, or 0") from None
+
+
+def require_ports(host: str, port: int, count: int) -> None:
+    """Raise BadInput unless so many servers can listen there, on this port and those above; 0 is always possible."""
+    if port <= LAST_PORT < port + count - 1:
+        raise BadInput(f"PORT={port} leaves no ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
+    for place in range(count if port else 0):
+        require_port(host, port + place)
 
 
 class Server:
     """A layer's process: use it as a context. On leaving, the process and all that it started have ended.
 
+    `environment` is what it gets beside the harness's own, of which a layer of this suite gets no more than is clean;
     `wrap` is a command that runs the layer's own, such as a tracer; `patience` the seconds it has until it answers.
 
     Raises BadInput where the port is taken, ServerFault where the layer does not start or does not answer the User
@@ -70,11 +84,13 @@ class Server:
         self.contract = contract
         self.host = host
         self.port = port
-        self.environment = environment
+        brought = layer.env or not contract.cases  # who brings a server may have set its Python up
+        self.environment = {**(os.environ if brought else clean_environment()), **(environment or {})}
         self.wrap = wrap
         self.patience = patience
         self.answer_bytes: int | None = None
         """The size of its answer to the User request, known once it is ready; None where sizes vary."""
+        self.marked = 0
 
     @property
     def url(self) -> str:
@@ -86,18 +102,10 @@ class Server:
         if self.port:
             require_port(self.host, self.port)
         self.port = self.port or free_port(self.host)
-        self.output = tempfile.TemporaryFile()  # noqa: SIM115 (it has no name, and closes in __exit__)
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
+        self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
         try:
-            self.process = subprocess.Popen(
-                argv,
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self.output,
-                stderr=self.output,
-                start_new_session=True,  # so that Ctrl-C reaches the harness alone, and the group can be ended as one
-            )
+            self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output)
         except OSError as error:
             self.output.close()
             raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None
@@ -126,20 +134,36 @@ class Server:
     def require_alive(self, what: str) -> None:
         """Raise ServerFault, with its last lines, if the server has ended."""
         if (code := self.process.poll()) is not None:
+            guard().require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            if code == 0 and (pid := self._in_background()):
+                what = f"put itself in the background, where process {pid} serves on"
+                how = "it must stay in the foreground: such as `--no-daemon`, or `daemon off;`"
             raise ServerFault(self.layer.name, f"{what} ({how}){self.last_lines()}")
+
+    def _in_background(self) -> int | None:
+        """The process that serves on where the one that was started has ended, or None."""
+        deadline = time.monotonic() + BACKGROUND
+        while (left := guard().strays()) and time.monotonic() < deadline:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    if any(
+                        each.status == "LISTEN" and each.laddr.port == self.port for each in process.net_connections()
+                    ):
+                        return process.pid
+            time.sleep(POLL)
+        return None
+
+    def mark(self) -> None:
+        """Leave what it has printed so far out of its last lines: it has been provoked to say that."""
+        self.marked = self.output.seek(0, os.SEEK_END)
 
     def last_lines(self, count: int = 5) -> str:
         """What the server printed last, a line each, or nothing."""
         end = self.output.seek(0, os.SEEK_END)
-        self.output.seek(max(0, end - 8192))
+        self.output.seek(max(self.marked, end - 8192))
         lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
         return "".join(["; its last lines:", *(f"\n    {line}" for line in lines)]) if lines else ""
-
-    def end(self, number: signal.Signals) -> None:
-        """Signal the process and all of its group, which is the one that `start` made."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
 
     def stop(self) -> None:
         """End the process and all of its group."""
@@ -165,13 +189,13 @@ def stop_all(servers: Sequence[Server]) -> None:
         kin = [child for server in servers for child in descendants(server.process.pid)]
         for number in (signal.SIGTERM, signal.SIGKILL):
             for server in servers:
-                server.end(number)
+                server.process.kill(number)
             for server in servers:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    server.process.wait(STOP)
+                server.process.wait(STOP)
         for child in kin:  # also those that left the group
             with contextlib.suppress(psutil.Error):
                 child.kill()
         psutil.wait_procs(kin, STOP)
+        guard().sweep()  # what has left its parents as well
         for server in servers:
             server.output.close()

@@ -1,8 +1,8 @@
-"""How long one of two servers that share a core runs before the other has its turn.
+"""How long one of two servers that share a core runs before the other does.
 
-Linux gives turns of a few milliseconds. After each, a server finds caches that the other filled: one with a large
-footprint then costs several percent more than it does alone, and its decay reads up to two points too high. From Linux
-6.12 on a process may ask for longer turns (sched_setattr(2): `sched_runtime` of SCHED_OTHER), and that error goes.
+Linux gives time slices of a few milliseconds. After each, a server finds caches that the other filled: one with a large
+footprint then costs several percent more than it does alone, and its decay reads up to two points too high. From
+Linux 6.12 on a process may ask for longer ones (sched_setattr(2): `sched_runtime` of SCHED_OTHER), and that error goes.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ import os
 import platform
 import struct
 
-TURN_MS = 20
+SLICE_MS = 20
 CALLS = {"x86_64": (314, 315), "aarch64": (274, 275)}
 """The numbers of the system calls sched_setattr and sched_getattr."""
 ATTRIBUTES = struct.Struct("IIQiIQQQ")
@@ -18,7 +18,7 @@ ATTRIBUTES = struct.Struct("IIQiIQQQ")
 
 
 def ask(thread: int) -> int | None:
-    """Ask for turns of TURN_MS for a thread; returns the milliseconds that it got, or None where that cannot be had."""
+    """Ask for time slices of SLICE_MS for a thread; returns the milliseconds that it got, or None for none."""
     if platform.machine() not in CALLS:
         return None
     write, read = CALLS[platform.machine()]
@@ -27,7 +27,7 @@ def ask(thread: int) -> int | None:
         nice = os.getpriority(os.PRIO_PROCESS, thread)
     except ProcessLookupError:
         return None
-    wanted = ATTRIBUTES.pack(ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, TURN_MS * 1_000_000, 0, 0)
+    wanted = ATTRIBUTES.pack(ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, SLICE_MS * 1_000_000, 0, 0)
     if libc.syscall(write, thread, wanted, 0):
         return None
     got = ctypes.create_string_buffer(ATTRIBUTES.size)

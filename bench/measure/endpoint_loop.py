@@ -6,9 +6,12 @@ import time
 import msgspec
 
 from bench.data.errors import ServerFault
-from bench.host.conformance import read_answer
+from bench.data.load import Errors, Load, Summary
+from bench.host.http import receive
 from bench.host.server import Server
-from bench.measure.wrk import GRACE, Errors, Load, Summary
+from bench.measure.wrk import GRACE
+
+CLOSING = 0.5  # seconds
 
 
 class Loop:
@@ -32,12 +35,14 @@ class Loop:
     def finish(self) -> Summary:
         """Wait for the loop's end; raises ServerFault where the server dies or does not say how much."""
         try:
-            calls = read_answer(self.stream).body
+            calls = receive(self.stream).body
             seconds = time.monotonic() - self.began
         except OSError as error:
             calls = str(error).encode()
         finally:
             self.stop()
+        if not calls.isdigit():
+            self.server.process.wait(CLOSING)  # who closes the connection may be about to end
         self.server.require_alive("died in its loop")
         if not calls.isdigit():
             raise ServerFault(self.server.layer.name, f"ended its loop not with a number, but with {calls!r}")

@@ -1,16 +1,15 @@
-"""The layer `uvicorn` with work of a known size planted in it: TURNS rounds of an empty loop a request."""
+"""The layer `uvicorn` with work of a known size injected into it: TURNS turns of an empty loop per request."""
 
 import os
 from itertools import repeat
 
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
-
+from servers.uvicorn_app import Message, Receive, Send
 from servers.uvicorn_app import app as plain
 
 TURNS = int(os.environ["TURNS"])
 
 
-async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def app(scope: Message, receive: Receive, send: Send) -> None:
     """Do nothing, so many times, then what the layer does."""
     for _ in repeat(None, TURNS):  # a range would make numbers, the first 257 of them cheaper than the others
         pass

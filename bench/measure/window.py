@@ -7,15 +7,19 @@ from contextlib import contextmanager
 
 from msgspec.structs import asdict, replace
 
-from bench.data.errors import Broken, ServerFault, held
-from bench.data.record import Window, now
+from bench.data.errors import Broken, ServerFault, WrkFault
+from bench.data.load import Load, Summary
+from bench.data.machine import Lane
+from bench.data.record import now
+from bench.data.window import Window
 from bench.host import counters
 from bench.host.conformance import check_user
-from bench.host.cores import Lane, cores_for, on_core, settle
+from bench.host.cores import cores_for, on_core, settle
 from bench.host.counters import Counters
 from bench.host.server import Server
+from bench.host.signals import held
 from bench.measure.endpoint_loop import Loop
-from bench.measure.wrk import Load, Summary, Wrk
+from bench.measure.wrk import Wrk
 
 Driver = Wrk | Loop
 
@@ -39,16 +43,17 @@ def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
             wrks.extend(Loop(server, load) if server.layer.loop else Wrk(server, load) for server in servers)
         yield wrks
     finally:
-        for wrk in wrks:
-            wrk.stop()
+        with held():  # a signal between two would leave the second
+            for wrk in wrks:
+                wrk.stop()
 
 
 def take(
-    servers: Sequence[Server], load: Load, lane: Lane | None, restart: int, number: int = 0, pair: str | None = None
+    servers: Sequence[Server], load: Load, lane: Lane | None, round_: int, number: int = 0, pair: str | None = None
 ) -> list[Window]:
     """Drive the servers at the same time for one window, each by a wrk of its own.
 
-    Returns a window for each; raises ServerFault where one has died.
+    Returns a window for each; raises ServerFault where one has died, WrkFault where a wrk was killed or halted.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
     cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
@@ -64,7 +69,7 @@ def take(
             layer=server.layer.name,
             pair=pair,
             take=number,
-            restart=restart,
+            round=round_,
             start=start,
             requests=summary.requests,
             duration_us=summary.duration_us,
@@ -86,6 +91,17 @@ def take(
                 window.fault = "its own processes used next to no CPU time: does another one do its work?"
         windows.append(window)
     return windows
+
+
+def spoiled(servers: Sequence[Server], round_: int, number: int, pair: str | None, why: WrkFault) -> list[Window]:
+    """What stands in the record for a window that could not be taken, though its servers are sound."""
+    return [
+        Window(
+            layer=server.layer.name, pair=pair, take=number, round=round_, start=now(), requests=0, duration_us=0,
+            fault=why.message,
+        )
+        for server in servers
+    ]  # fmt: skip
 
 
 @contextmanager

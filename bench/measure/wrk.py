@@ -3,55 +3,21 @@
 import os
 import resource
 import shutil
-import subprocess
+import signal
 import time
 
 import msgspec
 
-from bench.data.errors import BadInput, Fault, ServerFault
+from bench.data.errors import BadInput, Fault, ServerFault, WrkFault
 from bench.data.layers import ROOT
+from bench.data.load import Load, Summary
+from bench.host.children import guard
 from bench.host.server import Server
+from bench.host.signals import held
 
 POLL = 0.02  # seconds between looks at a wrk that runs
 GRACE = 10.0  # seconds past its window after which wrk is taken to hang
-
-
-class Errors(msgspec.Struct, frozen=True):
-    """wrk's errors by kind: how many."""
-
-    connect: int
-    read: int
-    write: int
-    status: int
-    timeout: int
-
-
-class Latency(msgspec.Struct, frozen=True):
-    """Latency percentiles of a window, in microseconds."""
-
-    p50: int
-    p90: int
-    p99: int
-    p999: int
-    max: int
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """What wrk says of one window: `bytes` are those read, heads included."""
-
-    requests: int
-    duration_us: int
-    bytes: int
-    errors: Errors
-    latency_us: Latency | None = None
-
-
-class Load(msgspec.Struct, frozen=True):
-    """How wrk drives a server: the length of a window in whole seconds, its connections, its threads."""
-
-    seconds: int = 2
-    connections: int = 64
-    threads: int = 1
+LATE = 0.5  # seconds past its window from which on it is asked whether somebody halted it
 
 
 def require_wrk() -> str:
@@ -81,10 +47,7 @@ class Wrk:
     def __init__(self, server: Server, load: Load) -> None:
         self.server = server
         self.load = load
-        self.cpu_ns = 0
         self.unanswered = load.connections
-        reader, writer = os.pipe()
-        self.pipe = os.fdopen(reader, "rb")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
         user = server.contract.user
         argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url + user.path]
@@ -93,53 +56,57 @@ class Wrk:
             "WRK_HEADERS": "\n".join(f"{name}: {value}" for name, value in user.headers),
             "WRK_BODY": user.body,
         }
-        self.process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **asked, "WRK_SUMMARY": f"/dev/fd/{writer}"},
-            pass_fds=[writer],
-            start_new_session=True,
-        )
-        os.close(writer)
+        reader, writer = os.pipe()
+        heard, said = os.pipe()
+        self.pipe, self.errors = os.fdopen(reader, "rb"), os.fdopen(heard, "rb")
+        try:
+            environment = {**os.environ, **asked}
+            self.process = guard().start(argv, environment, stderr=said, paths={"WRK_SUMMARY": writer})
+        except BaseException:
+            self.pipe.close()
+            self.errors.close()
+            raise
+        finally:
+            os.close(writer)
+            os.close(said)
+
+    @property
+    def cpu_ns(self) -> int:
+        """Its CPU time."""
+        return self.process.cpu_ns
 
     def finish(self) -> Summary:
-        """Wait for the window's end; raises ServerFault as soon as the server dies or refuses wrk, or Fault."""
-        deadline = time.monotonic() + self.load.seconds + GRACE
+        """Wait for the window's end; raises ServerFault as soon as the server dies or refuses wrk, WrkFault where wrk
+        was killed or halted, or Fault.
+        """
+        name = self.server.layer.name
+        end = time.monotonic() + self.load.seconds
         try:
-            while not self._ended():
+            while self.process.wait(POLL) is None:
                 self.server.require_alive("died under load")
-                if time.monotonic() > deadline:
-                    raise ServerFault(self.server.layer.name, f"kept wrk for {GRACE:.0f} s after its window")
-                time.sleep(POLL)
+                late = time.monotonic() - end
+                if late > LATE and self.process.stopped:
+                    raise WrkFault(f"wrk, which loaded {name}, was halted (SIGSTOP), by none of us")
+                if late > GRACE:
+                    raise ServerFault(name, f"kept wrk for {GRACE:.0f} s after its window")
             self.server.require_alive("died under load")
-            said = self.process.communicate()[1].decode(errors="replace").strip()
-            if self.process.returncode:
-                said = said or f"exit code {self.process.returncode}"
-                raise ServerFault(self.server.layer.name, f"could not be loaded, wrk said: {said}")
+            guard().require()
+            if (code := self.process.returncode or 0) < 0:
+                raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name}, by none of us")
+            if code:
+                said = self.errors.read().decode(errors="replace").strip() or f"exit code {code}"
+                raise ServerFault(name, f"could not be loaded, wrk said: {said}")
             return msgspec.json.decode(self.pipe.read(), type=Summary)
         except msgspec.DecodeError as error:
-            raise Fault(
-                f"wrk gave no summary of {self.server.layer.name} ({error}): is scripts/post.lua whole?"
-            ) from None
+            raise Fault(f"wrk gave no summary of {name} ({error}): is scripts/post.lua whole?") from None
         finally:
             self.stop()
 
-    def _ended(self) -> bool:
-        """Collect wrk if it has ended, and what it used of the CPU."""
-        if self.process.returncode is None:
-            pid, status, used = os.wait4(self.process.pid, os.WNOHANG)
-            if pid:
-                self.process.returncode = os.waitstatus_to_exitcode(status)
-                self.cpu_ns = round((used.ru_utime + used.ru_stime) * 1e9)
-        return self.process.returncode is not None
-
     def stop(self) -> None:
         """End wrk, if it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        if self.process.stderr:
-            self.process.stderr.close()
-        self.pipe.close()
+        with held():
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(GRACE)
+            self.errors.close()
+            self.pipe.close()

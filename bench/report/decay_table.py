@@ -1,144 +1,66 @@
-"""statistics -> table: the same figures as text or Markdown for people, as CSV or JSON for programs."""
+"""The decay table of a bench: its columns, and what stands below them."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from statistics import median
-from typing import Any
+from collections.abc import Iterable
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import msgspec
 
-from bench.data.record import Record
-from bench.report.warnings import warnings
-from bench.stats.decay import Figures
-from bench.stats.verdict import FLOOR
+from bench.data.record import Windows
+from bench.report.document import Column, Document, Table, Values
+from bench.report.notes import below, row_notes
+from bench.stats.decay import Figures, figures
 
-FORMATS = ("text", "markdown", "csv", "json")
-COLUMNS = (
+FIRST = (
     *("layer", "on", "rps", "decay", "cost_us", "added_us", "share", "p50_us", "p99_us"),
     *("decay_low", "decay_high", "rps_low", "rps_high", "windows", "restarts", "note"),
 )
-HEADINGS = (
-    *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "share %"),
-    *("requests/s", "lowest - highest", "p50 µs", "p99 µs", "lowest - highest", "windows", "restarts"),
+"""The keys that CSV has always begun with; others scripts may count columns."""
+
+
+def _cpu(row: Values) -> str:
+    cpu = row["cost_us"]
+    return "-" if cpu is None else f"{cpu:,.2f}" if cpu < 10 else f"{cpu:,.1f}"
+
+
+def _rps(row: Values) -> str:
+    return "-" if row["rps"] is None else f"{'>= ' if row['bound'] else ''}{row['rps']:,.0f}"
+
+
+COLUMNS = (
+    Column("layer", "layer", left=True),
+    Column("on", "on", left=True),
+    Column("decay", "decay", "%", "{decay:.1f}"),
+    Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}"),
+    Column("added_us", "+ µs/req", "", "{added_us:+,.1f}"),
+    Column("cost_us", "CPU µs/req", "", _cpu),
+    Column("rps_per_core", "req/s per core", "", "{rps_per_core:,.0f}"),
+    Column("share", "share", "%", "{share:.1f}", wide=True),
+    Column("rps bound", "solo req/s", "", _rps, wide=True),
+    Column("rps_low rps_high", "lowest - highest", "", "{rps_low:,.0f} - {rps_high:,.0f}", wide=True),
+    Column("p50_us", "p50", "µs", "{p50_us:,.0f}", wide=True),
+    Column("p99_us", "p99", "µs", "{p99_us:,.0f}", wide=True),
+    Column("p99_low p99_high", "lowest - highest", "", "{p99_low:,.0f} - {p99_high:,.0f}", wide=True),
+    Column("windows pairs solo", "windows", "", "{solo} + {pairs}", wide=True),
+    Column("restarts", "rounds", wide=True),
+    Column("margin"),
+    Column("note"),
 )
 
 
-def render(record: Record, rows: list[Figures], form: str) -> str:
-    """The decay table of a record in one of FORMATS; csv and json hold COLUMNS and nothing else."""
-    if form in ("csv", "json"):
-        return for_programs(COLUMNS, [[getattr(row, name) for name in COLUMNS] for row in rows], form)
-    lines = [
-        grid(HEADINGS, [people(row) for row in rows], form),
-        *(f"{row.layer}: {row.note}" for row in rows if row.note),
-        "",
-        *footer(record),
-    ]
-    return "\n\n".join(each for each in lines if each) if form == "markdown" else "\n".join(lines)
+def values(found: Figures, note: str = "") -> Values:
+    """A row of the table, by the keys of COLUMNS."""
+    older = {"cost_us": found.cpu_us, "restarts": found.rounds, "windows": found.windows}
+    return {**msgspec.structs.asdict(found), **older, "note": note}
 
 
-def people(row: Figures) -> list[str]:
-    """One row as people read it, a cell for each of HEADINGS."""
-    return [
-        row.layer,
-        row.on or "-",
-        cell("{:.1f}", row.decay),
-        cell("{:.1f} - {:.1f}", row.decay_low, row.decay_high),
-        cell("{:,.2f}" if (row.cost_us or 0) < 10 else "{:,.1f}", row.cost_us),
-        cell("{:+,.1f}", row.added_us),
-        cell("{:.1f}", row.share),
-        ">= " * row.bound + cell("{:,.0f}", row.rps),
-        cell("{:,.0f} - {:,.0f}", row.rps_low, row.rps_high),
-        cell("{:,.0f}", row.p50_us),
-        cell("{:,.0f}", row.p99_us),
-        cell("{:,.0f} - {:,.0f}", row.p99_low, row.p99_high),
-        f"{row.windows - row.pairs} + {row.pairs}",
-        str(row.restarts),
-    ]
+def decay_table(record: Windows, only: Iterable[str] = ()) -> Table:
+    """The table of a record, or of some of its columns, by their headings."""
+    notes = row_notes(record)
+    columns = [each for each in COLUMNS if not only or each.heading in only]
+    return Table(columns, [values(row, "; ".join(notes[row.layer])) for row in figures(record)], FIRST)
 
 
-def cell(pattern: str, *values: float | None) -> str:
-    """A figure, or a dash where there is none."""
-    return "-" if None in values else pattern.format(*values)
-
-
-def for_programs(columns: Sequence[str], rows: list[list[Any]], form: str) -> str:
-    """Rows as CSV or as a JSON array of objects: bare numbers, a missing figure empty or null."""
-    rows = [[round(cell, 4) if isinstance(cell, float) else cell for cell in row] for row in rows]
-    if form == "json":
-        return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-    return text.getvalue().rstrip("\n")
-
-
-def grid(headings: Sequence[str], cells: list[list[str]], form: str, left: int = 2) -> str:
-    """A table for people, its first `left` columns aligned to the left."""
-    table = Table(box=box.MARKDOWN if form == "markdown" else box.SIMPLE_HEAD, pad_edge=form == "markdown")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < left else "right", no_wrap=True)
-    for row in cells:
-        table.add_row(*row)
-    console = Console(
-        file=io.StringIO(), width=1000, color_system=None, markup=False, emoji=False
-    )  # a figure is never cut off
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
-
-
-def footer(record: Record) -> list[str]:
-    """Where the figures come from: the method, the load, the machine, the versions, and what was wrong."""
-    load = record.load
-    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
-    unit = "a CPU second" if record.paired else "a second"
-    lines = [
-        f"decay: what is lost of the requests {unit} of the layer it stands on; cost: CPU time a request; added: cost"
-        " less the cost of the layer it stands on; share: of the lowest layer's requests a CPU second."
-    ]
-    alone = [window.duration_us / 1e6 for window in record.windows if window.pair is None]
-    if record.paired:
-        lines.append(
-            f"decay, cost, added and share: from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
-            " the interval is of a bootstrap over restarts and their windows."
-        )
-        lines.append(
-            f"Floor: pairs of the same program read up to {FLOOR:g}% on average; no smaller difference is claimed"
-            " (docs/METHOD.md)."
-        )
-    elif any(row.on for row in record.layers):
-        lines.append(
-            "decay, cost, added and share: from windows one after another, which do not repeat well, not from pairs."
-        )
-    if alone:
-        lines.append(
-            f"requests/s and latency: the median of windows of {median(alone):.0f} s in which a layer had its core"
-            f" alone, under {wrk}."
-        )
-    lines.append("windows: alone + side by side.")
-    if record.seconds and record.window_seconds is not None:
-        outside = 100 * (1 - record.window_seconds / record.seconds)
-        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
-    return lines + origin(record)
-
-
-def origin(record: Record) -> list[str]:
-    """Where and with what a record was made, and what about that may have moved its figures."""
-    lines = []
-    if record.source:
-        lines.append(f"Source: {record.source}")
-    if record.made and record.machine and record.python:
-        machine, python = record.machine, record.python
-        lines.append(
-            f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
-            f" Python {python.version}, wrk {machine.wrk}, load {machine.load[0]}."
-        )
-    lines += warnings(record)
-    if record.packages:
-        lines.append(", ".join(f"{name} {version}" for name, version in record.packages.items()) + ".")
-    if record.stopped:
-        lines.append(f"This run ended before its time: {record.stopped}.")
-    return lines
+def decay_document(record: Windows, wide: bool = False) -> Document:
+    """The table of a record, what must be said of its rows, and where it comes from."""
+    table = decay_table(record)
+    said = [f"{row['layer']}: {row['note']}" for row in table.rows if row["note"]]
+    return Document([table, *said, "", *below(record, wide)], table)

@@ -1,4 +1,4 @@
-"""A ladder's records, measured and counted -> its part of docs/LAYERS.md, and why its layers cost what they cost.
+"""A ladder's records, measured and counted -> its part of docs/LADDERS.md, and why its layers cost what they cost.
 
 A `why` of a ladder in layers.toml is a template. Its figures are put in from the anatomy, so that a sentence which
 names a package or a component that the layer does not have is found out. What it may say, of a layer against the one
@@ -9,78 +9,70 @@ added Python calls; `{gone[h11]}` what is no longer there of either; `{syscalls[
 
 from collections.abc import Mapping
 
+import msgspec
+
 from bench.data.errors import BadInput
 from bench.data.layers import BAD_TEMPLATE, Catalogue
-from bench.data.record import Anatomy, Record
-from bench.report import decay_table as render
-from bench.report.anatomy import Line, components, lines
-from bench.report.decay_table import cell, grid, origin, people
-from bench.stats.decay import figures
+from bench.data.record import Anatomy, Bench, Counts
+from bench.report.decay_table import decay_table
+from bench.report.document import Column, Table
+from bench.report.escape import markdown
+from bench.report.origin import origin
+from bench.stats.counts import components, lines
 
-HEADINGS = (
-    *("layer", "on", "decay %", "95% interval", "cost µs", "added µs", "requests/s", "windows", "restarts"),
-    *("instructions", "added", "bytecodes", "system calls"),
+SHOWN = ("layer", "on", "decay %", "95% interval", "+ µs/req", "CPU µs/req", "req/s per core", "windows", "rounds")
+COUNTED = (
+    Column("instructions", "instructions", "", "{instructions:,.0f}"),
+    Column("added", "added", "", "{added:+,.0f}"),
+    Column("bytecodes", "bytecodes", "", "{bytecodes:,.0f}"),
+    Column("syscalls", "system calls", "", "{syscalls:.1f}"),
 )
-MEASURED = 9
-"""How many of HEADINGS are those of the decay table."""
 
 
-class Counts(dict[str, float]):
+class Figures(dict[str, float]):
     """Counts by name; a name that is not there is a mistake in layers.toml."""
 
     def __missing__(self, name: str) -> float:
         raise KeyError(f"{name!r} is none of {', '.join(self) or 'nothing'}")
 
 
-def part(catalogue: Catalogue, ladder: str, measured: Record, counted: Record) -> str:
+def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -> str:
     """One ladder's part of the page, as Markdown."""
-    by_name = {line.layer: line for line in lines(counted)}
-    rows = figures(measured)
-    cells = []
-    for row in rows:
-        told = dict(zip(render.HEADINGS, people(row), strict=True))
-        cells.append([*(told[name] for name in HEADINGS[:MEASURED]), *_counted(by_name.get(row.layer))])
+    nothing = dict.fromkeys(column.keys for column in COUNTED)
+    counts = {line.layer: msgspec.structs.asdict(line) for line in lines(counted)}
+    decays = decay_table(measured, SHOWN)
+    rows = [{**row, **{key: counts.get(row["layer"], nothing)[key] for key in nothing}} for row in decays.rows]
     why = catalogue.ladders[ladder].why
     ground = {row.name: row.on for row in counted.layers}
-    reasons = [reason(row.layer, why[row.layer], ground.get(row.layer), counted) for row in rows if row.layer in why]
+    names = [row["layer"] for row in rows]
+    reasons = [reason(name, why[name], ground.get(name), counted) for name in names if name in why]
     budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
     parts = (
         f"### {ladder}",
         f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
-        grid(HEADINGS, cells, "markdown"),
+        Table([*decays.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
-        "\n".join(f"- {row.layer}: {row.note}." for row in rows if row.note),
+        "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-        " ".join(origin(measured)),
+        " ".join(map(markdown, origin(measured))),
     )
     return "\n\n".join(filter(None, parts))
 
 
-def _counted(line: Line | None) -> list[str]:
-    if not line:
-        return ["-"] * 4
-    return [
-        cell("{:,.0f}", line.instructions),
-        cell("{:+,.0f}", line.added),
-        cell("{:,.0f}", line.bytecodes),
-        cell("{:.1f}", line.syscalls),
-    ]
-
-
-def reason(layer: str, why: str, on: str | None, counted: Record) -> str:
+def reason(layer: str, why: str, on: str | None, counted: Anatomy) -> str:
     """Why a layer costs what it costs, with its figures; raises BadInput where the anatomy has none such."""
     found = {each.layer: each for each in counted.anatomy}
-    own, below = found.get(layer, Anatomy(layer=layer)), found.get(on or "", Anatomy(layer=""))
+    own, below = found.get(layer, Counts(layer=layer)), found.get(on or "", Counts(layer=""))
     bytecodes, instructions = _less(own.bytecodes, below.bytecodes), _less(components(own), components(below))
     try:
         text = why.format(
-            bytecodes=Counts(bytecodes),
-            share=Counts(_percent(bytecodes)),
-            instructions=Counts(instructions),
-            gone=Counts({name: -count for name, count in (instructions | bytecodes).items()}),
-            part=Counts(_percent(instructions)),
+            bytecodes=Figures(bytecodes),
+            share=Figures(_percent(bytecodes)),
+            instructions=Figures(instructions),
+            gone=Figures({name: -count for name, count in (instructions | bytecodes).items()}),
+            part=Figures(_percent(instructions)),
             calls=sum(own.calls.values()) - sum(below.calls.values()),
-            syscalls=Counts(own.syscalls),
+            syscalls=Figures(own.syscalls),
         )
     except BAD_TEMPLATE as error:
         raise BadInput(f"layers.toml: the `why` of {layer!r} cannot be filled in: {error}") from None

@@ -1,25 +1,49 @@
 """What runs and how long is left, on standard error: a bar on a terminal, a line for each step elsewhere."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-Tell = Callable[[str, float], None]
-"""Takes what happens now, and how many seconds of the whole are done."""
+from bench.report.escape import cell
 
 
-@contextmanager
-def progress(seconds: float) -> Iterator[Tell]:
-    """Show a piece of work of so many seconds while it runs."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, done: console.print(
-            f"{done:4.0f} s of {seconds:.0f} s: {what}", highlight=False, soft_wrap=True
-        )
-        return
-    columns = (BarColumn(), TextColumn("{task.completed:.0f} s of {task.total:.0f} s"), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=seconds)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+class Display:
+    """Shows a piece of work of so many seconds while it runs.
+
+    It must never end the work: once the terminal or the pipe is gone, nothing is shown any more.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.console = Console(stderr=True)
+        self.broken = False
+        columns = (BarColumn(), TextColumn("{task.completed:.0f} s of {task.total:.0f} s"), TimeRemainingColumn())
+        text = TextColumn("{task.description}", markup=False)
+        self.bar = Progress(text, *columns, console=self.console, transient=True) if self.console.is_terminal else None
+        if self.bar:
+            self.task = self.bar.add_task("", total=seconds)
+            self._try(self.bar.start)
+
+    def tell(self, what: str, done: float) -> None:
+        """What happens now, and how many seconds of the whole are done."""
+        self._try(self._show, cell(what), done)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar:
+            self._try(self.bar.stop)
+
+    def _show(self, what: str, done: float) -> None:
+        if self.bar:
+            self.bar.update(self.task, description=what, completed=done)
+        else:
+            line = f"{done:4.0f} s of {self.seconds:.0f} s: {what}"
+            self.console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    def _try(self, show: Callable[..., object], *arguments: object) -> None:
+        if not self.broken:
+            try:
+                show(*arguments)
+            except (OSError, ValueError):  # a terminal that was closed, a pipe that nobody reads
+                self.broken = True

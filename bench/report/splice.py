@@ -1,33 +1,78 @@
-"""Records, contract -> the tables of README.md and docs/METHOD.md, between `<!-- NAME -->` and `<!-- end NAME -->`."""
+"""Reference records, catalogue, contract -> the generated parts of README.md and docs/.
+
+Each stands between `<!-- NAME -->` and `<!-- end NAME -->`.
+"""
 
 import re
+from pathlib import Path
 
+from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
-from bench.data.record import Record
-from bench.host.conformance import Contract, differences
-from bench.report.decay_table import grid, render
-from bench.stats.decay import figures
+from bench.data.layers import ROOT, Catalogue
+from bench.data.record import Anatomy, Bench, Sensitivity
+from bench.data.store import REFERENCE, latest, read_record
+from bench.report.anatomy import anatomy_document, anatomy_table
+from bench.report.decay_table import decay_document
+from bench.report.document import Column, Table
+from bench.report.ladders import part
+from bench.report.sensitivity import sensitivity_document
 
 
-def blocks(record: Record, contract: Contract, catalogue: Catalogue) -> dict[str, str]:
-    """The README's tables by name."""
-    layers = catalogue.choose(None, "default")
-    headings = ["a request with", *(layer.name for layer in layers), "what those that differ give"]
-    ground = catalogue.ground(layers)
-    adds = [[layer.name, ground[layer.name] or "", layer.adds] for layer in layers]
+def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
+    """Each page with the Markdown of its generated parts, by their names."""
+    measured = read_record(latest("bench", REFERENCE / "default"), Bench)
+    counted = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
+    tried = read_record(latest("sensitivity", REFERENCE), Sensitivity)
+    counts = anatomy_table(counted).for_people("markdown")
     return {
-        "table": render(record, figures(record), "markdown"),
-        "layers": grid(["layer", "on", "what it adds"], adds, "markdown", left=3),
-        "contract": grid(headings, differences(contract, layers), "markdown", left=1),
+        ROOT / "README.md": {
+            "table": decay_document(measured).render("markdown"),
+            "layers": layers_table(catalogue).for_people("markdown"),
+            "contract": contract_table(catalogue, contract).for_people("markdown"),
+            "anatomy": counts,
+        },
+        ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
+        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
+        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
 
 
-def splice(text: str, tables: dict[str, str], file: str = "README.md") -> str:
-    """Put each table between its markers; raises BadInput where the markers are missing."""
-    for name, table in tables.items():
+def _ladder(catalogue: Catalogue, ladder: str) -> str:
+    """A ladder's part of docs/LADDERS.md, from its reference records."""
+    folder = REFERENCE / ladder
+    measured = read_record(latest("bench", folder), Bench)
+    return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
+
+
+def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
+    """The layers of a ladder, what each stands on, and what it adds."""
+    layers = catalogue.choose("", ladder)
+    on = catalogue.ground(layers, ladder)
+    columns = (
+        Column("layer", "layer", left=True),
+        Column("on", "on", left=True),
+        Column("adds", "what it adds", left=True),
+    )
+    return Table(columns, [{"layer": each.name, "on": on[each.name], "adds": each.adds} for each in layers])
+
+
+def contract_table(catalogue: Catalogue, contract: Contract) -> Table:
+    """The cases in which layers of the default ladder differ: what each answers, and what that gives its user."""
+    layers = [layer.name for layer in catalogue.choose("", "default")]
+    columns = (
+        Column("case", "a request with", left=True),
+        *(Column(name, name) for name in layers),
+        Column("gets", "what those that differ give", left=True),
+    )
+    rows = differences(contract, catalogue.choose("", "default"))
+    return Table(columns, [dict(zip(("case", *layers, "gets"), row, strict=True)) for row in rows])
+
+
+def splice(text: str, parts: dict[str, str], file: str = "README.md") -> str:
+    """Put each part between its markers; raises BadInput where the markers are missing."""
+    for name, new in parts.items():
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         if not between.search(text):
             raise BadInput(f"{file} has no `<!-- {name} -->` and `<!-- end {name} -->` to put the table between")
-        text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)  # type: ignore[misc]
+        text = between.sub(lambda match, new=new: f"{match[1]}\n{new}\n\n{match[2]}", text)  # type: ignore[misc]
     return text

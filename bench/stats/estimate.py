@@ -1,11 +1,11 @@
 """Pairs of windows -> a ratio with its interval. Pure: values in, values out.
 
-A pair of windows, taken side by side on one core, gives one log-ratio of CPU time a request. Windows of one restart of
+A pair of windows, taken side by side on one core, gives one log-ratio of CPU time per request. Windows of one round of
 the servers are not independent (memory layout and hash seed stay with a process), so the bootstrap has two stages: it
-resamples restarts, and inside them windows (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
-section 3.8). With the few restarts of a run its percentiles are too narrow; the interval is therefore
+resamples rounds, and inside them windows (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
+section 3.8). With the few rounds of a run its percentiles are too narrow; the interval is therefore
 
-    mean +- t(k - 1) x sqrt(k / (k - 1)) x standard error of the bootstrap,       k = restarts
+    mean +- t(k - 1) x sqrt(k / (k - 1)) x standard error of the bootstrap,       k = rounds
 
 that is, Student's t with the bootstrap's standard error, freed of its narrowness bias (Hesterberg, What Teachers Should
 Know About the Bootstrap, The American Statistician 69(4), 2015, sections 3 and 4).
@@ -27,22 +27,22 @@ class Estimate(msgspec.Struct, frozen=True):
 
     mean: float
     error: float | None
-    """Standard error, or None with fewer than two restarts."""
-    restarts: int
+    """Standard error, or None with fewer than two rounds."""
+    rounds: int
     windows: int
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float] | None:
         """The log-ratio's interval at level 1 - alpha, or None where there is too little for one."""
         if self.error is None:
             return None
-        margin = float(stats.t.ppf(1 - alpha / 2, self.restarts - 1)) * self.error
+        margin = float(stats.t.ppf(1 - alpha / 2, self.rounds - 1)) * self.error
         return self.mean - margin, self.mean + margin
 
 
 def estimate(ratios: Mapping[int, Sequence[float]]) -> Estimate | None:
-    """Estimate the mean of log-ratios, given by restart; None where there are none.
+    """Estimate the mean of log-ratios, given by round; None where there are none.
 
-    Every restart weighs the same, however many of its windows count.
+    Every round weighs the same, however many of its windows count.
     """
     groups = [list(group) for group in ratios.values() if group]
     count = len(groups)
@@ -54,16 +54,16 @@ def estimate(ratios: Mapping[int, Sequence[float]]) -> Estimate | None:
 
 
 def _bootstrap_error(groups: list[list[float]]) -> float:
-    """The standard deviation of the mean of restart means, over two-stage resamples."""
+    """The standard deviation of the mean of round means, over two-stage resamples."""
     chance = np.random.default_rng(SEED)
     sizes = np.array([len(group) for group in groups])
     longest = int(sizes.max())
     values = np.array([group + [0.0] * (longest - len(group)) for group in groups])
-    restarts = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
-    size = sizes[restarts][..., None]
-    windows = (chance.random((*restarts.shape, longest)) * size).astype(int)
+    rounds = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
+    size = sizes[rounds][..., None]
+    windows = (chance.random((*rounds.shape, longest)) * size).astype(int)
     inside = np.arange(longest) < size
-    means = np.where(inside, values[restarts[..., None], windows], 0.0).sum(axis=2) / size[..., 0]
+    means = np.where(inside, values[rounds[..., None], windows], 0.0).sum(axis=2) / size[..., 0]
     return float(means.mean(axis=1).std())
 
 

@@ -1,7 +1,7 @@
-"""The tree of Python calls of one request: as collapsed stacks, as speedscope JSON, and what two trees differ in."""
+"""The tree of Python calls of one request: its packages, its functions, and what two trees differ in."""
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,26 +29,8 @@ def add_up(tree: Frame) -> Iterator[Frame]:
         yield from add_up(child)
 
 
-def collapsed(tree: Frame, above: tuple[str, ...] = ()) -> dict[str, float]:
-    """Bytecodes a request by stack, its functions joined by semicolons: what flamegraph.pl and speedscope read."""
-    found: dict[str, float] = {}
-    for child in tree.children:
-        stack = (*above, child.name.replace(";", ","))
-        if child.bytecodes:
-            key = ";".join(stack)
-            found[key] = found.get(key, 0) + child.bytecodes
-        for key, count in collapsed(child, stack).items():
-            found[key] = found.get(key, 0) + count
-    return found
-
-
-def collapsed_text(stacks: dict[str, float]) -> str:
-    """Collapsed stacks as a file, a line each."""
-    return "".join(f"{stack} {_number(count)}\n" for stack, count in stacks.items())
-
-
 Difference = tuple[str, float, float, float, float]
-"""A function, its calls and bytecodes a request in one layer, and those in another."""
+"""A function, its calls and bytecodes per request in one layer, and those in another."""
 
 
 def difference(lower: Frame, upper: Frame) -> list[Difference]:
@@ -63,7 +45,7 @@ def difference(lower: Frame, upper: Frame) -> list[Difference]:
 
 
 def by_function(tree: Frame) -> dict[str, tuple[float, float]]:
-    """Calls and bytecodes a request of each function, from wherever it is called."""
+    """Calls and bytecodes per request of each function, from wherever it is called."""
     found: dict[str, tuple[float, float]] = {}
     for frame in add_up(tree):
         calls, bytecodes = found.get(frame.name, (0.0, 0.0))
@@ -71,31 +53,12 @@ def by_function(tree: Frame) -> dict[str, tuple[float, float]]:
     return found
 
 
-def speedscope(layer: str, tree: Frame) -> str:
-    """A layer's tree as a file for https://www.speedscope.app, weighted by bytecodes.
-
-    The format is that of its file-format-spec: shared frames, and samples of frame indices with a weight.
-    """
-    index: dict[str, int] = {}
-    stacks = collapsed(tree)
-    samples = [[index.setdefault(name, len(index)) for name in stack.split(";")] for stack in stacks]
-    profile = {
-        "type": "sampled",
-        "name": f"{layer}: bytecodes of one request",
-        "unit": "none",
-        "startValue": 0,
-        "endValue": sum(stacks.values()),
-        "samples": samples,
-        "weights": list(stacks.values()),
-    }
-    return json.dumps(
-        {
-            "$schema": "https://www.speedscope.app/file-format-schema.json",
-            "shared": {"frames": [{"name": name} for name in index]},
-            "profiles": [profile],
-        }
-    )
-
-
-def _number(count: float) -> str:
-    return f"{count:.6f}".rstrip("0").rstrip(".")
+def by_package(tree: Frame) -> tuple[dict[str, float], dict[str, float]]:
+    """Calls and bytecodes per request by package, the most bytecodes first."""
+    calls: Counter[str] = Counter()
+    bytecodes: Counter[str] = Counter()
+    for frame in add_up(tree):
+        calls[frame.package] += frame.calls  # type: ignore[assignment]  # a Counter adds floats as well
+        bytecodes[frame.package] += frame.bytecodes  # type: ignore[assignment]
+    order = [name for name, count in bytecodes.most_common() if count]
+    return {name: calls[name] for name in order}, {name: bytecodes[name] for name in order}

@@ -1,0 +1,105 @@
+"""`make anatomy`: count exactly where the work of one request goes."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import click
+
+from bench.anatomy.dissect import dissect
+from bench.anatomy.dissect import seconds as seconds_needed
+from bench.commands.options import (
+    PATH,
+    Bring,
+    Choice,
+    Printing,
+    bring_options,
+    choice_options,
+    printing_options,
+    results_option,
+)
+from bench.commands.running import carry_out, make_ready, say
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.data.errors import BadInput, Fault
+from bench.data.plan import select
+from bench.data.record import Anatomy, Bench
+from bench.data.store import latest, read_record, require_folder
+from bench.host.origin import origin
+from bench.report.anatomy import anatomy_document
+from bench.report.decay_table import decay_document
+from bench.report.trees import write_trees
+
+
+@click.command("anatomy")
+@choice_options
+@click.option("--record", "path", type=PATH, help="Count nothing: print what is in a record.")
+@click.option("--split", is_flag=True, help="With csv and json: the counts by component instead of the table.")
+@bring_options
+@results_option
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    choice: Choice,
+    path: Path | None,
+    split: bool,
+    bring: Bring,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Count exactly where the work of one request goes, in each layer of a ladder."""
+    if path:
+        shown = anatomy_document(read_record(path, Anatomy), split)
+        return click.echo(shown.render(printing.form, printing.wide))
+    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    selection = select(
+        catalogue,
+        contract,
+        names=choice.names(),
+        ladder=choice.ladder,
+        workers=choice.counts(),
+        custom=bring.read(catalogue, contract),
+    )
+    require_folder(results)
+    record = Anatomy(**origin(), ladder=selection.ladder, contract=selection.digest(), layers=selection.rows())
+    make_ready(selection, record)
+    seconds = seconds_needed(selection.layers)
+    problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
+    _write_trees(record, results)
+    click.echo(anatomy_document(record, split).render(printing.form, printing.wide))
+    if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
+        shown = decay_document(read_record(measured, Bench), printing.wide)
+        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n")
+        click.echo(shown.render(printing.form, printing.wide))
+    if problem:
+        raise problem
+    if failed := [row.name for row in record.layers if row.faults]:
+        raise Fault(f"no anatomy of {', '.join(failed)}: the lines under the table say why")
+
+
+def _write_trees(record: Anatomy, results: Path) -> None:
+    """Write the call trees, or say why not: the record has them all the same."""
+    folder = results / f"{record.made:%Y%m%d-%H%M%S}-anatomy"
+    try:
+        if write_trees(record, folder):
+            say(f"call trees: {os.path.relpath(folder)}")
+    except OSError as error:
+        say(f"warning: cannot write the call trees to {folder}: {error.strerror}; the record has them")
+
+
+def _beside(record: Anatomy, results: Path) -> Path | None:
+    """The newest bench there, if it was made of the same with the same on a machine like this."""
+    with contextlib.suppress(BadInput):
+        path = latest("bench", results)
+        if _made_of(read_record(path, Bench)) == _made_of(record):
+            return path
+    return None
+
+
+def _made_of(record: Anatomy | Bench) -> object:
+    machine, python = record.machine, record.python
+    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
+    names = [row.name for row in record.layers]
+    return record.ladder, names, record.contract, made_on, record.packages

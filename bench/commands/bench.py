@@ -1,0 +1,84 @@
+"""`make bench`: measure a ladder, print its decay table, keep a record."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import (
+    Bring,
+    Choice,
+    Driving,
+    Number,
+    Printing,
+    bring_options,
+    budget_option,
+    choice_options,
+    driving_options,
+    printing_options,
+    results_option,
+)
+from bench.commands.running import carry_out, check, make_ready
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.data.errors import Fault
+from bench.data.plan import Plan, select
+from bench.data.record import Bench
+from bench.host.cores import lane
+from bench.host.origin import origin
+from bench.measure.ladder import measure_ladder
+from bench.report.decay_table import decay_document
+from bench.stats.decay import figures
+
+
+@click.command("bench")
+@choice_options
+@click.option("--precision", default=1.0, show_default=True, type=Number(0, 100), help="Percentage points of decay.")
+@budget_option
+@bring_options
+@driving_options
+@results_option
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    choice: Choice,
+    precision: float,
+    budget: float,
+    bring: Bring,
+    driving: Driving,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Measure a ladder and print its decay table.
+
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or at BUDGET seconds.
+    """
+    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    selection = select(
+        catalogue,
+        contract,
+        names=choice.names(),
+        ladder=choice.ladder,
+        workers=choice.counts(),
+        custom=bring.read(catalogue, contract),
+    )
+    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
+    check(plan, results)
+    record = Bench(
+        **origin(),
+        ladder=selection.ladder,
+        load=plan.load,
+        budget=budget,
+        precision=precision,
+        cores=plan.lane,
+        contract=selection.digest(),
+        layers=selection.rows(),
+    )
+    make_ready(selection, record)
+    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
+    click.echo(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    if problem:
+        raise problem
+    if failed := [row.layer for row in figures(record) if row.rps is None]:
+        raise Fault(f"no figure for {', '.join(failed)}: the table says why")

@@ -1,0 +1,85 @@
+"""The table of commands, and how any of them ends: an exit code, and one line that says what went wrong."""
+
+import contextlib
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from bench.data.errors import Fault
+from bench.data.layers import ROOT
+from bench.host.signals import stop_on_signals
+from bench.report.escape import plain
+
+COMMANDS = (
+    *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
+    *("sensitivity", "walk", "readme", "schema", "check-layer"),
+)
+"""Each is bench/commands/NAME.py, read when it is first asked for."""
+RENAMED = {"power": "sensitivity"}
+"""Names of the last release, which work for one more."""
+
+
+class Commands(click.Group):
+    """Finds a command in the file of its name."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """All of them, in their order."""
+        return [*COMMANDS]
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """One of them, or None."""
+        if name in RENAMED:
+            click.echo(
+                f"warning: {name} is now called {RENAMED[name]}; the old name goes with the next release", err=True
+            )
+            name = RENAMED[name]
+        if name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"bench.commands.{name.replace('-', '_')}").command
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Another layers.toml.")
+@click.pass_context
+def main(context: click.Context, catalogue: Path) -> None:
+    """What every layer between a socket and FastAPI costs."""
+    context.obj = catalogue
+    stop_on_signals()
+
+
+def run() -> int:
+    """Carry out the command line; returns the exit code, having said in one line what went wrong."""
+    try:
+        code = main.main(prog_name="python -m bench", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except Fault as fault:
+        return _fail(fault.message, fault.exit_code)
+    except click.UsageError as error:
+        return _fail(_in_words(error), 2)
+    except BrokenPipeError:  # whoever read what was printed has left: nothing to tell, and nobody to tell it to
+        sys.stdout = None
+        return 1
+    except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
+        return _fail(str(error), 1)
+    except MemoryError:
+        return _fail("out of memory (is there a limit? see `ulimit -v`)", 1)
+
+
+def _in_words(error: click.UsageError) -> str:
+    """What is wrong with an option, by the name of make's variable for it and by its own."""
+    message = error.format_message().removesuffix(".")
+    if isinstance(error, click.BadParameter) and error.param:
+        option = error.param.opts[0]
+        what = error.message.removesuffix(".")
+        return f"{option.strip('-').upper()} ({option}): {what}"
+    return f"{message}: see `python -m bench {error.ctx.info_name if error.ctx else ''} --help`"
+
+
+def _fail(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"error: {plain(message)}", file=sys.stderr)
+    return code

@@ -1,0 +1,38 @@
+"""`make compare`: which layers changed between two records."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import PATH, Printing, printing_options, threshold_option
+from bench.commands.running import say
+from bench.data.errors import BadInput
+from bench.data.record import Windows
+from bench.data.store import read_record
+from bench.report.comparison import comparison_document
+from bench.report.comparison import say as in_words
+from bench.stats.comparison import compare, obstacles
+
+
+@click.command("compare")
+@click.option("--a", required=True, type=PATH, help="A record.")
+@click.option("--b", required=True, type=PATH, help="The record to be compared with it.")
+@click.option("--force", is_flag=True, help="Compare what should not be compared.")
+@threshold_option
+@printing_options
+@click.pass_context
+def command(context: click.Context, /, a: Path, b: Path, force: bool, threshold: float, printing: Printing) -> None:
+    """Compare two records layer by layer, each against its own lowest layer.
+
+    Exit codes: 0 nothing is slower, 3 a layer is slower in B, 4 none is, but some are unclear.
+    """
+    old, new = read_record(a, Windows), read_record(b, Windows)
+    why = [in_words(each) for each in obstacles(old, new)]
+    if why and not force:
+        raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them all the same")
+    changes = compare(old, new, threshold)
+    click.echo(comparison_document(changes, old, new).render(printing.form, printing.wide))
+    for each in why:
+        say(f"warning: {each}")
+    verdicts = {change.verdict for change in changes}
+    context.exit(3 if "slower" in verdicts else 4 if "unclear" in verdicts else 0)

@@ -1,0 +1,21 @@
+"""`make diff`: which Python functions layer B calls that A does not."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import Printing, printing_options, record_option
+from bench.data.record import Anatomy
+from bench.data.store import latest, read_record
+from bench.report.anatomy import difference_document
+
+
+@click.command("diff")
+@click.option("--a", required=True, help="A layer.")
+@click.option("--b", required=True, help="The layer to be compared with it.")
+@record_option
+@printing_options
+def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
+    """Print which Python functions layer B calls more than layer A, or less, by the anatomy in a record."""
+    record = read_record(path or latest("anatomy"), Anatomy)
+    click.echo(difference_document(record, a, b).render(printing.form, printing.wide))

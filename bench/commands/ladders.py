@@ -1,0 +1,22 @@
+"""`make ladders`: what can be measured."""
+
+from pathlib import Path
+
+import click
+
+from bench.data.catalogue import read_catalogue
+from bench.report.escape import plain
+from bench.report.splice import layers_table
+
+
+@click.command("ladders")
+@click.option("--names", is_flag=True, help="Their names, and nothing else.")
+@click.pass_obj
+def command(catalogue_file: Path, /, names: bool) -> None:
+    """List the ladders, with a sentence each, and the layers of which they are made."""
+    catalogue = read_catalogue(catalogue_file)
+    if names:
+        return click.echo("\n".join(catalogue.ladders))
+    for ladder in catalogue.ladders.values():
+        click.echo(f"{ladder.name}: {plain(ladder.adds)}")
+        click.echo(layers_table(catalogue, ladder.name).for_people("text") + "\n")

@@ -1,0 +1,79 @@
+"""`make pair`: whether layer B is slower than layer A."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import (
+    Bring,
+    Driving,
+    Printing,
+    bring_options,
+    budget_option,
+    driving_options,
+    printing_options,
+    results_option,
+    threshold_option,
+)
+from bench.commands.running import carry_out, check, make_ready
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.data.errors import BadInput
+from bench.data.plan import Plan, select_pair
+from bench.data.record import Pair
+from bench.host.cores import lane
+from bench.host.origin import origin
+from bench.measure.pair import measure_pair
+from bench.report.pair import pair_document
+from bench.stats.verdict import Outcome, outcome
+
+
+@click.command("pair")
+@click.option("--a", default="", help="A layer, if not your own server.")
+@click.option("--b", default="", help="The layer to be compared with it, if not your own server.")
+@threshold_option
+@budget_option
+@bring_options
+@driving_options
+@results_option
+@printing_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    a: str,
+    b: str,
+    threshold: float,
+    budget: float,
+    bring: Bring,
+    driving: Driving,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Compare two layers side by side, until it is clear whether B is slower than A, faster, or the same.
+
+    Exit codes: 0 same or faster, 3 slower, 4 unclear.
+    """
+    catalogue, contract = read_catalogue(context.obj), read_contract()
+    selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
+    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
+    if plan.lane is None:
+        raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
+    check(plan, results)
+    record = Pair(
+        **origin(),
+        load=plan.load,
+        budget=budget,
+        threshold=threshold,
+        cores=plan.lane,
+        contract=selection.digest(),
+        layers=selection.rows(),
+    )
+    make_ready(selection, record)
+    found: list[Outcome] = []
+    problem = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
+    judged = found[0] if found else outcome(record, 1, threshold)
+    click.echo(pair_document(judged, record).render(printing.form, printing.wide))
+    if problem:
+        raise problem
+    context.exit({"slower": 3, "unclear": 4}.get(judged.verdict, 0))

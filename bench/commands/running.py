@@ -1,0 +1,80 @@
+"""What commands that measure have in common: what is checked and made ready before, and what is kept after."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bench.data.errors import Fault
+from bench.data.plan import Plan, Selection, Watch
+from bench.data.record import Kind, Layers
+from bench.data.store import Keeper, require_folder
+from bench.host.environments import build
+from bench.host.server import require_ports
+from bench.host.signals import held
+from bench.host.versions import read_versions
+from bench.measure.wrk import require_files, require_wrk
+from bench.report.progress import Display
+
+
+def check(plan: Plan, results: Path) -> None:
+    """Check all that can be checked before anything is measured; raises BadInput."""
+    require_wrk()
+    require_files(plan.load.connections)
+    require_folder(results)
+    require_ports(plan.host, plan.port, len(plan.selection.layers))
+
+
+def make_ready(selection: Selection, record: Layers) -> None:
+    """Install or compile what the layers need; one for which that fails is a row that says so."""
+    for name, why in build(selection.layers, say).items():
+        record.row(name).faults.append(why)
+    record.packages = read_versions(selection.layers)
+
+
+class _Watching:
+    """Shows how it goes, and keeps what was measured."""
+
+    def __init__(self, display: Display, keeper: Keeper) -> None:
+        self.tell = display.tell
+        self.keeper = keeper
+
+    def keep(self) -> None:
+        """Write the record as it is now; a signal waits until it is whole."""
+        with held():
+            self.keeper.save()
+
+
+def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, seconds: float) -> Fault | None:
+    """Do the work, of about so many seconds, to its end, to a fault or to a signal, and keep the record.
+
+    Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
+    """
+    problem: Fault | None = None
+    keeper, display = Keeper(record, results), Display(seconds)
+    try:
+        work(_Watching(display, keeper))
+    except Fault as fault:
+        problem = fault
+    except OSError as error:
+        problem = Fault(str(error))
+    with held():
+        display.close()
+        if problem:
+            record.stopped = problem.message
+            if not record.size:
+                raise problem
+        try:
+            path = keeper.finish()
+        except Fault as fault:
+            return fault
+    say(f"record: {os.path.relpath(path)}")
+    return problem
+
+
+def say(what: str) -> None:
+    """Print a line on standard error, if anybody still reads it."""
+    with contextlib.suppress(OSError):
+        click.echo(what, err=True)

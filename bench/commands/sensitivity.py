@@ -1,0 +1,80 @@
+"""`make sensitivity`: how often a pair finds a slow-down of known size."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import (
+    PATH,
+    Driving,
+    Printing,
+    budget_option,
+    driving_options,
+    printing_options,
+    results_option,
+    threshold_option,
+)
+from bench.commands.running import carry_out, check
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.data.errors import BadInput
+from bench.data.plan import Plan, two
+from bench.data.record import Sensitivity
+from bench.data.store import read_record
+from bench.host.cores import lane
+from bench.host.origin import origin
+from bench.host.versions import read_versions
+from bench.measure.sensitivity import try_sizes
+from bench.report.sensitivity import sensitivity_document
+from bench.stats.verdict import FLOOR
+
+
+@click.command("sensitivity")
+@click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Percent to inject, with spaces between.")
+@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How often each.")
+@threshold_option
+@budget_option
+@driving_options
+@results_option
+@click.option("--record", "path", type=PATH, help="Measure nothing: print what is in a record.")
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    sizes: str,
+    runs: int,
+    threshold: float,
+    budget: float,
+    driving: Driving,
+    results: Path,
+    path: Path | None,
+    printing: Printing,
+) -> None:
+    """Inject slow-downs of known size, and print how often `pair` finds each (hours)."""
+    if path:
+        shown = sensitivity_document(read_record(path, Sensitivity))
+        return click.echo(shown.render(printing.form, printing.wide))
+    percents = _numbers(sizes)
+    layer = read_catalogue(catalogue_file).one("uvicorn")
+    selection = two(layer, layer, read_contract())
+    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
+    if plan.lane is None:
+        raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
+    check(plan, results)
+    record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
+    seconds = (runs * len(percents) + 1) * budget
+    problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
+    click.echo(sensitivity_document(record).render(printing.form, printing.wide))
+    if problem:
+        raise problem
+
+
+def _numbers(sizes: str) -> list[float]:
+    try:
+        percents = [float(size) for size in sizes.split()]
+    except ValueError:
+        percents = []
+    if not percents or not all(0 <= percent < 1000 for percent in percents):
+        raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}")
+    return percents

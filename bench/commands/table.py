@@ -1,0 +1,19 @@
+"""`make table`: print the decay table of a record."""
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import Printing, printing_options, record_option
+from bench.data.record import Windows
+from bench.data.store import latest, read_record
+from bench.report.decay_table import decay_document
+
+
+@click.command("table")
+@record_option
+@printing_options
+def command(path: Path | None, printing: Printing) -> None:
+    """Print the decay table of a record."""
+    record = read_record(path or latest("bench"), Windows)
+    click.echo(decay_document(record, printing.wide).render(printing.form, printing.wide))

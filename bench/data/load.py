@@ -1,0 +1,46 @@
+"""How wrk drives a server, and what it says of a window."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+
+
+class Load(msgspec.Struct, frozen=True):
+    """How wrk drives a server: the length of a window in whole seconds, its connections, its threads."""
+
+    seconds: Count = 2
+    connections: Count = 64
+    threads: Count = 1
+
+
+class Errors(msgspec.Struct, frozen=True):
+    """wrk's errors by kind: how many."""
+
+    connect: Count
+    read: Count
+    write: Count
+    status: Count
+    timeout: Count
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Latency percentiles of a window, in microseconds."""
+
+    p50: Count
+    p90: Count
+    p99: Count
+    p999: Count
+    max: Count
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What wrk says of one window: `bytes` are those read, heads included."""
+
+    requests: int
+    duration_us: int
+    bytes: int
+    errors: Errors
+    latency_us: Latency | None = None

@@ -1,0 +1,47 @@
+"""What figures are made on: the machine, the interpreter, the two cores that are used. What cannot be read is null."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, field
+
+
+class Machine(msgspec.Struct, kw_only=True):
+    """The hardware, the kernel, and how busy they were when the run began."""
+
+    cpu: str
+    cores: Annotated[int, Meta(ge=1)]
+    memory_gib: float
+    system: str
+    load: Annotated[list[float], Meta(min_length=1, max_length=3)]
+    """Load averages over 1, 5 and 15 minutes."""
+    governor: str | None = None
+    turbo: bool | None = None
+    wrk: str = ""
+    hooks: list[str] = []
+    """Environment variables that slow a server down: tracing, coverage, debugging."""
+    others: list[float] = []
+    """Percent of a core that each other busy process used when the run began."""
+
+
+class Python(msgspec.Struct, kw_only=True):
+    """The interpreter that served the layers."""
+
+    version: str
+    implementation: str
+    compiler: str
+    optimised: bool | None
+    """Built with profile-guided optimisation (--enable-optimizations); null: its build does not say."""
+    lto: bool
+    debug: bool
+    free_threaded: bool
+    jit: bool
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Two cores: the servers share one, their wrks the other."""
+
+    server: int
+    client: int
+    slice_ms: int | None = field(default=None, name="turn_ms")
+    """How long one of two servers runs before the other; null: as the kernel likes, a few milliseconds."""

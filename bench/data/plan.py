@@ -1,0 +1,116 @@
+"""What one call measures, and how: layers lowest first, what each stands on and is held to, load, cores and time."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from bench.data.contract import Contract
+from bench.data.custom import Custom
+from bench.data.errors import BadInput
+from bench.data.layers import Catalogue, Layer, lowest_first, multiply
+from bench.data.load import Load
+from bench.data.machine import Lane
+from bench.data.record import Row
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """The layers of one call, lowest first."""
+
+    layers: list[Layer]
+    on: dict[str, str | None]
+    """What each stands on here."""
+    contract: Contract
+    ladder: str = ""
+    custom: Custom | None = None
+
+    def contract_of(self, layer: Layer) -> Contract:
+        """What a layer is held to; a custom server's copies with several processes are held to what it is."""
+        mine = self.custom
+        return mine.contract if mine and mine.layer.name == layer.base else self.contract
+
+    def digest(self) -> str:
+        """SHA-256 of all that is asked and answered."""
+        own = [self.contract_of(layer) for layer in self.layers]
+        digests = [each.digest() for each in (self.contract, *(each for each in own if each is not self.contract))]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    def rows(self) -> list[Row]:
+        """A row of the record for each."""
+        return [
+            Row(
+                name=layer.name,
+                on=self.on[layer.name],
+                adds=layer.adds,
+                command=layer.argv("HOST", 0, "python"),
+                waits=layer.waits,
+                answer=layer.answer,
+                cases=bool(contract.cases),
+                request=contract.file,
+            )
+            for layer in self.layers
+            for contract in [self.contract_of(layer)]
+        ]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to measure, and for how long: seconds, and the margin in percentage points at which a pair is done."""
+
+    selection: Selection
+    load: Load = Load()
+    lane: Lane | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    budget: float = 0.0
+    precision: float | None = None
+    threshold: float = 1.0
+    """Percent: what is less is the same."""
+
+
+class Watch(Protocol):
+    """Is told how a piece of work goes, and keeps what was measured."""
+
+    def tell(self, what: str, seconds: float) -> None:
+        """What happens now, and how many seconds of the whole are done."""
+
+    def keep(self) -> None:
+        """Something was measured: let it not be lost."""
+
+
+def select(
+    catalogue: Catalogue,
+    contract: Contract,
+    *,
+    names: str = "",
+    ladder: str = "default",
+    workers: Sequence[int] = (),
+    custom: Custom | None = None,
+) -> Selection:
+    """The layers of a ladder, or those named, and the custom server; raises BadInput."""
+    layers = catalogue.choose(names, ladder)
+    if custom and custom.layer.on:
+        below = catalogue.one(custom.layer.on)
+        layers += [*([] if names or below in layers else [below]), custom.layer]
+    elif custom:  # no ASGI app: what it adds is over the lowest
+        layers.append(msgspec.structs.replace(custom.layer, on=layers[0].name))
+    layers = multiply(layers, [*workers] or catalogue.ladders[ladder].workers)
+    if workers and not any(layer.scales for layer in layers):
+        raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
+    on = catalogue.ground(layers, ladder)
+    return Selection(lowest_first(layers, on), on, contract, ladder, custom)
+
+
+def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str, custom: Custom | None) -> Selection:
+    """The two layers of a pair, of which one may be the custom server, the second on the first; raises BadInput."""
+    first, second = (catalogue.one(name) if name else custom and custom.layer for name in (a, b))
+    if not first or not second or bool(a) + bool(b) + bool(custom) != 2:
+        raise BadInput("a pair is of two: say A= and B=, or one of them and APP= or SERVE= for a server of your own")
+    return two(first, second, contract, custom)
+
+
+def two(a: Layer, b: Layer, contract: Contract, custom: Custom | None = None) -> Selection:
+    """Two layers, b standing on a; a layer against itself gets a second name."""
+    name = b.name if b.name != a.name else f"{b.name}-again"
+    upper = msgspec.structs.replace(b, name=name, on=a.name)
+    return Selection([a, upper], {a.name: None, name: a.name}, contract, custom=custom)

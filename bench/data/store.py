@@ -1,0 +1,203 @@
+"""Records as files: read, checked once, kept whole or not at all, and found again."""
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from bench.data.errors import BadInput, Fault
+from bench.data.layers import ROOT
+from bench.data.record import VERSION, Kind, Layers, Record, Windows, Writer, now
+from bench.data.schema1 import upgrade
+
+RESULTS = ROOT / "results"
+REFERENCE = RESULTS / "reference"
+LARGEST = 256 * 2**20  # bytes of a file that is taken for a record
+RUNNING = "running"
+NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
+OLD_NAMES = {"sensitivity": "power"}
+SHOWN_BY = {
+    "bench": "make table RECORD={path}",
+    "pair": "make table RECORD={path}",
+    "anatomy": "make anatomy RECORD={path}",
+    "sensitivity": "make sensitivity RECORD={path}",
+}
+
+
+def read_record[K: Kind](path: Path, kind: type[K]) -> K:
+    """Read a record of one kind, or of any where that is Kind.
+
+    Raises BadInput for a file that is no record, is of a later version, contradicts itself, or is of another kind.
+    """
+    try:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise BadInput(f"{path} is not a record: it is no ordinary file")
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{path} is not a record: it is larger than {LARGEST >> 20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read record {path}: {error.strerror}") from None
+    try:
+        record = _decode(data, path)
+    except RecursionError:
+        raise BadInput(f"{path} is not a record: it is nested too deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a record: {error}") from None
+    if why := contradiction(record):
+        raise BadInput(f"{path} is not a sound record: {why}")
+    if not isinstance(record, kind):
+        how = SHOWN_BY[record.kind].format(path=path)
+        raise BadInput(f"{path} is a record of `make {record.kind}`, which has no such figures: try `{how}`")
+    return record
+
+
+def _decode(data: bytes, path: Path) -> Kind:
+    plain = msgspec.json.decode(data)
+    if not isinstance(plain, dict):
+        raise msgspec.ValidationError("expected a JSON object")
+    version = plain.get("schema", 1 if "trials" in plain else None)
+    if version == 1:
+        plain = upgrade(plain)
+    elif isinstance(version, int) and version > VERSION:
+        raise BadInput(f"{path} is a record of version {version}, this suite reads up to {VERSION}: update the suite")
+    elif version is None:
+        raise msgspec.ValidationError("it lacks the key `schema`")
+    found: Kind = msgspec.convert(plain, Record)
+    return found
+
+
+def contradiction(record: Kind) -> str:
+    """What a record says that cannot be, or nothing."""
+    if not isinstance(record, Layers):
+        return ""
+    names = [row.name for row in record.layers]
+    if twice := {name for name in names if names.count(name) > 1}:
+        return f"the layer {min(twice)!r} stands in it twice"
+    on = {row.name: row.on for row in record.layers}
+    for name in names:
+        seen, below = {name}, on[name]
+        while below is not None:
+            if below in seen:
+                return f"`on` of the layer {name!r} goes in a circle"
+            if below not in on:
+                return f"the layer {name!r} stands on {below!r}, which is not in it"
+            seen.add(below)
+            below = on[below]
+    for window in record.windows if isinstance(record, Windows) else ():
+        if window.layer not in on or window.pair not in (None, *on):
+            return f"a window is of {window.layer!r} in the pair {window.pair!r}, of which it has no row"
+    return ""
+
+
+def encode(value: object) -> bytes:
+    """Indented JSON, ending in a line end, in which the home folder is `~`."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+    home = str(Path.home())
+    if len(home) > 1:
+        text = re.sub(re.escape(msgspec.json.encode(home).decode().strip('"')) + r"(?![\w.-])", "~", text)
+    return text.encode() + b"\n"
+
+
+def require_folder(folder: Path) -> None:
+    """Raise BadInput unless a record can be written there, before anything is measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}: try RESULTS=another/folder") from None
+
+
+class Keeper:
+    """Keeps a record in a file of its own while it grows, so that not even a power cut loses what was measured.
+
+    The file's name is made of the record's time and kind, with a number where that name is taken. It appears with the
+    first thing that was measured; until `finish` it says that the run is going on, and by which process.
+    """
+
+    def __init__(self, record: Kind, folder: Path) -> None:
+        self.record = record
+        self.folder = folder
+        self.path: Path | None = None
+        self.size = 0
+
+    def save(self) -> None:
+        """Write the record if it has grown. A disk that is full is met again, and told, by `finish`."""
+        if self.record.size > self.size:
+            writer = Writer(os.getpid(), psutil.Process().create_time())
+            with contextlib.suppress(OSError):
+                self._write(msgspec.structs.replace(self.record, stopped=RUNNING, writer=writer), self.folder)
+                self.size = self.record.size
+
+    def finish(self) -> Path:
+        """Write the record for good; where its folder fails (a full disk), the system's temporary folder takes it.
+
+        Raises Fault that says so, or that nothing could be kept.
+        """
+        try:
+            return self._write(self.record, self.folder)
+        except OSError as error:
+            why = f"cannot write a record to {self.folder}: {error.strerror}"
+        self.path = None
+        try:
+            path = self._write(self.record, Path(tempfile.gettempdir()))
+        except OSError:
+            raise Fault(f"{why}: nothing could be kept but what is printed") from None
+        raise Fault(f"{why}; the record is kept as {path}")
+
+    def _write(self, record: Kind, folder: Path) -> Path:
+        data = encode(record)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(handle)
+            Path(temporary).chmod(0o644)
+            self.path = self.path or _claim(folder, record)
+            Path(temporary).replace(self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        return self.path
+
+
+def _claim(folder: Path, record: Kind) -> Path:
+    """A name for a record that nobody else has: an empty file, which the record then replaces."""
+    stamp = f"{record.made or now():%Y%m%d-%H%M%S}"
+    for number in range(1, 1000):
+        path = folder / f"{stamp}{f'-{number}' if number > 1 else ''}-{record.kind}.json"
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path
+    raise FileExistsError(17, f"{path} and 998 others exist")
+
+
+def is_live(record: Kind) -> bool:
+    """Whether the process that writes it still runs."""
+    if not record.writer:
+        return False
+    with contextlib.suppress(psutil.Error):
+        return abs(psutil.Process(record.writer.pid).create_time() - record.writer.started) < 1
+    return False
+
+
+def latest(kind: str, *folders: Path) -> Path:
+    """The newest record of a kind that is not being written: of the first of these folders that has one."""
+    for folder in folders or (RESULTS, REFERENCE / "default"):
+        found = [path for name in (kind, OLD_NAMES.get(kind, kind)) for path in folder.glob(f"2*-{name}.json")]
+        for path in sorted({*found}, key=_age, reverse=True):
+            if path.stat().st_size and not is_live(read_record(path, Kind)):
+                return path
+    raise BadInput(f"no record of `make {kind}` in {os.path.relpath(folder)}")
+
+
+def _age(path: Path) -> tuple[str, int]:
+    found = NAME.match(path.name)
+    return (found[1], int(found[2] or 1)) if found else ("", 0)

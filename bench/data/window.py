@@ -1,0 +1,59 @@
+"""One window: what wrk and the kernel counted while it was open. See docs/RECORD.md."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, field
+
+from bench.data.load import Count, Errors, Latency
+
+
+class Window(msgspec.Struct, kw_only=True):
+    """One wrk run of fixed length against one layer. What was not measured is null."""
+
+    layer: str
+    round: Count = field(name="restart")
+    """Which start of the servers it belongs to: windows of one round are not independent."""
+    requests: Count
+    duration_us: Count
+    pair: str | None = None
+    """The upper layer of the pair that it was measured in, side by side; null: solo, it had the core alone."""
+    take: int = 0
+    """The two windows of a pair that were taken at the same time share it."""
+    start: datetime | None = None
+    bytes: Count | None = None
+    errors: Errors | None = None
+    latency_us: Latency | None = None
+    unanswered: Count = 0
+    """Requests that the server had at the end and that wrk does not count, one per connection: they cost it as well."""
+    cores: Annotated[int, Meta(ge=1)] = 1
+    """How many cores the server had; more than one only for a layer with several processes, solo."""
+    server_cpu_ns: Count | None = None
+    client_cpu_ns: Count | None = None
+    steal_ns: Count | None = None
+    """Nanoseconds in which another tenant of the machine had the server's core."""
+    switches: Count | None = None
+    """Involuntary context switches of the server."""
+    peak_bytes: Count | None = None
+    """The server's resident memory at its highest since it began."""
+    fault: str | None = None
+    """Why the window does not count, or null."""
+
+    @property
+    def rps(self) -> float:
+        """Requests per second."""
+        return self.requests * 1e6 / self.duration_us if self.duration_us else 0.0
+
+    @property
+    def cpu_us(self) -> float | None:
+        """CPU time of the server, microseconds per request."""
+        served = self.requests + self.unanswered
+        return self.server_cpu_ns / 1e3 / served if self.server_cpu_ns and self.requests else None
+
+    @property
+    def busy(self) -> float | None:
+        """The server's share of its cores, 0 to 1."""
+        if not self.server_cpu_ns or not self.duration_us:
+            return None
+        return self.server_cpu_ns / 1e3 / self.duration_us / self.cores

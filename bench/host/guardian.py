@@ -1,0 +1,235 @@
+"""The process that starts servers and wrks, and ends all of them once the harness is gone, whatever ended that.
+
+`python -m bench.host.guardian FD`: FD is its end of a Unix socket, on which the harness asks for one thing at a time (a
+line of JSON, with the files of a child beside it) and is told what came of it, and of each child that ends. Once the
+other end closes, be it by SIGKILL, all that was started is ended, and the folder for temporary files is removed.
+
+On Linux it is a child subreaper: what a server forks twice, or makes a daemon, becomes its child and is found.
+Elsewhere such a process belongs to init, and only those that still have their parents are found.
+"""
+
+import array
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgspec
+import psutil
+
+SET_CHILD_SUBREAPER = 36  # prctl(2)
+POLITE, FORCED = 2.0, 5.0  # seconds that all have to end after TERM, and after KILL
+POLL = 0.01
+MOST_FILES = 16
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
+
+
+class Start(msgspec.Struct, frozen=True, tag=True):
+    """Start a process, in a session of its own. Its standard input, output and error come as files, and one more file
+    for each of `paths`: variables of its environment, each of which gets the path of its file.
+
+    Words are bytes, since the name of a folder need not be UTF-8.
+    """
+
+    argv: list[bytes]
+    env: list[tuple[bytes, bytes]]
+    cwd: bytes
+    paths: list[bytes]
+    cores: list[int]
+    """Those it may run on; empty where that cannot be said."""
+    files: tuple[int, int]
+    """How many files it may open: the soft and the hard limit."""
+
+
+class Sweep(msgspec.Struct, frozen=True, tag=True):
+    """End what children left behind, if none of those that were asked for still runs."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The first thing it says: its folder for temporary files."""
+
+    folder: bytes
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """A process runs."""
+
+    pid: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """What was asked for cannot be done: an OSError's number."""
+
+    errno: int
+
+
+class Swept(msgspec.Struct, frozen=True, tag=True):
+    """Nothing is left behind, or something that was asked for still runs."""
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """A child has ended: its exit code, negative for a signal, and the CPU time of it and of what it waited for."""
+
+    pid: int
+    code: int
+    cpu_ns: int
+
+
+Request = Start | Sweep
+Message = Ready | Started | Failed | Swept | Ended
+
+
+class Guardian:
+    """The children, and what is done with them."""
+
+    def __init__(self, harness: socket.socket, wake: int) -> None:
+        self.harness = harness
+        self.wake = wake
+        self.parent = os.getppid()
+        self.children: dict[int, subprocess.Popen[bytes]] = {}
+        self.poll = select.poll()
+        for fd in (harness.fileno(), wake):
+            self.poll.register(fd, select.POLLIN)
+        if os.isatty(2):
+            self.poll.register(2, 0)  # nothing but its hang-up
+
+    def serve(self) -> None:
+        """Do what the harness asks for, until that is gone."""
+        while True:
+            ready = dict(self.poll.poll())
+            if self.wake in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self.wake, 4096)
+                self.reap()
+            if 2 in ready:
+                self.hang_up()
+            if self.harness.fileno() in ready and not self.answer():
+                return
+
+    def hang_up(self) -> None:
+        """Tell the harness that its terminal is closed: where that was not its session's, no one else does."""
+        self.poll.unregister(2)
+        if os.getppid() == self.parent:
+            os.kill(self.parent, signal.SIGHUP)
+
+    def answer(self) -> bool:
+        """Do one thing that was asked for; False where the harness is gone."""
+        line, fds = receive(self.harness)
+        try:
+            if not line:
+                return False
+            match msgspec.json.decode(line, type=Request):
+                case Start() as request:
+                    self.say(self.start(request, fds))
+                case Sweep():
+                    self.sweep()
+                    self.say(Swept())
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def say(self, message: Message) -> None:
+        """Tell the harness; that it has gone shows at the next look."""
+        with contextlib.suppress(OSError):
+            self.harness.sendall(msgspec.json.encode(message) + b"\n")
+
+    def start(self, request: Start, fds: list[int]) -> Started | Failed:
+        """Start a process. It inherits cores and limits from this one, which stays where it is led: beside a wrk."""
+        stdin, stdout, stderr, *more = fds
+        paths = {name: f"/dev/fd/{fd}".encode() for name, fd in zip(request.paths, more, strict=True)}
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, request.files)
+            if request.cores:
+                os.sched_setaffinity(0, request.cores)
+            child = subprocess.Popen(
+                request.argv, cwd=request.cwd, env={**dict(request.env), **paths}, stdin=stdin, stdout=stdout,
+                stderr=stderr, pass_fds=more, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            return Failed(error.errno or 0)
+        self.children[child.pid] = child
+        return Started(child.pid)
+
+    def reap(self) -> bool:
+        """Collect those that have ended, and tell of those that were asked for; False where no child is left."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status, used = os.wait4(-1, os.WNOHANG)
+                if not pid:
+                    return True
+                if child := self.children.pop(pid, None):
+                    child.returncode = os.waitstatus_to_exitcode(status)
+                    self.say(Ended(pid, child.returncode, round((used.ru_utime + used.ru_stime) * 1e9)))
+        return False
+
+    def sweep(self) -> None:
+        """End what was left behind, unless that may belong to a child that runs."""
+        if self.reap() and not self.children:
+            self.end_all()
+
+    def end_all(self) -> None:
+        """End all that descends from this process, and all that those start meanwhile."""
+        told: set[psutil.Process] = set()
+        for number, seconds in ((signal.SIGTERM, POLITE), (signal.SIGKILL, FORCED)):
+            deadline = time.monotonic() + seconds
+            while self.reap() and time.monotonic() < deadline:
+                for process in psutil.Process().children(recursive=True):
+                    if number == signal.SIGKILL or process not in told:
+                        told.add(process)
+                        with contextlib.suppress(psutil.Error):
+                            process.send_signal(number)
+                            process.send_signal(signal.SIGCONT)  # one that was halted would not heed it
+                time.sleep(POLL)
+
+
+def receive(stream: socket.socket) -> tuple[bytes, list[int]]:
+    """One line, and the files that came with it; an empty line where the other end is closed."""
+    line, fds = b"", array.array("i")
+    while not line.endswith(b"\n"):
+        try:
+            data, ancillary, _, _ = stream.recvmsg(65536, socket.CMSG_SPACE(MOST_FILES * fds.itemsize))
+        except ConnectionError:  # it had something left to read
+            data, ancillary = b"", []
+        for level, kind, packed in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
+        if not data:
+            return b"", [*fds]
+        line += data
+    return line, [*fds]
+
+
+def main(fd: int) -> None:
+    """Guard what the harness at the other end of a socket asks for."""
+    wake, alarm = os.pipe()
+    for each in (wake, alarm):
+        os.set_blocking(each, False)
+    signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which children would inherit
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    guardian = Guardian(socket.socket(fileno=fd), wake)
+    try:
+        folder = tempfile.mkdtemp(prefix="asgi-anatomy-")
+    except OSError as error:
+        return guardian.say(Failed(error.errno or 0))
+    try:
+        guardian.say(Ready(os.fsencode(folder)))
+        guardian.serve()
+    finally:
+        guardian.end_all()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

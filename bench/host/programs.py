@@ -1,0 +1,40 @@
+"""Programs that are run to their end, and their files, neither of which survives the harness."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.host.children import ANSWER, guard
+from bench.host.signals import held
+
+POLL = 0.02
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, which goes at the end, or with the harness."""
+    with tempfile.TemporaryDirectory(dir=guard().folder) as folder:
+        yield Path(folder)
+
+
+def run(argv: Sequence[str], seconds: float = 1e9, watch: Callable[[], None] = lambda: None) -> tuple[int | None, str]:
+    """Run a program to its end, calling `watch` meanwhile, which may raise; returns its exit code and what it printed.
+
+    The code is None where it took longer than it may. Raises OSError where it cannot be started.
+    """
+    with tempfile.TemporaryFile(dir=guard().folder) as output:
+        with held():
+            child = guard().start(argv, stdout=output, stderr=output)
+        deadline = time.monotonic() + seconds
+        try:
+            while child.wait(POLL) is None and time.monotonic() < deadline:
+                watch()
+            code = child.returncode
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait(ANSWER)
+        output.seek(0)
+        return code, output.read().decode(errors="replace")

@@ -1,0 +1,44 @@
+"""Signals -> Stopped, at a moment when nothing is half started or half ended."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from bench.data.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_held = 0
+_pending: list[int] = []
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C, TERM, HUP and QUIT into `Stopped`, so that everything that was started is ended on the way out.
+
+    A signal that is ignored, as HUP is under nohup, stays so. What no handler sees (KILL) is the guardian's to clean.
+    """
+    for each in SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+    if _held:
+        _pending.append(number)
+    else:
+        raise Stopped(number)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let no signal interrupt this: one that comes is `Stopped` at the end. For starting and ending processes."""
+    global _held
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+    if _pending and not _held:
+        raise Stopped(_pending.pop())

@@ -1,0 +1,118 @@
+"""record of windows -> what must be said beside its figures, and below them of the method."""
+
+from statistics import median
+
+from bench.data.record import Bench, Row, Windows
+from bench.data.window import Window
+from bench.report.origin import origin
+from bench.stats.decay import BUSY, figures, full_windows, margin_of, ratio, solo_windows
+from bench.stats.verdict import FLOOR
+
+TOLD = ("Python", "uvicorn", "uvloop", "httptools")
+"""Of the versions in somebody's own environment, those that tell how an app is served there."""
+
+
+def row_notes(record: Windows) -> dict[str, list[str]]:
+    """What a reader must know of each layer's row."""
+    return {row.name: _row(record, row) for row in record.layers}
+
+
+def _row(record: Windows, row: Row) -> list[str]:
+    if row.faults:
+        return row.faults[:1]
+    found, used = ratio(record, row), full_windows(record, row)
+    notes = [told] if (told := terms(row)) else []
+    own = [each for each in record.windows if each.layer == row.name]
+    notes += _left_out(own, len(solo_windows(record, row)) - len(used), len(used))
+    if not any(not each.fault for each in own):
+        notes.append("no good window" if own else "not measured")
+    elif row.on and not found:
+        notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
+    if found and found.error is None and record.machine:
+        notes.append("one round only, so no interval: try a longer BUDGET")
+    notes += _solo(record, row, used)
+    if found and record.machine and not record.paired:
+        notes.append("its decay is from windows one after another, not side by side: indicative only")
+    margin, target = found and margin_of(found), record.precision if isinstance(record, Bench) else None
+    if target and margin and margin > target:
+        notes.append(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET")
+    return notes
+
+
+def _left_out(own: list[Window], idle: int, used: int) -> list[str]:
+    notes = []
+    if faults := [each.fault for each in own if each.fault]:
+        notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
+    if idle:
+        notes.append(f"{idle} of {idle + used} solo windows left out: the server had under {BUSY:.0%} of its core")
+    return notes
+
+
+def _solo(record: Windows, row: Row, used: list[Window]) -> list[str]:
+    """What must be said of its solo requests/s."""
+    cores = max((each.cores for each in used), default=1)
+    percent = 100 * max((each.busy or 0 for each in used), default=0)
+    share = f"{percent:.0f}% of its {f'{cores} cores' if cores > 1 else 'core'}"
+    notes = [f"solo req/s is with {cores} cores, all else per CPU-second of one"] if cores > 1 else []
+    bound = next(each.bound for each in figures(record) if each.layer == row.name)
+    if bound:
+        shared = record.machine and cores >= record.machine.cores
+        limit = "wrk had to share them" if shared else "the client or the machine was the limit"
+        notes.append(f"solo req/s is a lower bound: the server had at most {share}, so {limit}")
+    elif row.waits and used:
+        notes.append(f"it waits: solo it used {share}")
+    return notes
+
+
+def terms(row: Row) -> str:
+    """On what terms a layer was measured, where these are not everybody's, or nothing."""
+    found = []
+    if row.answer == "json" or not row.cases:
+        alone = f"the request of {row.request} alone" if row.request else "the User request alone"
+        equal = "to the byte" if row.answer == "bytes" else "as JSON"
+        size = row.answer_bytes or "a varying number of"
+        found.append(f"held to {'contract.toml' if row.cases else alone}, its answer equal {equal} ({size} bytes)")
+    if row.packages:
+        names = TOLD if "uvicorn" in row.command else TOLD[:1]
+        told = [f"{name} {row.packages[name]}" for name in names if name in row.packages]
+        all_of_them = f"(the record has all {len(row.packages)} versions)"
+        found.append(f"in its own environment: {', '.join(told)} {all_of_them}")
+    return "; ".join(found)
+
+
+def below(record: Windows, wide: bool = False) -> list[str]:
+    """What stands below a table of windows: what the words mean, the method, and where it was made."""
+    load = record.load
+    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
+    lines = [
+        f"decay: % fewer requests {'per CPU-second' if record.paired else 'per second'} than the layer that it stands"
+        " on; + µs/req: the CPU time per request that it adds to that; req/s per core: 1,000,000 / CPU µs."
+    ]
+    if record.paired:
+        lines.append(
+            f"Decay and CPU time are from pairs side by side on one core, windows of {load.seconds} s of {wrk};"
+            " the interval is of a bootstrap over rounds and their windows."
+        )
+    elif any(row.on for row in record.layers):
+        lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
+    if wide:
+        lines += _wide(record, wrk)
+    if record.seconds and record.window_seconds is not None:
+        outside = 100 * (1 - record.window_seconds / record.seconds)
+        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
+    return lines + origin(record)
+
+
+def _wide(record: Windows, wrk: str) -> list[str]:
+    lines = ["share: of the lowest layer's requests per CPU-second. windows: solo + side by side."]
+    if record.paired:
+        lines.append(
+            f"A/A noise floor: two copies of one program differ by up to {FLOOR:g}% on average; no smaller difference"
+            " is claimed (docs/METHOD.md)."
+        )
+    if solo := [window.duration_us / 1e6 for window in record.windows if window.pair is None]:
+        lines.append(
+            f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core"
+            f" alone, at saturation, under {wrk}."
+        )
+    return lines

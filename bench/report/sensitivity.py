@@ -1,0 +1,68 @@
+"""How often injected slow-downs of known size were found."""
+
+from statistics import median
+
+from scipy import stats
+
+from bench.data.record import Sensitivity, Verdict
+from bench.report.document import Column, Document, Table, Values
+from bench.report.origin import origin
+
+COLUMNS = (
+    Column("planted", "injected", "%", "{planted:.2f}"),
+    *(Column(key, key) for key in ("runs", "slower", "faster", "same", "unclear")),
+    Column(
+        "called called_low called_high",
+        "changes called",
+        "",
+        "{called} of {runs} ({called_low:.0f} - {called_high:.0f}%)",
+    ),
+    Column("decay", "decay seen", "%", "{decay:.2f}"),
+    Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}"),
+    Column("seconds", "seconds", "", "{seconds:.0f}"),
+)
+FIRST = ("planted", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
+VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
+
+
+def rows(record: Sensitivity) -> list[Values]:
+    """A row for each size that was injected; `called` has the 95% interval of its share in percent.
+
+    The interval is that of Clopper and Pearson, Biometrika 26, 1934.
+    """
+    found: list[Values] = []
+    for size in sorted({trial.injected for trial in record.trials}):
+        same = [trial for trial in record.trials if trial.injected == size]
+        counts: dict[str, int] = {verdict: sum(trial.verdict == verdict for trial in same) for verdict in VERDICTS}
+        called = counts["slower"] + counts["faster"]
+        interval = stats.binomtest(called, len(same)).proportion_ci()
+        decays = sorted(trial.decay for trial in same)
+        found.append(
+            {
+                "planted": size,
+                "runs": len(same),
+                **counts,
+                "called": called,
+                "called_low": 100 * float(interval.low),
+                "called_high": 100 * float(interval.high),
+                "decay": median(decays),
+                "decay_low": decays[0],
+                "decay_high": decays[-1],
+                "seconds": median(trial.seconds for trial in same),
+            }
+        )
+    return found
+
+
+def sensitivity_document(record: Sensitivity) -> Document:
+    """The table of what was found, and what that says of the interval."""
+    table = Table(COLUMNS, rows(record), FIRST)
+    inside = sum(trial.decay_low <= trial.injected <= trial.decay_high for trial in record.trials)
+    said: list[str | Table] = [
+        table,
+        "injected: extra work in the upper layer of a pair, as the decay that it is; the layer is `uvicorn`. Budget"
+        f" {record.budget:.0f} s, threshold {record.threshold:g}%, A/A noise floor {record.floor:g}%.",
+        f"The 95% interval held what was injected in {inside} of {len(record.trials)} runs.",
+        *origin(record),
+    ]
+    return Document(said, table)
