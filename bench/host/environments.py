@@ -1,9 +1,10 @@
 """Layers -> layers that can be started: what they need is installed or compiled, each thing once."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterable
 
-from bench.data.layers import PYTHON, Layer
+from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.toml import short
 from bench.host.programs import run
 
