@@ -32,7 +32,10 @@ find_python() {
         case $version in
         "Python 3."1[2-9]* | "Python 3."[2-9][0-9]*) fail "$1 is $version, but does not run: $("$1" -I -S -c '' 2>&1 | tail -n 1)" ;;
         "Python "*) fail "$1 is $version: Python 3.12 or newer is needed, try PYTHON=python3.13" ;;
-        *) fail "$1 is no Python: expected a path or a command, such as PYTHON=python3.13" ;;
+        *)
+            version=$(echo "$version" | head -n 1)
+            fail "$1 is no Python${version:+ (it says: $version)}: expected a path or a command, such as PYTHON=python3.13"
+            ;;
         esac
     fi
     for name in python3 python3.14 python3.13 python3.12; do

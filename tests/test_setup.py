@@ -63,13 +63,14 @@ def test_no_python_of_that_name() -> None:
     assert "error: no Python at '/none/python3'" in said.stderr
 
 
-@pytest.mark.parametrize("text", ["exit 0", "echo 1.2.3", "exit 1"])
-def test_what_is_no_python(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"), [("exit 0", ""), ("echo 1.2.3; echo more", " (it says: 1.2.3)"), ("exit 1", "")]
+)
+def test_what_is_no_python(tmp_path: Path, text: str, says: str) -> None:
     said = sh("sh", "scripts/setup.sh", str(program(tmp_path / "true", text)))
     assert said.returncode == 1
-    assert (
-        said.stderr == f"error: {tmp_path}/true is no Python: expected a path or a command, such as PYTHON=python3.13\n"
-    )
+    expected = "expected a path or a command, such as PYTHON=python3.13"
+    assert said.stderr == f"error: {tmp_path}/true is no Python{says}: {expected}\n"
 
 
 def test_a_python_that_does_not_run(tmp_path: Path) -> None:
