@@ -17,6 +17,8 @@ def main() -> int:
         if (error.name or "").partition(".")[0] in ("bench", "servers", "share"):
             raise
         what = str(error).strip().partition("\n")[0]
+        if "map segment" in what or "allocate memory" in what:
+            sys.exit(f"error: {what}: out of memory (is there a limit? see `ulimit -v`)")
         sys.exit(f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`")
 
 

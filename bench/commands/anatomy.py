@@ -18,7 +18,8 @@ from bench.commands.options import (
     printing_options,
     results_option,
 )
-from bench.commands.running import carry_out, make_ready, say
+from bench.commands.output import say, show
+from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
@@ -52,7 +53,7 @@ def command(
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
         shown = anatomy_document(read_record(path, Anatomy), split)
-        return click.echo(shown.render(printing.form, printing.wide))
+        return show(shown.render(printing.form, printing.wide))
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     selection = select(
         catalogue,
@@ -68,11 +69,11 @@ def command(
     seconds = seconds_needed(selection.layers)
     problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
     _write_trees(record, results)
-    click.echo(anatomy_document(record, split).render(printing.form, printing.wide))
+    show(anatomy_document(record, split).render(printing.form, printing.wide))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
-        click.echo(f"\nMeasured, from {os.path.relpath(measured)}:\n")
-        click.echo(shown.render(printing.form, printing.wide))
+        show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
+        show(shown.render(printing.form, printing.wide))
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:

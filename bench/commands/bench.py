@@ -17,6 +17,7 @@ from bench.commands.options import (
     printing_options,
     results_option,
 )
+from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
@@ -77,7 +78,7 @@ def command(
     )
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    click.echo(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    show(decay_document(record, printing.wide).render(printing.form, printing.wide))
     if problem:
         raise problem
     if failed := [row.layer for row in figures(record) if row.rps is None]:

@@ -2,6 +2,7 @@
 
 import click
 
+from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.errors import ServerFault
@@ -24,10 +25,10 @@ def command(context: click.Context, /, name: str) -> None:
     layer = catalogue.one(name)
     lacking = [*_entry(catalogue, layer, contract), *_file(layer), *_answers(layer, contract)]
     for each in lacking:
-        click.echo(plain(f"{name}: {each}"))
+        show(plain(f"{name}: {each}"))
     if lacking:
         context.exit(1)
-    click.echo(f"{name} is sound: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
+    show(f"{name} is sound: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
 
 
 def _entry(catalogue: Catalogue, layer: Layer, contract: Contract) -> list[str]:
@@ -59,7 +60,7 @@ def _file(layer: Layer) -> list[str]:
 
 def _answers(layer: Layer, contract: Contract) -> list[str]:
     """What it answers otherwise than the contract and its `differs` say."""
-    if failed := build([layer], lambda what: click.echo(what, err=True)):
+    if failed := build([layer], say):
         return [failed[layer.name]]
     try:
         with Server(layer, contract) as server:

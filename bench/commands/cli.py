@@ -1,12 +1,11 @@
 """The table of commands, and how any of them ends: an exit code, and one line that says what went wrong."""
 
-import contextlib
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import click
 
+from bench.commands.output import say
 from bench.data.errors import Fault
 from bench.data.layers import ROOT
 from bench.host.signals import stop_on_signals
@@ -31,9 +30,7 @@ class Commands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         """One of them, or None."""
         if name in RENAMED:
-            click.echo(
-                f"warning: {name} is now called {RENAMED[name]}; the old name goes with the next release", err=True
-            )
+            say(f"warning: {name} is now called {RENAMED[name]}; the old name goes with the next release")
             name = RENAMED[name]
         if name not in COMMANDS:
             return None
@@ -54,15 +51,11 @@ def run() -> int:
     """Carry out the command line; returns the exit code, having said in one line what went wrong."""
     try:
         code = main.main(prog_name="python -m bench", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except Fault as fault:
         return _fail(fault.message, fault.exit_code)
     except click.UsageError as error:
         return _fail(_in_words(error), 2)
-    except BrokenPipeError:  # whoever read what was printed has left: nothing to tell, and nobody to tell it to
-        sys.stdout = None
-        return 1
     except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
         return _fail(str(error), 1)
     except MemoryError:
@@ -80,6 +73,5 @@ def _in_words(error: click.UsageError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"error: {plain(message)}", file=sys.stderr)
+    say(f"error: {plain(message)}")
     return code

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bench.commands.options import PATH, Printing, printing_options, threshold_option
-from bench.commands.running import say
+from bench.commands.output import say, show
 from bench.data.errors import BadInput
 from bench.data.record import Windows
 from bench.data.store import read_record
@@ -31,7 +31,7 @@ def command(context: click.Context, /, a: Path, b: Path, force: bool, threshold:
     if why and not force:
         raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them all the same")
     changes = compare(old, new, threshold)
-    click.echo(comparison_document(changes, old, new).render(printing.form, printing.wide))
+    show(comparison_document(changes, old, new).render(printing.form, printing.wide))
     for each in why:
         say(f"warning: {each}")
     verdicts = {change.verdict for change in changes}

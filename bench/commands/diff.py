@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from bench.commands.options import Printing, printing_options, record_option
+from bench.commands.output import show
 from bench.data.record import Anatomy
 from bench.data.store import latest, read_record
 from bench.report.anatomy import difference_document
@@ -18,4 +19,4 @@ from bench.report.anatomy import difference_document
 def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more than layer A, or less, by the anatomy in a record."""
     record = read_record(path or latest("anatomy"), Anatomy)
-    click.echo(difference_document(record, a, b).render(printing.form, printing.wide))
+    show(difference_document(record, a, b).render(printing.form, printing.wide))

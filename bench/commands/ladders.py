@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bench.commands.output import show
 from bench.data.catalogue import read_catalogue
 from bench.report.escape import plain
 from bench.report.splice import layers_table
@@ -16,7 +17,7 @@ def command(catalogue_file: Path, /, names: bool) -> None:
     """List the ladders, with a sentence each, and the layers of which they are made."""
     catalogue = read_catalogue(catalogue_file)
     if names:
-        return click.echo("\n".join(catalogue.ladders))
+        return show("\n".join(catalogue.ladders))
     for ladder in catalogue.ladders.values():
-        click.echo(f"{ladder.name}: {plain(ladder.adds)}")
-        click.echo(layers_table(catalogue, ladder.name).for_people("text") + "\n")
+        show(f"{ladder.name}: {plain(ladder.adds)}")
+        show(layers_table(catalogue, ladder.name).for_people("text") + "\n")

@@ -15,6 +15,7 @@ from bench.commands.options import (
     results_option,
     threshold_option,
 )
+from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
@@ -73,7 +74,7 @@ def command(
     found: list[Outcome] = []
     problem = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
     judged = found[0] if found else outcome(record, 1, threshold)
-    click.echo(pair_document(judged, record).render(printing.form, printing.wide))
+    show(pair_document(judged, record).render(printing.form, printing.wide))
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(judged.verdict, 0))

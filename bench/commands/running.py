@@ -1,12 +1,10 @@
 """What commands that measure have in common: what is checked and made ready before, and what is kept after."""
 
-import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-import click
-
+from bench.commands.output import say
 from bench.data.errors import Fault
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers
@@ -72,9 +70,3 @@ def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, second
             return fault
     say(f"record: {os.path.relpath(path)}")
     return problem
-
-
-def say(what: str) -> None:
-    """Print a line on standard error, if anybody still reads it."""
-    with contextlib.suppress(OSError):
-        click.echo(what, err=True)

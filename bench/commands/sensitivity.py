@@ -14,6 +14,7 @@ from bench.commands.options import (
     results_option,
     threshold_option,
 )
+from bench.commands.output import show
 from bench.commands.running import carry_out, check
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
@@ -54,7 +55,7 @@ def command(
     """Inject slow-downs of known size, and print how often `pair` finds each (hours)."""
     if path:
         shown = sensitivity_document(read_record(path, Sensitivity))
-        return click.echo(shown.render(printing.form, printing.wide))
+        return show(shown.render(printing.form, printing.wide))
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())
@@ -65,7 +66,7 @@ def command(
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
     problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
-    click.echo(sensitivity_document(record).render(printing.form, printing.wide))
+    show(sensitivity_document(record).render(printing.form, printing.wide))
     if problem:
         raise problem
 

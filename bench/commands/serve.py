@@ -5,7 +5,7 @@ import signal
 import click
 
 from bench.commands.options import host_option
-from bench.commands.running import say
+from bench.commands.output import say
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault, ServerFault, Stopped
 from bench.data.layers import Layer

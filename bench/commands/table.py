@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from bench.commands.options import Printing, printing_options, record_option
+from bench.commands.output import show
 from bench.data.record import Windows
 from bench.data.store import latest, read_record
 from bench.report.decay_table import decay_document
@@ -16,4 +17,4 @@ from bench.report.decay_table import decay_document
 def command(path: Path | None, printing: Printing) -> None:
     """Print the decay table of a record."""
     record = read_record(path or latest("bench"), Windows)
-    click.echo(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    show(decay_document(record, printing.wide).render(printing.form, printing.wide))

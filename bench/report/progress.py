@@ -45,5 +45,5 @@ class Display:
         if not self.broken:
             try:
                 show(*arguments)
-            except (OSError, ValueError):  # a terminal that was closed, a pipe that nobody reads
+            except (OSError, ValueError, SystemExit):  # a terminal that was closed; rich exits where a pipe was
                 self.broken = True
