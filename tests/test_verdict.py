@@ -64,3 +64,13 @@ def test_how_long_would_do() -> None:
     twice = seconds_needed(known(-1, 0.5), 0.05, 1, 60, floor=0.0)
     assert twice == pytest.approx(60 * (2.045 * 0.5) ** 2, rel=0.05)
     assert seconds_needed(Estimate(0.0, None, 1, 1), 0.05, 1, 60) == math.inf
+
+
+@pytest.mark.parametrize(("count", "runs"), [(0, 12), (7, 12), (12, 12), (1, 1000)])
+def test_the_interval_of_a_share(count: int, runs: int) -> None:
+    from scipy import stats
+
+    from bench.report.sensitivity import clopper_pearson
+
+    known = stats.binomtest(count, runs).proportion_ci()
+    assert clopper_pearson(count, runs) == pytest.approx((known.low, known.high))

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from scipy import stats
+from scipy import special
 
 from bench.data.record import Sensitivity, Verdict
 from bench.report.document import Column, Document, Table, Values
@@ -25,17 +25,21 @@ FIRST = ("planted", "runs", "slower", "faster", "same", "unclear", "decay", "dec
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 
-def rows(record: Sensitivity) -> list[Values]:
-    """A row for each size that was injected; `called` has the 95% interval of its share in percent.
+def clopper_pearson(count: int, runs: int) -> tuple[float, float]:
+    """The 95% interval of a share, 0 to 1, of which so many of so many runs were seen (Biometrika 26, 1934)."""
+    low = float(special.betaincinv(count, runs - count + 1, 0.025)) if count else 0.0
+    high = float(special.betaincinv(count + 1, runs - count, 0.975)) if count < runs else 1.0
+    return low, high
 
-    The interval is that of Clopper and Pearson, Biometrika 26, 1934.
-    """
+
+def rows(record: Sensitivity) -> list[Values]:
+    """A row for each size that was injected; `called` has the 95% interval of its share in percent."""
     found: list[Values] = []
     for size in sorted({trial.injected for trial in record.trials}):
         same = [trial for trial in record.trials if trial.injected == size]
         counts: dict[str, int] = {verdict: sum(trial.verdict == verdict for trial in same) for verdict in VERDICTS}
         called = counts["slower"] + counts["faster"]
-        interval = stats.binomtest(called, len(same)).proportion_ci()
+        low, high = clopper_pearson(called, len(same))
         decays = sorted(trial.decay for trial in same)
         found.append(
             {
@@ -43,8 +47,8 @@ def rows(record: Sensitivity) -> list[Values]:
                 "runs": len(same),
                 **counts,
                 "called": called,
-                "called_low": 100 * float(interval.low),
-                "called_high": 100 * float(interval.high),
+                "called_low": 100 * low,
+                "called_high": 100 * high,
                 "decay": median(decays),
                 "decay_low": decays[0],
                 "decay_high": decays[-1],
