@@ -27,6 +27,7 @@ SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
 RESULTS     =# the folder for records (bench, pair, sensitivity)   [results]
 SIZES       =# percent to inject (sensitivity)                      [0 1 2 5 10]
 RUNS        =# how often each (sensitivity)                        [20]
+ONLY        =# tests to run alone: tests/test_decay.py (test)
 PYTHON      =# the Python to serve and measure with                [python3]
 
 # What would make a Python find other modules than its own.
@@ -88,7 +89,7 @@ table: venv ## print the decay table of a record
 	$(bench) table $(call option,RECORD,record) $(format)
 
 test: venv ## check everything: style, types, and real servers under real wrk
-	sh scripts/test.sh
+	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
 
 test-all: venv ## ... and what takes longer: tests marked `all` or `faults`
 	sh scripts/test.sh -m ''

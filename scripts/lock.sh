@@ -6,13 +6,17 @@ cd "$(dirname "$0")/.."
 sh scripts/setup.sh "${1:-}" pip-tools
 
 compile() {
+    lock=$1
+    shift
     .venvs/pip-tools/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url \
-        --no-emit-trusted-host --no-emit-find-links --extra "$1" --output-file "$2" pyproject.toml
+        --no-emit-trusted-host --no-emit-find-links "$@" --output-file "$lock" pyproject.toml
 }
 
-compile test requirements.lock
+compile requirements.lock
 for lock in groups/*.lock; do
     name=${lock##*/}
-    cp requirements.lock "$lock" # so that both pin the same versions of what both have
-    compile "${name%.lock}" "$lock"
+    cp "$lock" "$lock.old"
+    cat requirements.lock "$lock.old" >"$lock" # so that both pin the same versions of what both have
+    rm "$lock.old"
+    compile "$lock" --extra "${name%.lock}"
 done

@@ -140,6 +140,7 @@ def build(wanted: Environment, lock: int) -> None:
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
         site = subprocess.run([python, "-I", "-c", purelib], capture_output=True, text=True, check=True).stdout.strip()
         Path(site, "zz-venv.pth").write_text(f"{wanted.sees}\n")
+        (wanted.folder / "main").symlink_to(os.path.relpath(Path(sys.prefix).resolve(), wanted.folder))
     options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     if run([str(python), "-I", "-m", "pip", "install", *options, *wanted.install], log, lock):
         raise SetupError(f"cannot install {wanted.packages}: {why(log)} (all of it: {log.relative_to(ROOT)})")

@@ -1,10 +1,17 @@
 #!/bin/sh
-# Checks everything: style, types, then the tests, with what pytest is to be told: test.sh [-m faults].
+# Checks everything: style, types, then the tests, with what pytest is to be told: test.sh [-m faults]. With ONLY in the
+# environment it runs these tests and nothing else.
 set -eu
 cd "$(dirname "$0")/.."
 python="$(cd ./.venv && pwd -P)/bin/python" # by its own path, since .venv is a link that may be led elsewhere meanwhile
 sh scripts/tools.sh wrk curl
 sh scripts/tools.sh --try ab h2load valgrind strace
+"$python" -I scripts/setup.py group test
+python=${python%/bin/python}-test/bin/python
+if [ -n "${ONLY:-}" ]; then
+    # shellcheck disable=SC2086 # words
+    exec "$python" -m pytest "$@" $ONLY
+fi
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy

@@ -428,7 +428,8 @@ def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> N
 
 def test_the_harness_finds_the_environment_of_a_group() -> None:
     main = Path(Layer(name="plain", adds="").python)
-    assert main.parents[1] == Path(sys.prefix).resolve(), "by a path that stays when .venv is led elsewhere"
+    assert main.parents[1] == Path(sys.prefix, "main").resolve(), "that which the tests' own environment adds to"
+    assert main.parents[1] == (ROOT / ".venv").resolve(), "by a path that stays when .venv is led elsewhere"
     grouped = Path(Layer(name="grouped", adds="", group="stack").python)
     assert grouped == ROOT / ".venvs" / f"{main.parents[1].name}-stack" / "bin" / "python"
 

@@ -79,7 +79,7 @@ def test_one_that_has_another_name_is_known_by_its_environment(contract: Contrac
 def test_the_harness_itself(catalogue: Catalogue, contract: Contract) -> None:
     with Server(catalogue.layers["protocol"], contract) as server:
         assert serving_python(server.process.pid, server.port) == str(PYTHON)
-        assert read_served(server.process.pid, server.port) == read_packages()
+        assert read_served(server.process.pid, server.port) == read_packages(str(PYTHON))
 
 
 def test_what_is_no_python(contract: Contract, tmp_path: Path) -> None:

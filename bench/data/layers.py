@@ -12,8 +12,10 @@ import msgspec
 from bench.data.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
-PYTHON = Path(sys.executable).parent.resolve() / Path(sys.executable).name
-"""The Python that runs this, by a path that stays when .venv, a link, is led to another environment."""
+_BIN = Path(sys.executable).parent.resolve()
+_MAIN = _BIN.parent / "main"  # what the environment of a group, such as that of the tests, leads to
+PYTHON = (_MAIN / "bin" if _MAIN.exists() else _BIN).resolve() / Path(sys.executable).name
+"""The Python of the main environment, by a path that stays when .venv, a link, is led to another one."""
 MOST_WORKERS = 256
 LONGEST = 40
 NAME_RULE = f"expected letters, digits and ._:+- with a letter or a digit first, and {LONGEST} characters at most"
