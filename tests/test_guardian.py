@@ -1,5 +1,6 @@
 """Nothing outlives the harness, whatever ends it, and what goes wrong is blamed on who did it."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -166,7 +167,8 @@ def test_a_program_that_takes_too_long_or_whose_watch_raises() -> None:
 
     with pytest.raises(KeyError):
         run(["sleep", "61"], watch=watch)
-    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "61"]]
+    ours = psutil.Process().children(recursive=True)
+    assert not [each for each in ours if each.cmdline() == ["sleep", "61"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1])
@@ -341,13 +343,14 @@ def test_a_wrk_that_fails_twice_is_a_window_left_out(
 
 
 def callgrind_of(word: str) -> int:
-    """Kill what runs under callgrind with that word in its command, as soon as there is one."""
+    """Kill what we run under callgrind with that word in its command, as soon as there is one."""
 
     def find() -> int:
-        for process in psutil.process_iter(["name", "cmdline"]):
-            if process.info["name"].startswith("callgrind") and any(word in each for each in process.info["cmdline"]):
-                process.kill()
-                return int(process.pid)
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.name().startswith("callgrind") and any(word in each for each in process.cmdline()):
+                    process.kill()
+                    return process.pid
         return 0
 
     return wait_for(find)
