@@ -1,6 +1,6 @@
 """Runs the tests in two halves at the same time, since most of either waits for something: halves.py [PYTEST OPTIONS].
 
-One half are the files that run whole benchmarks, the other is whatever else is in tests/. What the second says is
+One half are the tests that run whole benchmarks, the other is whatever else is in tests/. What the second says is
 printed when the first is through. Ctrl-C ends both, each with its own clean-up. The exit code is that of a half that
 failed.
 """
@@ -15,7 +15,7 @@ from types import FrameType
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = [f"tests/test_{name}.py" for name in ("brought", "build", "pair", "run", "workers")]
+BENCHMARKS = ["tests/commands", "tests/host/test_environments.py", "tests/measure"]
 NO_TESTS = 5
 PATIENCE = 30
 """Seconds that a half has for its clean-up."""

@@ -13,7 +13,7 @@ from bench.data.layers import ROOT
 from bench.data.record import VERSION, Kind, schema
 from bench.data.record import Bench as Record
 from bench.data.store import Keeper, encode, read_record, require_folder
-from tests.test_decay import PUBLISHED, record
+from tests.stats.test_decay import PUBLISHED, record
 
 RECORDS = [PUBLISHED, *sorted((ROOT / "results" / "reference").rglob("*.json"))]
 

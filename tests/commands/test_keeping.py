@@ -18,7 +18,7 @@ from bench.data.record import Bench as Record
 from bench.data.record import Kind, Writer
 from bench.data.store import RUNNING, Keeper, latest, read_record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
-from tests.test_decay import record
+from tests.stats.test_decay import record
 
 LONG = ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60, "--precision", 0.01)
 SHORT = ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 1)

@@ -10,7 +10,7 @@ import pytest
 from bench.data.load import Latency
 from bench.data.record import Bench as Record
 from bench.report.decay_table import FIRST, decay_document
-from tests.test_decay import record
+from tests.stats.test_decay import record
 
 
 @pytest.fixture
