@@ -508,7 +508,7 @@ PLAIN = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> None:
-    for name in ("scripts/halves.py", "tests/test_pair.py", "tests/rooms/test_new.py"):
+    for name in ("scripts/halves.py", "tests/commands/test_pair.py", "tests/rooms/test_new.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
     good, bad, marked = (
@@ -522,7 +522,7 @@ def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> N
         (good, marked + good, ["-m", "faults"], 0, {"1 deselected", "1 passed"}),
         (good, good, ["-m", "faults"], 5, {"1 deselected"}),
     ):
-        (tmp_path / "tests" / "test_pair.py").write_text(first)
+        (tmp_path / "tests" / "commands" / "test_pair.py").write_text(first)
         (tmp_path / "tests" / "rooms" / "test_new.py").write_text(second)
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = faults\n")
         done = subprocess.run(
@@ -535,13 +535,13 @@ def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> None:
-    for name in ("scripts", "tests"):
-        (tmp_path / name).mkdir()
+    for name in ("scripts", "tests/commands"):
+        (tmp_path / name).mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
-    for name in ("pair", "new"):
+    for name, place in (("pair", "tests/commands"), ("new", "tests")):
         text = "import pathlib, time\ndef test():\n    try:\n        pathlib.Path('{0}-up').touch(); time.sleep(60)\n"
         text += "    finally:\n        pathlib.Path('{0}-cleaned').touch()\n"
-        (tmp_path / "tests" / f"test_{name}.py").write_text(text.format(name))
+        (tmp_path / place / f"test_{name}.py").write_text(text.format(name))
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, sys.executable, "scripts/halves.py", "-p", "no:cacheprovider"],
         cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=PLAIN,

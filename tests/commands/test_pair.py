@@ -80,7 +80,7 @@ def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
         "--b",
         "asyncio",
         "--budget",
-        8,
+        16,
         "--seconds",
         1,
         "--results",
