@@ -23,7 +23,6 @@ from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
-from bench.data.plan import select
 from bench.data.record import Anatomy, Bench
 from bench.data.store import latest, read_record, require_folder
 from bench.host.origin import origin
@@ -55,14 +54,7 @@ def command(
         shown = anatomy_document(read_record(path, Anatomy), split)
         return show(shown.render(printing.form, printing.wide))
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
-    selection = select(
-        catalogue,
-        contract,
-        names=choice.names(),
-        ladder=choice.ladder,
-        workers=choice.counts(),
-        custom=bring.read(catalogue, contract),
-    )
+    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     require_folder(results)
     record = Anatomy(**origin(), ladder=selection.ladder, contract=selection.digest(), layers=selection.rows())
     make_ready(selection, record)

@@ -22,7 +22,7 @@ from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.plan import Plan, select
+from bench.data.plan import Plan
 from bench.data.record import Bench
 from bench.host.cores import lane
 from bench.host.origin import origin
@@ -56,14 +56,7 @@ def command(
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or at BUDGET seconds.
     """
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
-    selection = select(
-        catalogue,
-        contract,
-        names=choice.names(),
-        ladder=choice.ladder,
-        workers=choice.counts(),
-        custom=bring.read(catalogue, contract),
-    )
+    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
     check(plan, results)
     record = Bench(

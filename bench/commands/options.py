@@ -14,6 +14,7 @@ from bench.data.custom import Custom, read_custom
 from bench.data.errors import BadInput
 from bench.data.layers import Catalogue
 from bench.data.load import Load
+from bench.data.plan import Selection, select
 from bench.data.store import RESULTS
 from bench.report.document import FORMATS
 
@@ -35,11 +36,11 @@ class Choice(msgspec.Struct, frozen=True):
             raise BadInput(f"WORKERS must be numbers of processes, such as '2 4', not {self.workers!r}")
         return [int(each) for each in found]
 
-    def names(self) -> str:
-        """The names of layers, or nothing for a whole ladder; raises BadInput."""
+    def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
+        """What is chosen, with the custom server; raises BadInput."""
         if self.layers and not self.layers.replace(",", " ").strip():
             raise BadInput(f"LAYERS={self.layers} names no layer: leave it out for the whole ladder")
-        return self.layers
+        return select(catalogue, contract, names=self.layers, ladder=self.ladder, workers=self.counts(), custom=custom)
 
 
 class Bring(msgspec.Struct, frozen=True):
