@@ -30,12 +30,19 @@ class Estimate(msgspec.Struct, frozen=True):
     """Standard error, or None with fewer than two rounds."""
     rounds: int
     windows: int
+    freedom: float | None = None
+    """Degrees of freedom of the error; None: one fewer than there are rounds."""
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom for Student's t."""
+        return self.rounds - 1 if self.freedom is None else self.freedom
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float] | None:
         """The log-ratio's interval at level 1 - alpha, or None where there is too little for one."""
         if self.error is None:
             return None
-        margin = float(stats.t.ppf(1 - alpha / 2, self.rounds - 1)) * self.error
+        margin = float(stats.t.ppf(1 - alpha / 2, self.degrees)) * self.error
         return self.mean - margin, self.mean + margin
 
 
