@@ -5,8 +5,9 @@ from statistics import median
 from bench.data.record import Bench, Row, Windows
 from bench.data.window import Window
 from bench.report.origin import origin
-from bench.stats.decay import BUSY, figures, full_windows, margin_of, ratio, solo_windows
+from bench.stats.decay import figures, margin_of, ratio
 from bench.stats.verdict import FLOOR
+from bench.stats.windows import BUSY, full_windows, solo_windows
 
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""

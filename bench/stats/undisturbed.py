@@ -25,9 +25,10 @@ import numpy as np
 
 from bench.data.record import Row, Windows
 from bench.data.window import Window
+from bench.stats.disturbance import how_slow
 from bench.stats.estimate import Estimate
 from bench.stats.mixed import Array, Fitted, Kind, fit
-from bench.stats.states import Slowness, States, slowness, states
+from bench.stats.states import Slowness, States
 from bench.stats.windows import level_windows, pair_windows
 
 USUAL, UNSURE, SIMILAR = 0.95, 0.3, 0.2
@@ -109,7 +110,7 @@ class Undisturbed(msgspec.Struct, frozen=True):
 
 def undisturbed(record: Windows) -> Undisturbed | None:
     """Fit a record; None where it has no sensor's readings, or no window to go with them."""
-    found, slow = disturbance(record)
+    found, slow = how_slow(record)
     if not found:
         return None
     seen = observations(record, slow)
@@ -118,15 +119,6 @@ def undisturbed(record: Windows) -> Undisturbed | None:
     names = [row.name for row in record.layers if any(row.name == name for each in seen for name, _ in each.parts)]
     fitted = fit_all(seen, names, found.slow is not None)
     return Undisturbed(found, slow, names, fitted, seen, _levelled(seen))
-
-
-def disturbance(record: Windows) -> tuple[States | None, dict[int, Slowness]]:
-    """The states of a record's core, and how each take was."""
-    found = states([each for take in record.takes for each in take.readings])
-    if not found:
-        return None, {}
-    slow = {take.number: slowness(take.readings, found) for take in record.takes}
-    return found, {number: each for number, each in slow.items() if each}
 
 
 def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
