@@ -1,4 +1,4 @@
-"""A simulated machine with a neighbour: two speeds, programs that differ in how they suffer, and a sensor that sees it."""
+"""A simulated machine with a neighbour: two speeds, programs that suffer differently, and a sensor that sees it."""
 
 import numpy as np
 
@@ -78,7 +78,9 @@ class Machine:
         self.states(0.1)
 
 
-def run(seed: int, rounds: int = 5, windows: int = 2, busy: float | None = None, suffer: dict[str, float] = SUFFER) -> Bench:
+def run(
+    seed: int, rounds: int = 5, windows: int = 2, busy: float | None = None, suffer: dict[str, float] = SUFFER
+) -> Bench:
     """A run: in each round so many windows of each pair, and one or two layers' solo ones."""
     machine = Machine(seed, busy, suffer)
     for _ in range(rounds):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -42,13 +42,15 @@ class Sensor:
 @contextmanager
 def sensor(core: int | None) -> Iterator[Sensor | None]:
     """A sensor on this core for as long as the context lasts; None on no core, or where it cannot be had."""
-    if core is None:
-        yield None
-        return
-    with tempfile.TemporaryFile(buffering=0) as file:
-        file.truncate(SIZE)
-        with _process(core, file):
-            yield Sensor(file)
+    with ExitStack() as stack:
+        found = None
+        with suppress(OSError):  # a full disk, no more processes: figures then are those of the mixture, and say so
+            if core is not None:
+                file = stack.enter_context(tempfile.TemporaryFile(buffering=0))
+                file.truncate(SIZE)
+                stack.enter_context(_process(core, file))
+                found = Sensor(file)
+        yield found
 
 
 @contextmanager

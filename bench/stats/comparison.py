@@ -77,9 +77,7 @@ def climbs(record: Windows) -> dict[str, Estimate]:
             rounds = min(step.rounds, below.rounds)
             windows = step.windows + below.windows
             found[row.name] = (
-                msgspec.structs.replace(whole, rounds=rounds, windows=windows)
-                if whole
-                else _add(step, below, sign=1)
+                msgspec.structs.replace(whole, rounds=rounds, windows=windows) if whole else _add(step, below, sign=1)
             )
     return found
 

@@ -1,9 +1,9 @@
 """A linear model whose errors are of several kinds -> coefficients with their errors. Pure.
 
-    y = X b + e,   cov(e) = V = sum over j of exp(2 s_j) A_j,   b ~ N(start, 1 / precision),  s_j ~ N(usual_j, spread_j^2)
+    y = X b + e,  cov(e) = V = sum over j of exp(2 s_j) A_j,  b ~ N(start, 1 / precision),  s_j ~ N(usual, spread^2)
 
 s_j is the logarithm of the standard deviation of the j-th kind of error: of windows, of server instances, of rounds.
-They are estimated by restricted maximum likelihood with the prior on s (Patterson and Thompson, Biometrika 58, 1971), by
+They are estimated by restricted maximum likelihood (Patterson and Thompson, Biometrika 58, 1971), with the prior, by
 Fisher scoring (Searle, Casella and McCulloch, Variance Components, 1992, section 8.3); b by generalised least squares,
 and its degrees of freedom by Satterthwaite's rule (Giesbrecht and Burns, Biometrics 41, 1985).
 """
@@ -33,11 +33,13 @@ class Kind(msgspec.Struct, frozen=True):
 
     def root(self, values: Array) -> Array:
         """Z' values."""
-        return (values.T * np.sqrt(self.shape)).T if self.shape.ndim == 1 else self.shape.T @ values
+        found: Array = (values.T * np.sqrt(self.shape)).T if self.shape.ndim == 1 else self.shape.T @ values
+        return found
 
     def after(self, values: Array) -> Array:
-        """values A."""
-        return values * self.shape if self.shape.ndim == 1 else (values @ self.shape) @ self.shape.T
+        """Values A."""
+        found: Array = values * self.shape if self.shape.ndim == 1 else (values @ self.shape) @ self.shape.T
+        return found
 
     def square(self) -> Array:
         """A."""

@@ -35,7 +35,14 @@ USUAL, UNSURE, SIMILAR = 0.95, 0.3, 0.2
 """The mean of k, how well it is known before anything is measured, and how much layers differ in it."""
 STEEPEST = 0.9  # k x lost, so that a logarithm stays one
 PASSES = 4  # fits, each with g taken at the k of the one before
-SOLO, PAIR, MEAN, TURNS, INSTANCE, ROUND = (0.03, 0.7), (0.025, 0.5), (0.04, 0.7), (0.02, 0.7), (0.005, 0.5), (0.01, 1.0)
+SOLO, PAIR, MEAN, TURNS, INSTANCE, ROUND = (
+    (0.03, 0.7),
+    (0.025, 0.5),
+    (0.04, 0.7),
+    (0.02, 0.7),
+    (0.005, 0.5),
+    (0.01, 1.0),
+)
 """For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off."""
 
 
@@ -125,9 +132,8 @@ def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
     """What the fit is of: a solo window is one, a pair of windows two."""
     seen = []
     for row in record.layers:
-        for window in level_windows(record, row):
-            if window.take in slow:
-                seen.append(_seen(log(window.cpu_us or 1), window, slow, "solo", ((row.name, 1.0),)))
+        solo = [each for each in level_windows(record, row) if each.take in slow]
+        seen += [_seen(log(each.cpu_us or 1), each, slow, "solo", ((row.name, 1.0),)) for each in solo]
         for lower, upper in pair_windows(record, row):
             if upper.take in slow:
                 low, high = log(lower.cpu_us or 1), log(upper.cpu_us or 1)
@@ -146,7 +152,7 @@ def _seen(
 
 
 def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> Fitted:
-    """The fit itself. Coefficients: a of each layer, m of each pair, then, with two states, mean k and each layer's k less that.
+    """The fit itself. Coefficients: a of each layer, m of each pair; with two states the mean k, and each k less that.
 
     With `apart`, one more: by how much that layer's pairs lie above what its solo windows say.
     """
@@ -171,7 +177,7 @@ def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> F
     if two:
         start[slope], precision[slope], precision[slope + 1 : width] = USUAL, UNSURE**-2, SIMILAR**-2
         start[slope + 1 : width] = 0
-    kinds = _kinds(seen, names, mixing)
+    kinds = _kinds(seen, mixing)
     own = np.full(len(names), USUAL)
     logs = None
     for _ in range(PASSES if two else 1):
@@ -189,7 +195,7 @@ def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> F
     return found
 
 
-def _kinds(seen: list[Seen], names: list[str], mixing: Array) -> list[Kind]:
+def _kinds(seen: list[Seen], mixing: Array) -> list[Kind]:
     """The kinds of errors that these observations have."""
 
     def those(kind: str, pair: str | None = None) -> Array:
