@@ -31,7 +31,7 @@ from bench.stats.mixed import Array, Fitted, Kind, fit
 from bench.stats.states import Slowness, States
 from bench.stats.windows import level_windows, pair_windows
 
-USUAL, UNSURE, SIMILAR = 0.95, 0.3, 0.2
+USUAL, UNSURE, SIMILAR = 0.95, 0.3, 0.15
 """The mean of k, how well it is known before anything is measured, and how much layers differ in it."""
 STEEPEST = 0.9  # k x lost, so that a logarithm stays one
 PASSES = 4  # fits, each with g taken at the k of the one before
