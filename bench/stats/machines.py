@@ -75,7 +75,8 @@ def _site(labelled: list[tuple[str, Windows]]) -> Site:
     first = records[0]
     assert first.machine
     assert first.python
-    return Site(labelled[0][0], first.machine, first.python, records, share)
+    label = min((each for each, _ in labelled), key=len)
+    return Site(label, first.machine, first.python, records, share)
 
 
 def cells(found: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[Cell]:
