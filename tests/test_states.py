@@ -7,7 +7,7 @@ from bench.data.load import Load
 from bench.data.record import Bench, Row
 from bench.data.window import Take
 from bench.stats.disturbance import disturbance
-from bench.stats.states import slowness, states
+from bench.stats.states import slowness, smooth, states
 
 CHANCE = np.random.default_rng(7)
 
@@ -59,7 +59,7 @@ def test_how_slow_a_window_was() -> None:
     assert how
     assert how.share == pytest.approx(0.4)
     assert how.lost == pytest.approx(0.4 * (1 - 35 / 62), rel=0.05)
-    alone = slowness([350] * 50 + [620] + [350] * 49, found)
+    alone = slowness(smooth([350] * 50 + [620] + [350] * 49), found)
     assert alone
     assert alone.share == 0, "a single slow reading between fast ones is an interrupt"
     assert slowness([], found) is None
@@ -71,6 +71,7 @@ def test_the_share_of_a_run() -> None:
     assert found
     assert found.share == pytest.approx(0.25)
     assert not found.scarce
-    slow = disturbance(Bench(load=Load(), layers=[Row(name="low")], takes=takes[1:] * 30 + takes[:1]))
+    often = [Take(number=number, readings=takes[1].readings) for number in range(1, 31)] + takes[:1]
+    slow = disturbance(Bench(load=Load(), layers=[Row(name="low")], takes=often))
     assert slow
     assert slow.scarce

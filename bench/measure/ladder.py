@@ -16,6 +16,8 @@ from bench.stats.windows import level_windows, solo_windows
 
 MIN_ROUNDS = 5
 """Before so many rounds no interval is trusted to be narrow."""
+FEWEST = 4
+"""So many rounds fit any budget: instances differ, and a comparison asks for four."""
 
 
 def measure_ladder(plan: Plan, record: Bench, watch: Watch) -> None:
@@ -54,7 +56,7 @@ def next_steps(run: Run, plan: Plan, record: Bench) -> list[Step]:
         return []
     names = dict.fromkeys(name for pair in needs for name in pair)
     solo = {name: _level(record, name, plan, fit) for name in names}
-    enough = length(run.overhead, run.left, max(1, MIN_ROUNDS - run.rounds))
+    enough = length(run.overhead, run.left, max(1, FEWEST - run.rounds))
     least = window * len(needs)
     if run.left < least:  # the last round: those that need it most
         kept = sorted(needs, key=lambda pair: -needs[pair].after(0))[: max(0, int(run.left / window))]

@@ -3,7 +3,7 @@
 import msgspec
 
 from bench.data.record import Windows
-from bench.stats.states import Slowness, States, slowness, states
+from bench.stats.states import Slowness, States, slowness, smooth, states
 
 MOSTLY = 0.5
 SCARCE = 0.1
@@ -35,8 +35,9 @@ def disturbance(record: Windows) -> Disturbance | None:
 
 def how_slow(record: Windows) -> tuple[States | None, dict[int, Slowness]]:
     """The states of a record's core, and how each take was."""
-    found = states([each for take in record.takes for each in take.readings])
+    readings = {take.number: smooth(take.readings) for take in record.takes}
+    found = states([each for those in readings.values() for each in those])
     if not found:
         return None, {}
-    slow = {take.number: slowness(take.readings, found) for take in record.takes}
+    slow = {number: slowness(those, found) for number, those in readings.items()}
     return found, {number: each for number, each in slow.items() if each}

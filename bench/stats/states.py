@@ -39,8 +39,16 @@ class Slowness(msgspec.Struct, frozen=True):
     """Of the core's speed, as the sensor sees it, 0 to 1: the mean of 1 - fast / reading over slow readings, and 0."""
 
 
+def smooth(readings: Sequence[int]) -> list[int]:
+    """Each reading as the median of itself and its neighbours: one that stands out alone is an interrupt, no state."""
+    if not readings:
+        return []
+    values = np.pad(np.asarray(readings), 1, mode="edge")
+    return [int(each) for each in np.median([values[:-2], values[1:-1], values[2:]], axis=0)]
+
+
 def states(readings: Sequence[int]) -> States | None:
-    """The states of a core, from all readings of a run in tenths of a microsecond; None where there are too few."""
+    """The states of a core, from all smooth readings of a run, in tenths of a µs; None where there are too few."""
     if len(readings) < LEAST:
         return None
     values = np.sort(np.asarray(readings, float)) / 10
@@ -65,14 +73,12 @@ def _spread(logs: np.ndarray, middle: float) -> float:
 
 
 def slowness(readings: Sequence[int], found: States) -> Slowness | None:
-    """How a window was, from its readings; None where it has none."""
+    """How a window was, from its smooth readings; None where it has none."""
     if not readings:
         return None
     if found.slow is None or found.threshold is None:
         return Slowness(0.0, 0.0)
     values = np.asarray(readings, float) / 10
-    over = values > found.threshold
-    near = np.pad(over, 1, mode="edge").astype(int)
-    is_slow = near[:-2] + near[1:-1] + near[2:] >= 2  # one slow reading between fast ones is an interrupt, no state
+    is_slow = values > found.threshold
     lost = 1 - found.fast / np.clip(values, found.threshold, 1.5 * found.slow)
     return Slowness(float(is_slow.mean()), float(np.where(is_slow, lost, 0.0).mean()))
