@@ -57,6 +57,8 @@ class Fitted(msgspec.Struct, frozen=True):
     """Of the covariance by each of these logarithms: (kinds, coefficients, coefficients)."""
     unsure: Any
     """The covariance of these logarithms."""
+    pull: Any
+    """What is left of the observations, weighted: V^-1 (y - X beta)."""
 
     def error(self, weights: Array) -> tuple[float, float]:
         """The standard error of weights @ beta, and its degrees of freedom."""
@@ -90,4 +92,4 @@ def fit(y: Array, x: Array, kinds: list[Kind], start: Array, precision: Array, l
         logs = logs + step
     roots = [each.root(weighted @ covariance) for each in kinds]
     slopes = np.array([size * root.T @ root for size, root in zip(sizes, roots, strict=True)])
-    return Fitted(beta, covariance, logs, slopes, np.linalg.inv(information))
+    return Fitted(beta, covariance, logs, slopes, np.linalg.inv(information), pull)

@@ -10,7 +10,7 @@ different for each layer. So, for the logarithm of the CPU time per request of
 
 with g(lost, k) = -ln(1 - k x lost), which is exact for a core that changes between two speeds while CPU time is
 counted. All a are read at lost = 0. m is free: side by side both cost some 10% more, which cancels in their difference.
-The k are similar: they have a common mean, and a prior of SIMILAR around it, so that few windows do not blow them up.
+The k are similar: they scatter around a common mean, by as much as the windows of this run say and what is usual.
 
 Errors are of several kinds: of each window (per pair; larger in a window in which the state changes, since the two take
 turns), of each instance of a server for as long as it lives, of what else moves the machine from round to round. Their
@@ -31,19 +31,14 @@ from bench.stats.mixed import Array, Fitted, Kind, fit
 from bench.stats.states import Slowness, States
 from bench.stats.windows import level_windows, pair_windows
 
-USUAL, UNSURE, SIMILAR = 0.95, 0.3, 0.15
-"""The mean of k, how well it is known before anything is measured, and how much layers differ in it."""
+USUAL, UNSURE = 0.95, 0.3
+"""The mean of k, and how well it is known before anything is measured."""
 STEEPEST = 0.9  # k x lost, so that a logarithm stays one
 PASSES = 4  # fits, each with g taken at the k of the one before
-SOLO, PAIR, MEAN, TURNS, INSTANCE, ROUND = (
-    (0.03, 0.7),
-    (0.025, 0.5),
-    (0.04, 0.7),
-    (0.02, 0.7),
-    (0.005, 0.5),
-    (0.01, 1.0),
-)
-"""For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off."""
+SOLO, PAIR, MEAN = (0.03, 0.7), (0.025, 0.5), (0.04, 0.7)
+TURNS, INSTANCE, ROUND = (0.02, 0.7), (0.005, 0.5), (0.01, 1.0)
+SIMILAR = (0.1, 0.7)
+"""For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off; SIMILAR: of k."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -152,13 +147,13 @@ def _seen(
 
 
 def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> Fitted:
-    """The fit itself. Coefficients: a of each layer, m of each pair; with two states the mean k, and each k less that.
+    """The fit itself. Coefficients: a of each layer, m of each pair, and with two states the mean k.
 
     With `apart`, one more: by how much that layer's pairs lie above what its solo windows say.
     """
     pairs = sorted({each.pair for each in seen if each.pair})
     first, slope = len(names), len(names) + len(pairs)
-    width = slope + (1 + len(names) if two else 0)
+    width = slope + two
     x = np.zeros((len(seen), width + bool(apart)))
     y = np.array([each.y for each in seen])
     lost = np.array([each.lost for each in seen])
@@ -175,23 +170,22 @@ def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> F
     start, precision = np.zeros(x.shape[1]), np.full(x.shape[1], 1e-2)
     start[:slope] = y.mean()
     if two:
-        start[slope], precision[slope], precision[slope + 1 : width] = USUAL, UNSURE**-2, SIMILAR**-2
-        start[slope + 1 : width] = 0
-    kinds = _kinds(seen, mixing)
-    own = np.full(len(names), USUAL)
-    logs = None
+        start[slope], precision[slope] = USUAL, UNSURE**-2
+    usual = _kinds(seen, mixing)
+    own, logs = np.full(len(names), USUAL), None
     for _ in range(PASSES if two else 1):
-        target = y.copy()
+        target, kinds = y, usual
         if two:
             steep = np.minimum(np.outer(lost, own), STEEPEST)
-            gain = lost[:, None] / (1 - steep)
-            x[:, slope + 1 : width] = mixing * gain
-            x[:, slope] = x[:, slope + 1 : width].sum(axis=1)
-            target -= (mixing * (-np.log1p(-steep) - gain * own)).sum(axis=1)
+            gain = mixing * lost[:, None] / (1 - steep)
+            x[:, slope] = gain.sum(axis=1)
+            target = y - (-mixing * np.log1p(-steep) - gain * own).sum(axis=1)
+            kinds = [*usual, Kind(gain, *SIMILAR)]
         found = fit(target, x, kinds, start, precision, logs)
         logs = found.logs
         if two:
-            own = np.clip(found.beta[slope] + found.beta[slope + 1 : width], 0, 1.6)
+            apart_by = np.exp(2 * logs[-1]) * (gain.T @ found.pull)
+            own = np.clip(found.beta[slope] + apart_by, 0, 1.6)
     return found
 
 
