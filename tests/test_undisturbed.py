@@ -6,12 +6,12 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from bench.data.record import Bench
+from bench.data.record import Bench, Row
 from bench.report.decay_table import decay_document
 from bench.stats.comparison import climbs
 from bench.stats.decay import figures, mixture, ratio
 from bench.stats.estimate import decay
-from bench.stats.undisturbed import disagreement, undisturbed
+from bench.stats.undisturbed import disagreement, same_program, undisturbed
 from tests.neighbours import COSTS, ON, run
 
 RUNS = 60
@@ -165,3 +165,13 @@ def test_one_round_has_no_interval() -> None:
     assert row.decay_low is None
     assert row.cpu_us
     assert row.cpu_low is None
+
+
+def test_copies_of_one_program_suffer_alike() -> None:
+    plain = Row(name="a", command=["env", "TURNS=0", "python", "-m", "uvicorn"])
+    slowed = Row(name="b", command=["env", "TURNS=9", "python", "-m", "uvicorn"])
+    other = Row(name="c", command=["python", "-m", "granian"])
+    assert same_program([plain, slowed])
+    assert not same_program([plain, other])
+    assert not same_program([Row(name="a"), Row(name="b")]), "nobody knows"
+    assert not same_program([plain])

@@ -23,7 +23,7 @@ from math import log
 import msgspec
 import numpy as np
 
-from bench.data.record import Row, Windows
+from bench.data.record import Pair, Row, Windows
 from bench.data.window import Window
 from bench.stats.disturbance import how_slow
 from bench.stats.estimate import Estimate
@@ -39,6 +39,10 @@ SOLO, PAIR, MEAN = (0.03, 0.7), (0.025, 0.5), (0.04, 0.7)
 TURNS, INSTANCE, ROUND = (0.02, 0.7), (0.005, 0.5), (0.01, 1.0)
 SIMILAR = (0.1, 0.7)
 """For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off; SIMILAR: of k."""
+ALIKE = (0.03, 1.0)
+"""The same of k for `make pair`, which mostly compares two of a kind; unlike ones soon show it."""
+SAME = 0.003
+"""The same of k for copies of one program, as in an A/A test and where a slow-down was injected."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -119,8 +123,17 @@ def undisturbed(record: Windows) -> Undisturbed | None:
     if not seen:
         return None
     names = [row.name for row in record.layers if any(row.name == name for each in seen for name, _ in each.parts)]
-    fitted = fit_all(seen, names, found.slow is not None)
+    similar = ALIKE if isinstance(record, Pair) else SIMILAR
+    if same_program([row for row in record.layers if row.name in names]):
+        similar = (SAME, 0.1)
+    fitted = fit_all(seen, names, found.slow is not None, similar)
     return Undisturbed(found, slow, names, fitted, seen, _levelled(seen))
+
+
+def same_program(rows: list[Row]) -> bool:
+    """Whether all of these run the same command, but for variables in its environment."""
+    commands = {tuple(word for word in row.command if "=" not in word) for row in rows}
+    return len(rows) > 1 and len(commands) == 1 and all(commands)
 
 
 def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
@@ -146,7 +159,9 @@ def _seen(
     return Seen(y, how.lost, how.share, window.round, kind, parts, pair)
 
 
-def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> Fitted:
+def fit_all(
+    seen: list[Seen], names: list[str], two: bool, similar: tuple[float, float] = SIMILAR, apart: str = ""
+) -> Fitted:
     """The fit itself. Coefficients: a of each layer, m of each pair, and with two states the mean k.
 
     With `apart`, one more: by how much that layer's pairs lie above what its solo windows say.
@@ -180,7 +195,7 @@ def fit_all(seen: list[Seen], names: list[str], two: bool, apart: str = "") -> F
             gain = mixing * lost[:, None] / (1 - steep)
             x[:, slope] = gain.sum(axis=1)
             target = y - (-mixing * np.log1p(-steep) - gain * own).sum(axis=1)
-            kinds = [*usual, Kind(gain, *SIMILAR)]
+            kinds = [*usual, Kind(gain, *similar)]
         found = fit(target, x, kinds, start, precision, logs)
         logs = found.logs
         if two:
