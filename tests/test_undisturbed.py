@@ -175,3 +175,20 @@ def test_copies_of_one_program_suffer_alike() -> None:
     assert not same_program([plain, other])
     assert not same_program([Row(name="a"), Row(name="b")]), "nobody knows"
     assert not same_program([plain])
+
+
+def test_a_core_that_others_shared_tells_a_level_and_one_that_idled_does_not() -> None:
+    """Where a server had half of its core, either the client was the limit, or some other process had the rest."""
+    record = run(1)
+    for window in record.windows:
+        if window.pair is None and window.server_cpu_ns:
+            window.duration_us *= 2
+            window.client_cpu_ns = window.duration_us * 300
+    shared = figures(record)[1]
+    assert shared.cpu_low is not None
+    for window in record.windows:
+        window.client_cpu_ns = window.duration_us * 990
+    idled = figures(record)[1]
+    assert idled.cpu_low is None
+    assert idled.decay == pytest.approx(shared.decay, abs=2)
+    assert "its CPU µs/req is of the pairs" in decay_document(record).render("text")

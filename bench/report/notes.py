@@ -42,6 +42,8 @@ def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> 
     margin, target = found.margin, record.precision if isinstance(record, Bench) else None
     if target and margin and margin > target:
         notes.append(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET")
+    if fit and found.cpu_us and not fit.level(row.name):
+        notes.append("no solo window in which it filled its core: its CPU µs/req is of the pairs, disturbed or not")
     if fit and (told := _disagrees(fit, row, len(record.layers) - 1)):
         notes.append(told)
     return notes

@@ -6,6 +6,7 @@ from bench.data.record import Row, Windows
 from bench.data.window import Window
 
 BUSY = 0.95  # share of its core below which not the server was the limit
+SPARE = 0.7  # share of its core below which the client was not the limit either
 
 
 def good_windows(record: Windows, row: Row) -> list[Window]:
@@ -46,9 +47,14 @@ def pair_windows(record: Windows, row: Row) -> list[tuple[Window, Window]]:
 def level_windows(record: Windows, row: Row) -> list[Window]:
     """Its solo windows that say what a request costs it on a core that it fills and has alone.
 
-    None where it filled its core in none, but is in a pair: there somebody does fill the core.
+    One in which the client had time to spare counts as well: then the rest of the core was some other process's. None
+    where it filled its core in none, but is in a pair: there somebody does fill the core.
     """
     solo = [each for each in solo_windows(record, row) if each.cores == 1 and each.cpu_us]
-    full = [each for each in solo if each.busy is not None and each.busy >= BUSY]
+    full = [each for each in solo if (each.busy or 0) >= BUSY or (not row.waits and _has_idle_client(each))]
     paired = any(each.pair for each in record.windows if each.layer == row.name)
     return full if full or paired else solo
+
+
+def _has_idle_client(window: Window) -> bool:
+    return bool(window.client_cpu_ns) and (window.client_cpu_ns or 0) / 1e3 < SPARE * window.duration_us
