@@ -22,7 +22,7 @@ THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
 PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
 WIDE        =# 1: every column of a table, and every line below it
 FORMAT      =# text, markdown, csv or json                         [text]
-RECORD      =# a record (table, diff; anatomy prints it again)     [the newest one]
+RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
 SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
 RESULTS     =# the folder for records (bench, pair, sensitivity)   [results]
 SIZES       =# percent to inject (sensitivity)                      [0 1 2 5 10]
@@ -47,7 +47,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help: ## list all of this
@@ -64,6 +64,9 @@ pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
+
+machines: venv ## how layers cost on several machines: make machines RECORD="files or folders"
+	$(bench) machines $(call option,RECORD,record) $(format)
 
 sensitivity: setup ## inject slow-downs of known size and see how often pair finds them (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

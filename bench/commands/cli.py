@@ -13,7 +13,7 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("sensitivity", "walk", "readme", "schema", "check-layer"),
+    *("machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
 )
 """Each is bench/commands/NAME.py, read when it is first asked for."""
 RENAMED = {"power": "sensitivity"}

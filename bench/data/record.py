@@ -14,7 +14,7 @@ from msgspec import Meta, field
 from bench.data.errors import ServerFault
 from bench.data.load import Count, Load
 from bench.data.machine import Lane, Machine, Python
-from bench.data.window import Window
+from bench.data.window import Take, Window
 
 VERSION = 2
 Verdict = Literal["same", "slower", "faster", "unclear"]
@@ -151,7 +151,12 @@ class Windows(Layers, kw_only=True):
     """The seconds of these in which a window was open."""
     cores: Lane | None = None
     """Where the servers ran and where wrk did; null: they were not pinned, and no pairs were taken."""
+    quota: float | None = None
+    """The CPU time that the container may use, in cores; null: nothing limits it, or it is not known."""
+    sensor_ms: Count | None = None
+    """Milliseconds between two readings of the sensor on the servers' core; null: there was none."""
     windows: list[Window] = []
+    takes: list[Take] = []
 
     @property
     def paired(self) -> bool:

@@ -37,6 +37,8 @@ class Window(msgspec.Struct, kw_only=True):
     """Involuntary context switches of the server."""
     peak_bytes: Count | None = None
     """The server's resident memory at its highest since it began."""
+    throttled: Count | None = None
+    """How often the kernel stopped this process's group in it, for having used up its share of the CPU."""
     fault: str | None = None
     """Why the window does not count, or null."""
 
@@ -57,3 +59,11 @@ class Window(msgspec.Struct, kw_only=True):
         if not self.server_cpu_ns or not self.duration_us:
             return None
         return self.server_cpu_ns / 1e3 / self.duration_us / self.cores
+
+
+class Take(msgspec.Struct, kw_only=True):
+    """What the sensor on the servers' core read while the windows that share this number were open."""
+
+    number: int = field(name="take")
+    readings: list[Count] = []
+    """How long its loop of known work took, in tenths of a microsecond of CPU time, one every few milliseconds."""

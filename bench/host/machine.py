@@ -25,7 +25,7 @@ def read_machine() -> Machine:
     """The machine that this runs on, now."""
     return Machine(
         cpu=_cpu(),
-        cores=os.cpu_count() or 1,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         load=[round(each, 2) for each in os.getloadavg()],

@@ -5,7 +5,7 @@ import math
 from bench.data.errors import ServerFault
 from bench.data.plan import Plan, Watch
 from bench.data.record import Pair, Verdict
-from bench.measure.run import Run
+from bench.measure.run import run_of
 from bench.stats.decay import ratio
 from bench.stats.verdict import LOOKS, Outcome, judge, level, outcome
 
@@ -15,21 +15,21 @@ def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) 
 
     With `patient` it goes on to the end of the budget and looks once.
     """
-    run = Run(plan, record, watch)
     a, b = plan.selection.layers
     look = 0
     verdict: Verdict = "unclear"
     last = False
-    while verdict == "unclear" and not last:
-        with run.round([a, b]) as servers:
-            if len(servers) == 2:
-                run.window([servers[a.name], servers[b.name]], plan.load, b.name)
-        for row in record.layers:
-            if row.faults:
-                raise ServerFault(row.name, row.faults[0])
-        last = not run.has_time(plan.load.seconds)
-        due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
-        if due > look and (last or not patient):
-            look = due
-            verdict = judge(ratio(record, record.layers[1]), level(look), plan.threshold)
+    with run_of(plan, record, watch) as run:
+        while verdict == "unclear" and not last:
+            with run.round([a, b]) as servers:
+                if len(servers) == 2:
+                    run.window([servers[a.name], servers[b.name]], plan.load, b.name)
+            for row in record.layers:
+                if row.faults:
+                    raise ServerFault(row.name, row.faults[0])
+            last = not run.has_time(plan.load.seconds)
+            due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
+            if due > look and (last or not patient):
+                look = due
+                verdict = judge(ratio(record, record.layers[1]), level(look), plan.threshold)
     return outcome(record, max(look, 1), plan.threshold)

@@ -9,7 +9,9 @@ from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Watch
 from bench.data.record import Windows
-from bench.data.window import Window
+from bench.data.window import Take, Window
+from bench.host import quota
+from bench.host.sensor import EVERY_MS, Sensor, sensor
 from bench.host.server import Server
 from bench.measure.round import servers_of
 from bench.measure.window import spoiled, take, verify
@@ -17,13 +19,23 @@ from bench.measure.window import spoiled, take, verify
 OVERHEAD = 4.0  # seconds that a round is taken to cost beside its windows, until one is timed
 
 
+@contextmanager
+def run_of(plan: Plan, record: Windows, watch: Watch) -> Iterator["Run"]:
+    """A run, with a sensor on the servers' core for as long as it lasts."""
+    record.quota = quota.quota()
+    with sensor(plan.lane.server if plan.lane else None) as sensed:
+        record.sensor_ms = EVERY_MS if sensed else None
+        yield Run(plan, record, watch, sensed)
+
+
 class Run:
     """One run into its record."""
 
-    def __init__(self, plan: Plan, record: Windows, watch: Watch) -> None:
+    def __init__(self, plan: Plan, record: Windows, watch: Watch, sensed: Sensor | None = None) -> None:
         self.plan = plan
         self.record = record
         self.watch = watch
+        self.sensed = sensed
         self.began = time.monotonic()
         self.windows = 0.0  # seconds in which one was open
         self.rounds = 0
@@ -34,10 +46,19 @@ class Run:
         """Since the run began."""
         return time.monotonic() - self.began
 
+    @property
+    def overhead(self) -> float:
+        """The seconds that a round takes beside its windows."""
+        return (self.seconds - self.windows) / self.rounds if self.rounds else OVERHEAD
+
+    @property
+    def left(self) -> float:
+        """The seconds that the next round's windows may take."""
+        return self.plan.budget - self.seconds - self.overhead
+
     def has_time(self, windows: float) -> bool:
         """Whether a round with so many seconds of windows fits the budget; the first always does."""
-        overhead = (self.seconds - self.windows) / self.rounds if self.rounds else OVERHEAD
-        return not self.rounds or self.seconds + overhead + windows <= self.plan.budget
+        return not self.rounds or windows <= self.left
 
     @contextmanager
     def round(self, layers: Sequence[Layer]) -> Iterator[dict[str, Server]]:
@@ -77,14 +98,24 @@ class Run:
 
     def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
         """Take a window; where somebody ended or halted a wrk, take it once more, and the second time leave it out."""
-        try:
-            return take(servers, load, self.plan.lane, self.rounds, self.takes, pair)
-        except WrkFault as fault:
-            self.watch.tell(f"{fault.message}: the window is taken once more", self.seconds)
-        try:
-            return take(servers, load, self.plan.lane, self.rounds, self.takes, pair)
-        except WrkFault as fault:
-            return spoiled(servers, self.rounds, self.takes, pair, fault)
+        for _ in range(2):
+            try:
+                observed = self._observed(self.takes)
+                return take(servers, load, self.plan.lane, self.rounds, self.takes, pair, observed)
+            except WrkFault as fault:
+                why = fault
+                self.watch.tell(f"{fault.message}: the window is taken once more", self.seconds)
+        return spoiled(servers, self.rounds, self.takes, pair, why)
+
+    @contextmanager
+    def _observed(self, number: int) -> Iterator[None]:
+        """Write down what the sensor reads meanwhile."""
+        if self.sensed:
+            before = self.sensed.count()
+            yield
+            self.record.takes.append(Take(number=number, readings=self.sensed.since(before)))
+        else:
+            yield
 
     def _tell(self, what: str) -> None:
         self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)

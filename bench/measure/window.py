@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from msgspec.structs import asdict, replace
 
@@ -12,7 +12,7 @@ from bench.data.load import Load, Summary
 from bench.data.machine import Lane
 from bench.data.record import now
 from bench.data.window import Window
-from bench.host import counters
+from bench.host import counters, quota
 from bench.host.conformance import check_user
 from bench.host.cores import cores_for, on_core, settle
 from bench.host.counters import Counters
@@ -25,7 +25,7 @@ Driver = Wrk | Loop
 
 IDLE = 0.01  # share of its core below which a server that answers requests cannot be the one that does the work
 REST, STILL = 0.5, 500_000  # seconds until a server is taken to be done, nanoseconds of CPU time in 10 ms when it is
-WARM_UP = 0.25  # seconds of load for each server before its first window: hundreds of requests
+WARM_UP = 0.15  # seconds of load for each server before its first window: hundreds of requests
 
 
 def warm_up(servers: Sequence[Server], load: Load, lane: Lane | None) -> None:
@@ -49,20 +49,29 @@ def driven(servers: Sequence[Server], load: Load) -> Iterator[list[Driver]]:
 
 
 def take(
-    servers: Sequence[Server], load: Load, lane: Lane | None, round_: int, number: int = 0, pair: str | None = None
+    servers: Sequence[Server],
+    load: Load,
+    lane: Lane | None,
+    round_: int,
+    number: int = 0,
+    pair: str | None = None,
+    observed: AbstractContextManager[object] | None = None,
 ) -> list[Window]:
     """Drive the servers at the same time for one window, each by a wrk of its own.
 
-    Returns a window for each; raises ServerFault where one has died, WrkFault where a wrk was killed or halted.
+    `observed` is entered and left with the load. Returns a window for each; raises ServerFault where one has died,
+    WrkFault where a wrk was killed or halted.
     """
     order = random.sample(servers, len(servers))  # who is first may matter: let it not be always the same
     cores = cores_for(lane, servers[0].layer.workers) if lane and len(servers) == 1 else None
     for server in order:
         server.require_alive("died")
     start, before = now(), {server: counters.read(server.process.pid) for server in order if lane}
-    stolen = counters.steal_ns(lane.server) if lane else 0
-    with spread(servers, lane, cores), on_core(lane.client if lane else None), driven(order, load) as wrks:
+    stolen, stopped = counters.steal_ns(lane.server) if lane else 0, quota.throttled()
+    placed = spread(servers, lane, cores), on_core(lane.client if lane else None)
+    with placed[0], placed[1], observed or nullcontext(), driven(order, load) as wrks:
         summaries = [wrk.finish() for wrk in wrks]
+    stopped = quota.throttled() - stopped
     windows = []
     for server, wrk, summary in zip(order, wrks, summaries, strict=True):
         window = Window(
@@ -79,6 +88,7 @@ def take(
             unanswered=wrk.unanswered,
             cores=len(cores or {0}),
             client_cpu_ns=wrk.cpu_ns,
+            throttled=stopped,
             fault=fault_of(summary, server.answer_bytes, load.connections),
         )
         if lane:

@@ -7,7 +7,8 @@ import msgspec
 from bench.data.record import Windows
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import below, row_notes
-from bench.stats.decay import Figures, figures
+from bench.stats.decay import Figures, figures_of
+from bench.stats.undisturbed import undisturbed
 
 FIRST = (
     *("layer", "on", "rps", "decay", "cost_us", "added_us", "share", "p50_us", "p99_us"),
@@ -39,6 +40,16 @@ COLUMNS = (
     Column("p50_us", "p50", "µs", "{p50_us:,.0f}", wide=True),
     Column("p99_us", "p99", "µs", "{p99_us:,.0f}", wide=True),
     Column("p99_low p99_high", "lowest - highest", "", "{p99_low:,.0f} - {p99_high:,.0f}", wide=True),
+    Column("added_low added_high", "+ µs interval", "", "{added_low:,.1f} - {added_high:,.1f}", wide=True),
+    Column("cost_low cost_high", "CPU µs interval", "", "{cost_low:,.1f} - {cost_high:,.1f}", wide=True),
+    Column(
+        "rps_per_core_low rps_per_core_high",
+        "req/s interval",
+        "",
+        "{rps_per_core_low:,.0f} - {rps_per_core_high:,.0f}",
+        wide=True,
+    ),
+    Column("disturbed", "disturbed", "%", "{disturbed:.0f}", wide=True),
     Column("windows pairs solo", "windows", "", "{solo} + {pairs}", wide=True),
     Column("restarts", "rounds", wide=True),
     Column("margin"),
@@ -48,15 +59,17 @@ COLUMNS = (
 
 def values(found: Figures, note: str = "") -> Values:
     """A row of the table, by the keys of COLUMNS."""
-    older = {"cost_us": found.cpu_us, "restarts": found.rounds, "windows": found.windows}
+    older = {"cost_us": found.cpu_us, "cost_low": found.cpu_low, "cost_high": found.cpu_high}
+    older |= {"restarts": found.rounds, "windows": found.windows}
     return {**msgspec.structs.asdict(found), **older, "note": note}
 
 
 def decay_table(record: Windows, only: Iterable[str] = ()) -> Table:
     """The table of a record, or of some of its columns, by their headings."""
-    notes = row_notes(record)
+    fit = undisturbed(record)
+    notes = row_notes(record, fit)
     columns = [each for each in COLUMNS if not only or each.heading in only]
-    return Table(columns, [values(row, "; ".join(notes[row.layer])) for row in figures(record)], FIRST)
+    return Table(columns, [values(row, "; ".join(notes[row.layer])) for row in figures_of(record, fit)], FIRST)
 
 
 def decay_document(record: Windows, wide: bool = False) -> Document:

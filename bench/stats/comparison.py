@@ -13,8 +13,9 @@ import msgspec
 
 from bench.data.errors import BadInput
 from bench.data.record import Verdict, Windows
-from bench.stats.decay import figures, ratio
+from bench.stats.decay import figures, ratio_of
 from bench.stats.estimate import Estimate
+from bench.stats.undisturbed import undisturbed
 from bench.stats.verdict import MIN_ROUNDS, judge
 
 
@@ -65,13 +66,19 @@ def compare(a: Windows, b: Windows, threshold: float) -> list[Change]:
 def climbs(record: Windows) -> dict[str, Estimate]:
     """ln(rps(layer) / rps(lowest layer)) of each layer from which `on` leads down to the ladder's lowest."""
     found: dict[str, Estimate] = {}
+    fit = undisturbed(record)
     for row in record.layers[1:]:
-        step = ratio(record, row)
+        step = ratio_of(record, row, fit)
         below = found.get(row.on or "")
         if step and row.on == record.layers[0].name:
             found[row.name] = step
         elif step and below:
-            found[row.name] = _add(step, below, sign=1)
+            whole = fit.ratio(row.name, record.layers[0].name) if fit else None
+            rounds = min(step.rounds, below.rounds)
+            windows = step.windows + below.windows
+            found[row.name] = (
+                msgspec.structs.replace(whole, rounds=rounds, windows=windows) if whole else _add(step, below, sign=1)
+            )
     return found
 
 
@@ -87,8 +94,8 @@ def _add(one: Estimate, other: Estimate, sign: int) -> Estimate:
     if one.error is None or other.error is None:
         return Estimate(mean, None, min(one.rounds, other.rounds), windows)
     squares = (one.error**2, other.error**2)
-    spread = sum(square**2 / (each.rounds - 1) for square, each in zip(squares, (one, other), strict=True))
-    freedom = sum(squares) ** 2 / spread if spread else one.rounds + other.rounds - 2
+    spread = sum(square**2 / each.degrees for square, each in zip(squares, (one, other), strict=True))
+    freedom = sum(squares) ** 2 / spread if spread else one.degrees + other.degrees
     return Estimate(mean, math.sqrt(sum(squares)), int(freedom) + 1, windows)
 
 

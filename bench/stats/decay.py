@@ -1,22 +1,23 @@
 """record -> figures: what each layer costs, and what it loses against the layer that it stands on.
 
-From pairs side by side, by CPU time per request: decay = 1 - CPU(on) / CPU(layer), in percent; the lowest layer's CPU
-time is measured, in microseconds, and every other follows from the decays, so that costs add up; added = CPU(layer) -
-CPU(on); share = CPU(lowest) / CPU(layer), in percent; requests/s per core = 1e6 / CPU(layer), what one core serves that
-does nothing else. From solo windows: the requests/s that wrk saw, and latency, as medians.
+With a sensor's readings (stats/undisturbed.py), every figure is for a core that is the layer's own and undisturbed:
+one fit of all windows gives the level of each layer, CPU µs per request; decay = 1 - CPU(on) / CPU(layer), in percent;
+added = CPU(layer) - CPU(on); share = CPU(lowest) / CPU(layer), in percent; requests/s per core = 1e6 / CPU(layer).
+
+Without, they are of the mixture of states that the run met: decays from pairs side by side, the lowest layer's CPU time
+measured in its pairs, every other from the decays, so that costs add up. From solo windows: the requests/s that wrk
+saw, and latency, as medians.
 """
 
 import math
-from collections.abc import Sequence
 from statistics import fmean, median
 
 import msgspec
 
 from bench.data.record import Row, Windows
-from bench.data.window import Window
 from bench.stats.estimate import Estimate, decay, estimate
-
-BUSY = 0.95  # share of its core below which not the server was the limit
+from bench.stats.undisturbed import Undisturbed, undisturbed
+from bench.stats.windows import full_windows, good_windows, is_bound, pair_windows, solo_windows
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,13 +37,22 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     margin: float | None = None
     """Half the width of the decay's 95% interval, in percentage points."""
     cpu_us: float | None = None
+    cpu_low: float | None = None
+    """With `cpu_high` its 95% interval, as for all names that end so; None without a sensor."""
+    cpu_high: float | None = None
     added_us: float | None = None
+    added_low: float | None = None
+    added_high: float | None = None
     rps_per_core: float | None = None
+    rps_per_core_low: float | None = None
+    rps_per_core_high: float | None = None
     share: float | None = None
     p50_us: float | None = None
     p99_us: float | None = None
     p99_low: float | None = None
     p99_high: float | None = None
+    disturbed: float | None = None
+    """Percent of its windows' time in which the core was slow; None without a sensor."""
     solo: int = 0
     """Solo windows behind `rps` and the latencies."""
     pairs: int = 0
@@ -57,49 +67,39 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 def figures(record: Windows) -> list[Figures]:
     """The decay table of a record, in its layers' order."""
-    found = {row.name: ratio(record, row) for row in record.layers}
-    costs = _costs(record, found)
+    return figures_of(record, undisturbed(record))
+
+
+def figures_of(record: Windows, fit: Undisturbed | None) -> list[Figures]:
+    """The same, with a fit that is at hand."""
+    found = {row.name: ratio_of(record, row, fit) for row in record.layers}
+    costs = _costs(record, found, fit)
     lowest = next((costs.get(row.name) for row in record.layers if row.on is None), None)
-    return [_figures(record, row, found[row.name], costs, lowest) for row in record.layers]
-
-
-def good_windows(record: Windows, row: Row) -> list[Window]:
-    """The windows of a layer that count: none where the layer broke its contract or died."""
-    if row.faults:
-        return []
-    return [each for each in record.windows if each.layer == row.name and not each.fault and each.requests]
-
-
-def solo_windows(record: Windows, row: Row) -> list[Window]:
-    """Those of its good windows in which a layer had its core alone."""
-    return [each for each in good_windows(record, row) if each.pair is None]
-
-
-def full_windows(record: Windows, row: Row) -> list[Window]:
-    """Those of its solo windows that its requests/s are from: where it filled its core in some, these alone."""
-    solo = solo_windows(record, row)
-    return [each for each in solo if each.busy is None or each.busy >= BUSY] or solo
-
-
-def is_bound(row: Row, used: Sequence[Window]) -> bool:
-    """Whether the server filled its core in none of these windows, so that something else was the limit."""
-    return bool(used) and not row.waits and all(each.busy is not None and each.busy < BUSY for each in used)
+    return [_figures(record, row, found[row.name], costs, lowest, fit) for row in record.layers]
 
 
 def ratio(record: Windows, row: Row) -> Estimate | None:
-    """ln(rps(layer) / rps(on)): from pairs side by side, or else from solo windows, round by round."""
+    """ln(rps(layer) / rps(on)): of the fit of all windows where there was a sensor, or else of the mixture."""
+    return ratio_of(record, row, undisturbed(record))
+
+
+def ratio_of(record: Windows, row: Row, fit: Undisturbed | None) -> Estimate | None:
+    """The same, with a fit that is at hand."""
+    if fit and row.on and any(each.kind == "pair" and each.pair == row.name for each in fit.seen):
+        return fit.ratio(row.name, row.on)
+    return mixture(record, row)
+
+
+def mixture(record: Windows, row: Row) -> Estimate | None:
+    """ln(rps(layer) / rps(on)) as the states of the core came: from pairs, or else from solo windows, by round."""
     on = next((each for each in record.layers if each.name == row.on), None)
     if on is None:
         return None
     ratios: dict[int, list[float]] = {}
     if record.paired:
-        upper, lower = (
-            {each.take: each for each in good_windows(record, layer) if each.pair == row.name} for layer in (row, on)
-        )
-        for take, window in upper.items():
-            under = lower.get(take)
-            if under and window.cpu_us and under.cpu_us:
-                ratios.setdefault(window.round, []).append(math.log(under.cpu_us / window.cpu_us))
+        for lower, upper in pair_windows(record, row):
+            if upper.cpu_us and lower.cpu_us:
+                ratios.setdefault(upper.round, []).append(math.log(lower.cpu_us / upper.cpu_us))
     else:
         solo, below = _rps_by_round(record, row), _rps_by_round(record, on)
         ratios = {each: [math.log(solo[each] / below[each])] for each in solo.keys() & below.keys()}
@@ -113,12 +113,16 @@ def _rps_by_round(record: Windows, row: Row) -> dict[int, float]:
     return {round_: fmean(each) for round_, each in found.items()}
 
 
-def _costs(record: Windows, found: dict[str, Estimate | None]) -> dict[str, float]:
-    """Microseconds per request of each layer: measured for one that stands on nothing, by its decay for any other."""
+def _costs(record: Windows, found: dict[str, Estimate | None], fit: Undisturbed | None) -> dict[str, float]:
+    """CPU microseconds per request of each layer: the fit's level; or measured for one that stands on nothing, by its
+    decay for any other.
+    """
     costs: dict[str, float] = {}
     for row in record.layers:
         step = found[row.name]
-        if step and row.on in costs:
+        if fit and (level := fit.level(row.name)):
+            costs[row.name] = math.exp(level.mean)
+        elif step and row.on in costs:
             costs[row.name] = costs[row.on] / math.exp(step.mean)
         elif row.on is None and (own := good_windows(record, row)):
             paired = [each for each in own if each.pair]
@@ -128,13 +132,22 @@ def _costs(record: Windows, found: dict[str, Estimate | None]) -> dict[str, floa
 
 
 def _figures(
-    record: Windows, row: Row, found: Estimate | None, costs: dict[str, float], lowest: float | None
+    record: Windows,
+    row: Row,
+    found: Estimate | None,
+    costs: dict[str, float],
+    lowest: float | None,
+    fit: Undisturbed | None,
 ) -> Figures:
     used = full_windows(record, row)
     rps = [each.rps for each in used]
     latencies = [each.latency_us for each in used if each.latency_us]
     interval = found.interval() if found else None
     cost, under = costs.get(row.name), costs.get(row.on or "")
+    level = fit.level(row.name) if fit else None
+    low, high = (level and level.interval()) or (None, None)
+    added = fit.added(row.name, row.on) if fit and row.on else None
+    less, more = (added and added.interval()) or (None, None)
     return Figures(
         layer=row.name,
         on=row.on,
@@ -147,17 +160,34 @@ def _figures(
         decay_high=decay(interval[0]) if interval else None,
         margin=margin_of(found) if found else None,
         cpu_us=cost,
+        cpu_low=None if low is None else math.exp(low),
+        cpu_high=None if high is None else math.exp(high),
         added_us=cost - under if cost and under else None,
+        added_low=less,
+        added_high=more,
         rps_per_core=1e6 / cost if cost else None,
+        rps_per_core_low=None if high is None else 1e6 / math.exp(high),
+        rps_per_core_high=None if low is None else 1e6 / math.exp(low),
         share=100 * lowest / cost if cost and lowest else None,
         p50_us=median(each.p50 for each in latencies) if latencies else None,
         p99_us=median(each.p99 for each in latencies) if latencies else None,
         p99_low=min((each.p99 for each in latencies), default=None),
         p99_high=max((each.p99 for each in latencies), default=None),
+        disturbed=_disturbed(record, row, fit),
         solo=len(used),
         pairs=found.windows if found and record.paired else 0,
         rounds=found.rounds if found else len({each.round for each in used}),
     )
+
+
+def _disturbed(record: Windows, row: Row, fit: Undisturbed | None) -> float | None:
+    """Percent of the time of a row's windows, solo and with the layer below, in which the core was slow."""
+    shares = [
+        fit.slowness[each.take].share
+        for each in good_windows(record, row)
+        if fit and each.take in fit.slowness and each.pair in (None, row.name)
+    ]
+    return 100 * fmean(shares) if shares else None
 
 
 def margin_of(found: Estimate) -> float | None:

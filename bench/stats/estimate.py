@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
+from scipy import special
 
 RESAMPLES = 4000
 SEED = 20260101  # the same record gives the same interval
@@ -30,12 +30,19 @@ class Estimate(msgspec.Struct, frozen=True):
     """Standard error, or None with fewer than two rounds."""
     rounds: int
     windows: int
+    freedom: float | None = None
+    """Degrees of freedom of the error; None: one fewer than there are rounds."""
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom for Student's t."""
+        return self.rounds - 1 if self.freedom is None else self.freedom
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float] | None:
         """The log-ratio's interval at level 1 - alpha, or None where there is too little for one."""
         if self.error is None:
             return None
-        margin = float(stats.t.ppf(1 - alpha / 2, self.rounds - 1)) * self.error
+        margin = float(special.stdtrit(self.degrees, 1 - alpha / 2)) * self.error
         return self.mean - margin, self.mean + margin
 
 
