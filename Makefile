@@ -94,10 +94,10 @@ table: venv ## print the decay table of a record
 test: venv ## check everything: style, types, and real servers under real wrk
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
 
-test-all: venv ## ... and what takes longer: tests marked `all` or `faults`
+test-all: venv ## ... and what takes longer: every layer under every client, 200 random signals
 	sh scripts/test.sh -m ''
 
-test-faults: venv ## only the tests marked `faults`: signals and failures at any moment
+test-faults: venv ## only what goes wrong: faults of every kind, and 200 signals at random moments (half an hour)
 	sh scripts/test.sh -m faults
 
 schema: venv ## write the JSON Schema of a record anew

@@ -19,6 +19,8 @@ import pytest
 from bench.data.layers import ROOT, Layer
 from scripts import halves, setup
 
+pytestmark = pytest.mark.faults
+
 
 def sh(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

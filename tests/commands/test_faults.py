@@ -22,6 +22,8 @@ COMMANDS = (
     ("pair", "--a", "asyncio", "--b", "uvicorn", "--seconds", 1, "--budget", 60),
     ("anatomy", "--layers", "asyncio uvicorn"),
 )
+
+pytestmark = pytest.mark.faults
 SOON, LATE = 4.0, 12.0  # seconds: within the first round; within the second or the third, or under valgrind
 
 
@@ -67,6 +69,6 @@ def test_some_signals_at_random_moments(bench: Bench, tmp_path: Path) -> None:
     campaign(bench, tmp_path, int(os.environ.get("FAULTS") or QUICK), SOON)
 
 
-@pytest.mark.faults
+@pytest.mark.all
 def test_many_signals_at_random_moments(bench: Bench, tmp_path: Path) -> None:
     campaign(bench, tmp_path, int(os.environ.get("FAULTS") or ALL), LATE)

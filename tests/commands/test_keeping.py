@@ -20,6 +20,8 @@ from bench.data.store import RUNNING, Keeper, latest, read_record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
 from tests.stats.test_decay import record
 
+pytestmark = pytest.mark.faults
+
 LONG = ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60, "--precision", 0.01)
 SHORT = ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 1)
 

@@ -45,6 +45,8 @@ from tests.conftest import CATALOGUE, Bench, family_of, processes, spawn, wait_f
 QUICK = ("--seconds", 1, "--budget", 1)
 DAEMON = """
 import os, runpy, sys
+
+pytestmark = pytest.mark.faults
 if os.fork():
     {parent}
 os.setsid()

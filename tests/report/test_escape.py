@@ -8,6 +8,8 @@ import pytest
 from bench.report import escape
 from bench.report.document import Column, Document, Table
 
+pytestmark = pytest.mark.faults
+
 EVIL = "a\x1b[2J\x1b]0;x\x07|b\n<script>`*c*`\u202e"
 
 

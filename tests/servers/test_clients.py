@@ -21,6 +21,8 @@ on_every_layer = pytest.mark.parametrize(
     [*SERVED, *(pytest.param(name, marks=pytest.mark.all) for name in CATALOGUE.layers if name not in SERVED)],
 )
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest, contract: Contract, name: str) -> Iterator[str]:
