@@ -42,11 +42,11 @@ from bench.measure.run import Run
 from bench.measure.wrk import Wrk
 from tests.conftest import CATALOGUE, Bench, family_of, processes, spawn, wait_for
 
+pytestmark = pytest.mark.faults
+
 QUICK = ("--seconds", 1, "--budget", 1)
 DAEMON = """
 import os, runpy, sys
-
-pytestmark = pytest.mark.faults
 if os.fork():
     {parent}
 os.setsid()
