@@ -107,4 +107,4 @@ def test_wrk_sends_the_same_request(contract: Contract, own: bool) -> None:
 def test_differences(contract: Contract, catalogue: Catalogue) -> None:
     rows = {row[0]: row[1:] for row in differences(contract, catalogue.choose(None, "default"))}
     assert rows["another path"] == ["200", "200", "404", "404", "404", "routing by path"]
-    assert "a head beyond 64 KiB" not in rows
+    assert "a head over 64 KiB" not in rows
