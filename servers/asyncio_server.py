@@ -57,7 +57,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read what a refused client still sends: closing with unread bytes would reset the connection, losing the answer."""
+    """Read what a refused client still sends: closing with unread bytes resets the connection, losing the answer."""
     with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(LINGER):
             writer.write_eof()

@@ -55,7 +55,7 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to measure, and until when: `budget` in seconds, `precision` the margin at which a pair is done, in points."""
+    """What to measure, and until when: `budget` in seconds, `precision` (the margin of a finished pair) in points."""
 
     selection: Selection
     load: Load = Load()

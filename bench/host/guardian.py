@@ -76,7 +76,7 @@ class Swept(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """A child has ended: its exit code, negative for a signal, and the CPU time of it and the children it waited for."""
+    """A child has ended: its exit code, negative for a signal, and its CPU time (with the children it waited for)."""
 
     pid: int
     code: int

@@ -71,7 +71,7 @@ def test_a_server_that_fails(contract: Contract) -> None:
 
 
 def test_a_case_that_does_not_exist(contract: Contract) -> None:
-    with pytest.raises(BadInput, match=r"\[layers.odd\] differs in 'nothing'"):
+    with pytest.raises(BadInput, match=r"\[layers.odd\] `differs` lists 'nothing'"):
         check(contract, Layer(name="odd", adds="", differs={"nothing": 400}), "127.0.0.1", 1)
 
 
