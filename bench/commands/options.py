@@ -141,9 +141,13 @@ printing_options = gathered(
 driving_options = gathered(
     "driving",
     Driving,
-    click.option("--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="Length of a window."),
-    click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 50000), help="wrk's."),
-    click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's."),
+    click.option(
+        "--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="Length of a window in seconds."
+    ),
+    click.option(
+        "--connections", default=64, show_default=True, type=click.IntRange(1, 50000), help="wrk's connections."
+    ),
+    click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
     host_option,
     click.option("--port", default=0, show_default=True, help="The first server's port; 0: any free one."),
 )

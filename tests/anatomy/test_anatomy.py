@@ -182,7 +182,7 @@ def test_the_table() -> None:
 
 
 def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
-    """Without valgrind and strace, and for a server that has no probe in it, the rest is counted all the same."""
+    """Without valgrind and strace, and for a server without a probe, the rest is still counted."""
     catalogue = tmp_path / "layers.toml"
     text = (ROOT / "layers.toml").read_text()  # -E: as a server would that is not Python, it looks at no PYTHONPATH
     catalogue.write_text(text.replace("{python} -m servers.asyncio_server", "{python} -E -m servers.asyncio_server"))

@@ -33,7 +33,7 @@ def test_a_rustup_without_a_toolchain(monkeypatch: pytest.MonkeyPatch, tmp_path:
     axum = catalogue.layers["axum"]
     why = missing(axum)
     assert why.startswith("it needs `cargo --version`, which fails: error: rustup could not choose a version of cargo")
-    assert why.endswith("where rustup has no toolchain yet, type: rustup default stable")
+    assert why.endswith("if rustup has no toolchain yet, type: rustup default stable")
     assert why.isprintable()
     told: list[str] = []
     assert build([axum], told.append) == {"axum": f"set-up failed: {why}"}

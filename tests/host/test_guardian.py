@@ -1,4 +1,4 @@
-"""Nothing outlives the harness, whatever ends it, and what goes wrong is blamed on who did it."""
+"""Nothing outlives the harness, however it ends, and failures are blamed on whoever caused them."""
 
 import contextlib
 import errno
@@ -60,7 +60,7 @@ SLEEP = "import time; time.sleep(60)"
 
 @pytest.fixture
 def own() -> Iterator[Guard]:
-    """A guardian beside that of the other tests."""
+    """A guardian in addition to that of the other tests."""
     mine = Guard()
     yield mine
     mine.close()
@@ -200,7 +200,7 @@ def test_a_guardian_that_is_killed_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:
-    """The session's leader, as make may be, is told and stays; who hangs on the terminal beside it is not."""
+    """The session leader, which may be make, is told and stays; others on the same terminal are not told."""
     leader = "import subprocess, sys; from tests.conftest import default_signals; import signal;"
     leader += "signal.signal(signal.SIGHUP, signal.SIG_IGN); subprocess.run(sys.argv[1:], preexec_fn=default_signals)"
     bench = [sys.executable, "-m", "bench", "bench", "--results", str(tmp_path / "results")]
