@@ -152,7 +152,7 @@ def test_an_anatomy_on_a_full_disk_is_printed_and_says_what_was_lost(tmp_path: P
         (("bench", "--seconds", "two"), "SECONDS (--seconds): 'two' is not a valid integer"),
         (
             ("pair", "--a", "uvicorn", "--b", "uvicorn", "--threshold", "inf"),
-            "THRESHOLD (--threshold): inf is not a finite",
+            "THRESHOLD (--threshold): inf is not in the range",
         ),
         (("table", "--format", "pdf"), "FORMAT (--format): 'pdf' is not one of"),
     ],
