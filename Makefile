@@ -1,39 +1,39 @@
-# Every thing a user does. `make help` lists it; an option is a variable: make bench BUDGET=60 LAYERS="uvicorn starlette"
+# Everything a user does. `make help` lists it; options are variables: make bench BUDGET=60 LAYERS="uvicorn starlette"
 
-LAYERS      =# only these layers (bench)
+LAYERS      =# only these layers (bench, anatomy)
 LAYER       =# a layer (check-layer)
-LADDER      =# a ladder of layers.toml (bench)                     [default]
-WORKERS     =# each layer also with so many processes: 2, or "2 4" (bench)
-BUDGET      =# seconds; the first round is always finished (bench ...) [90]
-PRECISION   =# margin in points at which a decay is done (bench)   [1]
+LADDER      =# a ladder of layers.toml (bench, anatomy, walk)      [default; walk: all]
+WORKERS     =# process counts to measure each layer with as well: 2, or "2 4" (bench, anatomy)
+BUDGET      =# time limit in seconds; the first round always finishes (bench, pair, sensitivity, walk) [90]
+PRECISION   =# stop once decays are known to ± this many points (bench) [1]
 A           =# a layer (pair, diff), a record (compare)
-B           =# the layer or the record to be compared with it
-THRESHOLD   =# percent: what is less is the same (pair, compare)   [1]
+B           =# the layer or record to compare with A
+THRESHOLD   =# percent: smaller differences count as the same (pair, compare, sensitivity) [1]
 APP         =# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
 SERVE       =# your server, in any language: a command with {port}
-ENV         =# the Python or the virtual environment that runs it
-ON          =# the layer that it stands on                         [uvicorn for APP]
-REQUEST     =# a TOML file: the request that it gets, and its answer [the User request]
-NAME        =# what its row is called
-FORCE       =# 1 compares what should not be compared (compare)
-SECONDS     =# a window's length in seconds (bench, pair, sensitivity) [2]
+ENV         =# the Python or virtual environment that runs it
+ON          =# the layer it stands on                              [uvicorn for APP]
+REQUEST     =# a TOML file with its request and answer             [the User request]
+NAME        =# the name of its row
+FORCE       =# 1: compare records even if they are not comparable (compare)
+SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2]
 CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
 THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
 PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
-WIDE        =# 1: every column of a table, and every line below it
+WIDE        =# 1: every column of a table and every line below it
 FORMAT      =# text, markdown, csv or json                         [text]
 RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
-SPLIT       =# 1: rows of counts by component, for csv and json (anatomy)
-RESULTS     =# the folder for records (bench, pair, sensitivity)   [results]
-SIZES       =# percent to inject (sensitivity)                      [0 1 2 5 10]
-RUNS        =# how often each (sensitivity)                        [20]
-ONLY        =# tests to run alone: tests/test_decay.py (test)
+SPLIT       =# 1: one row per component, for csv and json (anatomy)
+RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
+SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
+RUNS        =# runs of each size (sensitivity)                     [20]
+ONLY        =# run only these tests: tests/stats/test_decay.py (test)
 PYTHON      =# the Python to serve and measure with                [python3]
 
-# What would make a Python find other modules than its own.
+# These would make Python import modules other than its own.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
 
-# By the path of the environment itself, since .venv is a link that a later set-up may lead to another one.
+# By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere.
 bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 python = '$(subst ','\'',$(strip $(PYTHON)))'
@@ -50,10 +50,10 @@ two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 .PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
-help: ## list all of this
+help: ## show this list
 	sh scripts/help.sh $(MAKEFILE_LIST)
 
-bench: setup ## measure the ladder, print its decay table, write a record
+bench: setup ## measure a ladder, print its decay table, keep a record
 	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
 
 bench-%: setup ## measure one layer
@@ -65,21 +65,21 @@ pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
 
-machines: venv ## how layers cost on several machines: make machines RECORD="files or folders"
+machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(format)
 
-sensitivity: setup ## inject slow-downs of known size and see how often pair finds them (hours)
+sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
 
 power: sensitivity # the old name, for one release
 
-anatomy: venv counters ## count exactly where one request's work goes, in each layer of the ladder
+anatomy: venv counters ## count exactly where the work of one request goes, in each layer of a ladder
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)
 
 anatomy-%: venv counters ## ... in one layer
 	$(bench) anatomy --layers $* $(bring) $(anatomy)
 
-diff: venv ## which Python functions does layer B call that A does not? make diff A=starlette B=fastapi
+diff: venv ## which Python functions does layer B call that layer A does not? make diff A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
 
 serve-%: venv ## serve one layer in the foreground
@@ -94,39 +94,39 @@ table: venv ## print the decay table of a record
 test: venv ## check everything: style, types, and real servers under real wrk
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
 
-test-all: venv ## ... and what takes longer: every layer under every client, 200 random signals
+test-all: venv ## ... and the slow tests: every layer under every client, 200 signals at random moments
 	sh scripts/test.sh -m ''
 
-test-faults: venv ## only what goes wrong: faults of every kind, and 200 signals at random moments (half an hour)
+test-faults: venv ## only the tests of faults, and 200 signals at random moments (half an hour)
 	sh scripts/test.sh -m faults
 
-schema: venv ## write the JSON Schema of a record anew
+schema: venv ## regenerate the JSON Schema of a record
 	$(bench) schema > docs/record.schema.json
 
-walk: setup counters ## measure and count every ladder anew, or LADDER, and write README.md and docs/ from that (an hour)
+walk: setup counters ## measure and count every ladder, or LADDER, again, and regenerate README.md and docs/ (an hour)
 	$(bench) walk $(call option,LADDER,ladder) $(call option,BUDGET,budget)
 
 check-layer: venv ## is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv ## write the tables of README.md and docs/ anew from results/reference
+readme: venv ## regenerate the tables of README.md and docs/ from results/reference
 	$(bench) readme
 
-lock: ## pin requirements.lock and groups/*.lock anew, with hashes
+lock: ## update the pins in requirements.lock and groups/*.lock, with hashes
 	sh scripts/lock.sh $(python)
 
-tools: ## find or install all programs that tests and commands use, as far as the system has them
+tools: ## install the programs that tests and commands use, where the system's package manager has them
 	sh scripts/tools.sh
 
-setup: venv ## make .venv and find or install wrk, as all of these do by themselves
+setup: venv ## create .venv and install wrk; the commands above do so when needed
 	sh scripts/tools.sh wrk
 
-# What only adds to a table: anatomy says what it had to leave out.
+# Optional: without them, anatomy says what it had to leave out.
 counters:
 	sh scripts/tools.sh --try valgrind strace
 
 venv:
 	sh scripts/setup.sh $(python)
 
-clean: ## remove all environments and caches, and no results
+clean: ## remove all environments and caches, but no results
 	sh scripts/clean.sh

@@ -1,7 +1,7 @@
 """The one `User` and the one endpoint that every layer serves.
 
-Layers that are handed the raw body call `endpoint`, so that what differs between them is the layer and never the work
-that was asked for. The others do the same with pydantic.
+Layers that get the raw body call `endpoint`, so that only the layers differ, never the work. The others do the same
+work with a library of their own, such as pydantic.
 """
 
 import msgspec
@@ -19,13 +19,13 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(User)
 
 REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What `endpoint` raises for a body that is no `User`: malformed, of a wrong type, not UTF-8, or nested too deep."""
+"""What `endpoint` raises for a body that is not a `User`: malformed, of a wrong type, not UTF-8, or nested too deep."""
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 16 * 1024 * 1024
-"""The largest head and body, in bytes, that a layer takes: memory stays bounded whatever a client sends."""
+"""The largest head and body, in bytes, that a layer accepts: memory stays bounded whatever a client sends."""
 LINGER = 1.0
-"""Seconds that a refused client has to read why, before the connection is cut."""
+"""Seconds that a refused client gets to read the reason before the connection is closed."""
 
 
 def endpoint(data: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""How it is measured: the harness. `python -m bench --help` lists what it does."""
+"""The harness: how it is measured. `python -m bench --help` lists the commands."""

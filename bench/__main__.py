@@ -1,14 +1,14 @@
-"""The command line: `python -m bench --help`. `make help` lists the same without typing."""
+"""The command line: `python -m bench --help`. `make help` lists the same commands as make targets."""
 
 import signal
 import sys
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for Ctrl-C during the imports below
 
 
 def main() -> int:
-    """Carry out the command line; returns the exit code."""
+    """Run the command line; returns the exit code."""
     try:
         from bench.commands.cli import run
 
@@ -19,7 +19,7 @@ def main() -> int:
         what = str(error).strip().partition("\n")[0]
         if "map segment" in what or "allocate memory" in what:
             sys.exit(f"error: {what}: out of memory (is there a limit? see `ulimit -v`)")
-        sys.exit(f"error: {what}: {sys.prefix} lacks packages of requirements.lock: type `make clean setup`")
+        sys.exit(f"error: {what}: packages of requirements.lock are missing in {sys.prefix}: type `make clean setup`")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
--- Sends the User request with wrk, by itself or for the harness:
+-- Sends the User request with wrk, standalone or for the harness:
 --
 --   wrk http://127.0.0.1:8000 -s scripts/post.lua
 --
--- With WRK_METHOD set, another request is sent: WRK_HEADERS (a line each) and WRK_BODY, to the path in wrk's address.
+-- With WRK_METHOD set, another request is sent: WRK_HEADERS (one per line) and WRK_BODY, to the path in wrk's URL.
 -- With WRK_SUMMARY set to a path, wrk's summary is also written there as one line of JSON: durations and latencies in
--- microseconds, sizes in bytes. A percentile that wrk could not take (no request was answered) is 0, as wrk has it.
+-- microseconds, sizes in bytes. Percentiles are 0 if no request was answered, as wrk reports them.
 
 wrk.method = os.getenv("WRK_METHOD") or "POST"
 wrk.body = os.getenv("WRK_BODY") or '{"id":1,"name":"Ada Lovelace","email":"ada@example.org"}'

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Finds programs, or installs them by the system's package manager as far as it may.
+# Finds programs, or installs them with the system's package manager if it is allowed to.
 #
-#   tools.sh            all of tools.txt; what the system does not have is left out
-#   tools.sh NAME ...   these; fails where one of them is not to be had
-#   tools.sh --try ...  these, as far as they are to be had; never fails
+#   tools.sh            all of tools.txt, except those that the system does not have
+#   tools.sh NAME ...   these; fails if one of them is not available
+#   tools.sh --try ...  those of these that are available; never fails
 set -eu
 
 table=${0%/*}/tools.txt
@@ -102,6 +102,6 @@ fi
 for program in $missing; do
     look_up "$program"
     found && continue
-    [ -n "$all$try" ] || fail "$program is not to be had from $manager, or was installed but is not on the PATH"
-    note "$program is not to be had from $manager, or was installed but is not on the PATH"
+    [ -n "$all$try" ] || fail "$program is not available from $manager, or was installed but is not on the PATH"
+    note "$program is not available from $manager, or was installed but is not on the PATH"
 done

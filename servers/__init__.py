@@ -1,1 +1,1 @@
-"""What is measured: one short file a layer, and nothing but that layer."""
+"""What is measured: one short file per layer, and nothing but that layer."""

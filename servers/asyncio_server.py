@@ -1,8 +1,8 @@
 """Layer `asyncio`: a stream server on uvloop, the lowest of the default ladder.
 
-It adds what any Python server needs: a socket, an event loop, a coroutine a connection, and just enough HTTP/1.1 to
+It adds what any Python server needs: a socket, an event loop, a coroutine per connection, and just enough HTTP/1.1 to
 frame a request by its Content-Length. It leaves out routing (every path and method reaches the endpoint), chunked
-bodies (501), headers as objects, and the other conveniences that the layers above are made of.
+bodies (501), headers as objects, and the other conveniences that the layers above provide.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         except REFUSED as why:
             transport.write(answer(BAD_REQUEST, refusal(why), close))
         if transport.get_write_buffer_size() > MAX_HEAD:
-            await writer.drain()  # a client that stops reading is no longer read
+            await writer.drain()  # stop reading from a client that stops reading answers
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection, whatever its client does."""
+    """Serve one connection, whatever its client does."""
     try:
         await converse(reader, writer)
     except Refused as refused:
@@ -51,13 +51,13 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(answer(status, refusal(why), CLOSE))
         await linger(reader, writer)
     except (asyncio.IncompleteReadError, ConnectionError):
-        pass  # the client vanished: nobody is left to answer
+        pass  # the client is gone: there is nobody to answer
     finally:
         writer.close()
 
 
 async def linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take what a refused client still sends: closing with bytes unread would reset the connection under the answer."""
+    """Read what a refused client still sends: closing with unread bytes resets the connection, losing the answer."""
     with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(LINGER):
             writer.write_eof()

@@ -1,6 +1,6 @@
 """Layer `blacksheep`: a JSON endpoint as BlackSheep's documentation writes it, on the layer `uvicorn`.
 
-It adds routing and messages in Cython, binding of the body to a dataclass, dependencies.
+It adds routing and HTTP messages in Cython, binding of the body to a dataclass, and dependencies.
 """
 
 from dataclasses import dataclass

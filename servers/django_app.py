@@ -1,7 +1,7 @@
-"""Layer `django`: a view that takes and returns JSON as Django's documentation has it, on the layer `gunicorn`.
+"""Layer `django`: a view that takes and returns JSON, as in Django's documentation, on the layer `gunicorn`.
 
-It adds routing, requests and responses, two of the middlewares of a new project. It leaves out those that want a
-database or a session, and validates nothing.
+It adds routing, request and response objects, and two of the middlewares of a new project. It leaves out those that
+need a database or a session, and validates nothing.
 """
 
 import json

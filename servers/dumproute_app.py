@@ -1,7 +1,7 @@
-"""Layer `dumproute`: FastAPI whose route hands the body straight to the shared endpoint, on the layer `starlette`.
+"""Layer `dumproute`: FastAPI, with a route that hands the body to the shared endpoint, on the layer `starlette`.
 
-It adds FastAPI's application and router around the same work as below. It leaves out what FastAPI is chosen for: no
-declared types, no validation by pydantic, no dependencies; `fastapi` shows what those cost.
+It adds FastAPI's application and router around the same work as below. It leaves out what people choose FastAPI for:
+no declared types, no validation by pydantic, no dependencies; `fastapi` shows what those cost.
 """
 
 from collections.abc import Callable, Coroutine
@@ -14,7 +14,7 @@ from share import REFUSED, endpoint, refusal
 
 
 class DumpRoute(APIRoute):
-    """A route that never looks at its endpoint's signature: bytes in, bytes out."""
+    """A route that ignores its endpoint's signature: bytes in, bytes out."""
 
     refused: tuple[type[Exception], ...] = REFUSED
 

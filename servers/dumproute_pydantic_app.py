@@ -1,4 +1,4 @@
-"""Layer `dumproute-pydantic`: the layer `dumproute`, with pydantic's TypeAdapter in place of msgspec."""
+"""Layer `dumproute-pydantic`: the layer `dumproute`, with pydantic's TypeAdapter instead of msgspec."""
 
 from fastapi import FastAPI
 
@@ -7,7 +7,7 @@ from servers.pydantic_endpoint import REFUSED, endpoint
 
 
 class PydanticRoute(DumpRoute):
-    """The same for an endpoint that refuses as pydantic does."""
+    """The same, for an endpoint that raises pydantic's errors."""
 
     refused = REFUSED
 

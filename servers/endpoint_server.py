@@ -1,9 +1,9 @@
-"""Layer `endpoint`: share.endpoint alone, in a loop without a socket: the work that was asked for, and no server.
+"""Layer `endpoint`: share.endpoint alone, in a loop without a socket: only the work, no server.
 
-It is what all other layers stand on in the end. So that it can be started and held to the contract like them, it
-answers requests as the layer `protocol` does; what is measured is one whose body is `loop SECONDS BODY`, which calls
-the endpoint with that body for so long, and answers how many times. What is counted is `endpoint COUNT BODY`, which
-calls it so often, less `nothing COUNT BODY`, which does the same with an empty function.
+All other layers ultimately stand on it. To be started and checked against the contract like them, it answers requests
+as the layer `protocol` does. What is measured is a request with the body `loop SECONDS BODY`: it calls the endpoint
+with BODY for that long, and answers with the number of calls. What the anatomy counts is `endpoint COUNT BODY`, which
+calls it that many times, minus `nothing COUNT BODY`, which does the same with an empty function.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from servers.framing import OK, answer
 from servers.raw import command, listen
 from share import endpoint
 
-CALLS = 10_000  # between looks at the clock, and at the connection: some milliseconds
+CALLS = 10_000  # between checks of the clock and the connection: a few milliseconds
 
 
 def nothing(data: bytes) -> bytes:
-    """What a call costs by itself."""
+    """Do nothing: what a call alone costs."""
     return data
 
 
@@ -29,16 +29,16 @@ FUNCTIONS = {b"endpoint": endpoint, b"nothing": nothing}
 
 
 def call(function: Callable[[bytes], bytes], body: bytes, count: int) -> None:
-    """Call a function so many times."""
+    """Call a function this many times."""
     for _ in repeat(None, count):
         function(body)
 
 
 class Connection(protocol_server.Connection):
-    """One connection, on which one loop may run."""
+    """One connection, which can run one loop."""
 
     def respond(self, body: bytes, close: bytes) -> None:
-        """Answer one request, or do the calls that it asks for."""
+        """Answer one request, or make the calls it asks for."""
         what, _, rest = body.partition(b" ")
         if what == b"loop":
             seconds, _, body = rest.partition(b" ")
@@ -51,7 +51,7 @@ class Connection(protocol_server.Connection):
             super().respond(body, close)
 
     async def loop(self, seconds: float, body: bytes) -> None:
-        """Call the endpoint until the time is over, or nobody waits for it."""
+        """Call the endpoint until the time is up, or the client is gone."""
         calls, end = 0, time.monotonic() + seconds
         while time.monotonic() < end and not self.transport.is_closing():
             call(endpoint, body, CALLS)

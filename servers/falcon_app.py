@@ -1,13 +1,13 @@
 """Layer `falcon`: a JSON endpoint as Falcon's documentation writes it for ASGI, on the layer `uvicorn`.
 
-It adds routing to resources, requests and responses, media handlers by content type. It validates nothing.
+It adds routing to resources, request and response objects, and media handlers by content type. It validates nothing.
 """
 
 import falcon.asgi
 
 
 class UserResource:
-    """What answers at one path."""
+    """The resource at one path."""
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Take a User, make a new one of it, and return that."""

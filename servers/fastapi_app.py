@@ -1,8 +1,8 @@
 """Layer `fastapi`: what FastAPI's users write, on the layer `starlette`.
 
 It adds a typed body and return type: parsing by the standard library's json, validation and serialisation by
-pydantic, dependencies, documentation. So it changes two things at once against `starlette`, the framework and the
-library that validates; `dumproute` shows the framework alone.
+pydantic, dependencies, documentation. Compared with `starlette` this changes two things at once, the framework and the
+validation library; `dumproute` shows the framework alone.
 """
 
 from fastapi import FastAPI
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 
 class User(BaseModel):
-    """share's User, as pydantic has it."""
+    """share's User, as a pydantic model."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""Layer `fastapi-depends`: the layer `fastapi` with one dependency, which does nothing."""
+"""Layer `fastapi-depends`: the layer `fastapi` with one dependency that does nothing."""
 
 from typing import Annotated
 

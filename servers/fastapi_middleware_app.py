@@ -1,4 +1,4 @@
-"""Layer `fastapi-middleware`: the layer `fastapi` with one BaseHTTPMiddleware, which does nothing."""
+"""Layer `fastapi-middleware`: the layer `fastapi` with one BaseHTTPMiddleware that does nothing."""
 
 from fastapi import Request, Response
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -7,7 +7,7 @@ from servers.fastapi_app import app
 
 
 class Nothing(BaseHTTPMiddleware):
-    """Hands the request on, and the answer back."""
+    """Passes the request on and the answer back."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Do nothing."""

@@ -1,7 +1,7 @@
 """Layer `fastapi-request`: a normal FastAPI route that takes the Request, on the layer `dumproute`.
 
-It adds what FastAPI does around any endpoint of its own: dependencies are solved, exit stacks are opened and closed. It
-leaves out declared types: the shared endpoint is handed bytes.
+It adds what FastAPI does around every endpoint: it resolves dependencies, and opens and closes exit stacks. It leaves
+out declared types: the shared endpoint gets bytes.
 """
 
 from fastapi import FastAPI, Request, Response
@@ -13,7 +13,7 @@ app = FastAPI()
 
 @app.post("/")
 async def user(request: Request) -> Response:
-    """The User request, as bytes."""
+    """Answer the User request, as bytes."""
     body = await request.body()
     try:
         return Response(endpoint(body), media_type="application/json")

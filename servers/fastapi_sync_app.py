@@ -1,4 +1,4 @@
-"""Layer `fastapi-sync`: the layer `fastapi` with a `def` endpoint, which FastAPI runs in a thread of its pool."""
+"""Layer `fastapi-sync`: the layer `fastapi` with a `def` endpoint, which FastAPI runs in its thread pool."""
 
 from fastapi import FastAPI
 

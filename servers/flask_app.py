@@ -1,6 +1,6 @@
 """Layer `flask`: a JSON endpoint as Flask's documentation writes it, on the layer `gunicorn`.
 
-It adds routing, contexts, requests and responses (Werkzeug), signals. It validates nothing.
+It adds routing, contexts, request and response objects (Werkzeug), and signals. It validates nothing.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
-"""uvicorn's worker for gunicorn, for the layer `gunicorn-uvicorn`, with the settings that the layer `uvicorn` has.
+"""uvicorn's worker for gunicorn, for the layer `gunicorn-uvicorn`, with the settings of the layer `uvicorn`.
 
-CONFIG_KWARGS of a subclass is how uvicorn's documentation hands settings to its worker.
+CONFIG_KWARGS of a subclass is the documented way to pass settings to uvicorn's worker.
 """
 
 from typing import Any, ClassVar

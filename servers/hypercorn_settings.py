@@ -1,4 +1,4 @@
-"""hypercorn's settings for the layer `hypercorn`: the answer of the layer `uvicorn`, on connections that stay open."""
+"""hypercorn's settings for the layer `hypercorn`: the answer of the layer `uvicorn`, and persistent connections."""
 
 include_date_header = False
 include_server_header = False

@@ -1,6 +1,6 @@
 """Layer `litestar`: a JSON endpoint as Litestar's documentation writes it, on the layer `uvicorn`.
 
-It adds routing, a typed body and answer (msgspec under a dataclass), dependencies, layers of middleware and settings.
+It adds routing, a typed body and answer (a dataclass, by msgspec), dependencies, layered middleware and settings.
 """
 
 from dataclasses import dataclass

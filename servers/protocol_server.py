@@ -1,7 +1,7 @@
 """Layer `protocol`: an asyncio.Protocol on uvloop, framed by hand.
 
-It has the least that a server on an event loop can have: a callback for the bytes that came, and the framing of the
-layer `asyncio`. It leaves out what a stream adds: a coroutine and a task for each connection, a reader and its buffer.
+It is the minimum for a server on an event loop: a callback for incoming bytes, and the framing of the layer `asyncio`.
+It leaves out what a stream adds: a coroutine and a task per connection, a reader and its buffer.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ class Connection(raw.Connection):
     """One connection: bytes in, answers out."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one that writes
-        """Begin."""
+        """Set up the connection."""
         super().connection_made(transport)
         self.head = b""  # of a head that is not complete
         self.body = bytearray()
@@ -33,7 +33,7 @@ class Connection(raw.Connection):
             self.refuse(refused)
 
     def request(self, data: bytes) -> bytes:
-        """Take a request from its beginning; returns what follows it."""
+        """Handle the start of a request; returns what follows it."""
         if self.head:
             data = self.head + data
         expects = False
@@ -56,7 +56,7 @@ class Connection(raw.Connection):
         return data[end:]
 
     def more_body(self, data: bytes) -> bytes:
-        """Take the rest of a body, or some of it; returns what follows it."""
+        """Handle the rest of a body, or part of it; returns what follows it."""
         more = data[: self.missing]
         self.body += more
         self.missing -= len(more)

@@ -1,13 +1,13 @@
-"""The shared endpoint with pydantic in place of msgspec, for the layers whose names end in `-pydantic`."""
+"""The shared endpoint with pydantic instead of msgspec, for the layers whose names end in `-pydantic`."""
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 REFUSED: tuple[type[Exception], ...] = (ValidationError,)
-"""What `endpoint` raises for a body that is no User."""
+"""What `endpoint` raises for a body that is not a User."""
 
 
 class User(BaseModel):
-    """share's User, as pydantic has it."""
+    """share's User, as a pydantic model."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""What the servers without uvicorn share: a connection that answers and hangs up, and their command line."""
+"""What the servers without uvicorn share: a connection that answers and closes, and their command line."""
 
 import asyncio
 import multiprocessing
@@ -17,10 +17,10 @@ BACKLOG = 2048
 
 
 class Connection(asyncio.Protocol):
-    """One connection: what is done with bytes that came is left to a layer."""
+    """One connection: how incoming bytes are handled is up to the layer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one that writes
-        """Begin."""
+        """Set up the connection."""
         self.transport = transport
         self.over = False
 
@@ -34,23 +34,23 @@ class Connection(asyncio.Protocol):
             self.hang_up()
 
     def refuse(self, refused: Refused) -> None:
-        """Say why no more is read here, and hang up."""
+        """Say why the request is refused, and hang up."""
         status, why = refused.args
         self.transport.write(answer(status, refusal(why), CLOSE))
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close, but go on reading for a moment: unread bytes would reset the connection under the answer."""
+        """Close, but keep reading for a moment: unread bytes would reset the connection and lose the answer."""
         self.over = True
         self.transport.write_eof()
         asyncio.get_running_loop().call_later(LINGER, self.transport.close)
 
     def pause_writing(self) -> None:
-        """A client that stops reading is no longer read."""
+        """Stop reading from a client that stops reading answers."""
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Read from the client again."""
         self.transport.resume_reading()
 
 
@@ -63,7 +63,7 @@ async def listen(connection: type[Connection], host: str, port: int, reuse_port:
 
 
 def command(name: str, serve: Callable[[str, int, bool], Coroutine[Any, Any, None]]) -> click.Command:
-    """The command line of a server, which `serve` is on a host and a port, shared with other processes or not."""
+    """The command line of a server; `serve` takes host, port, and whether to share the port with other processes."""
 
     @click.command(help=f"Serve the User request: the layer {name}.")
     @click.option("--host", default="127.0.0.1", show_default=True)
@@ -80,7 +80,7 @@ def command(name: str, serve: Callable[[str, int, bool], Coroutine[Any, Any, Non
         for each in others:
             each.start()
         if others:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # on the way out, these are ended as well
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # exiting ends the other processes as well
         work()
 
     return main

@@ -1,7 +1,7 @@
 """Layer `starlette`: `Request` in, `Response` out, on the layer `uvicorn`.
 
 It adds routing by path and method, request and response objects, and the middleware that turns exceptions into
-answers. It leaves out declared types: the endpoint is handed bytes and returns bytes.
+error answers. It leaves out declared types: the endpoint takes bytes and returns bytes.
 """
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from share import REFUSED, endpoint, refusal
 
 
 async def user(request: Request) -> Response:
-    """The User request as Starlette has it."""
+    """Answer the User request, in Starlette's terms."""
     body = await request.body()
     try:
         return Response(endpoint(body), media_type="application/json")

@@ -1,4 +1,4 @@
-"""Layer `starlette-middleware`: the layer `starlette` with one pure ASGI middleware, which does nothing."""
+"""Layer `starlette-middleware`: the layer `starlette` with one pure ASGI middleware that does nothing."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -6,7 +6,7 @@ from servers.starlette_app import app
 
 
 class Nothing:
-    """Hands everything on."""
+    """Passes everything on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Layer `starlette-pydantic`: the layer `starlette`, with pydantic's TypeAdapter in place of msgspec."""
+"""Layer `starlette-pydantic`: the layer `starlette`, with pydantic's TypeAdapter instead of msgspec."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from share import refusal
 
 
 async def user(request: Request) -> Response:
-    """The User request as Starlette has it."""
+    """Answer the User request, in Starlette's terms."""
     body = await request.body()
     try:
         return Response(endpoint(body), media_type="application/json")

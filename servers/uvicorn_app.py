@@ -1,7 +1,7 @@
 """Layer `uvicorn`: a bare ASGI callable, on the layer `asyncio`.
 
-It adds uvicorn: a complete HTTP/1.1 parser (httptools), headers and a scope for each request, a task a request, flow
-control, timeouts, lifespan. It leaves out routing: every path and method reaches the endpoint.
+It adds uvicorn: a complete HTTP/1.1 parser (httptools), headers, a scope and a task per request, flow control,
+timeouts, lifespan. It leaves out routing: every path and method reaches the endpoint.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 async def app(scope: Message, receive: Receive, send: Send) -> None:
-    """The User request as ASGI has it: messages in, messages out."""
+    """Answer the User request, in ASGI's terms: messages in, messages out."""
     if scope["type"] == "lifespan":
         return await live(receive, send)
     body, more = b"", True
@@ -35,7 +35,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
 
 
 async def live(receive: Receive, send: Send) -> None:
-    """Answer the server's start and stop: there is nothing here to open or to close."""
+    """Acknowledge the server's start-up and shutdown: there is nothing to open or close."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":

@@ -1,7 +1,7 @@
-"""The layers `wait-...`: the layer `starlette` after 1 ms of waiting, as for a database, in three kinds of concurrency.
+"""The layers `wait-...`: the layer `starlette` with a 1 ms wait, as for a database, with three kinds of concurrency.
 
-`coroutine` gives way to others while it waits. `threads` waits in a thread of Starlette's pool, as a `def` endpoint
-does. `blocking` keeps its process from anything else meanwhile, so that only more processes help.
+`coroutine` lets others run while it waits. `threads` waits in a thread of Starlette's pool, as a `def` endpoint does.
+`blocking` blocks its whole process while it waits, so only more processes help.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ def answer_late(body: bytes) -> Response:
 
 
 async def wait_as_coroutine(request: Request) -> Response:
-    """Wait, and let others run."""
+    """Wait, letting others run."""
     body = await request.body()
     await asyncio.sleep(WAIT)
     return answer(body)
 
 
 async def wait_in_thread(request: Request) -> Response:
-    """Let a thread wait."""
+    """Wait in a thread of the pool."""
     return await run_in_threadpool(answer_late, await request.body())
 
 
 async def wait_and_block(request: Request) -> Response:
-    """Wait, and let nobody run."""
+    """Wait, blocking the event loop."""
     return answer_late(await request.body())
 
 

@@ -1,6 +1,6 @@
 """Layer `gunicorn`: a bare WSGI callable under gunicorn with threads, which Flask and Django stand on.
 
-It is what the layer `uvicorn` is to ASGI: no routing, every path and method reaches the endpoint.
+It is to WSGI what the layer `uvicorn` is to ASGI: no routing, every path and method reaches the endpoint.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from share import REFUSED, endpoint, refusal
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The User request as WSGI has it: one call."""
+    """Answer the User request, in WSGI's terms: one call."""
     try:
         status, body = "200 OK", endpoint(environ["wsgi.input"].read())
     except REFUSED as why:

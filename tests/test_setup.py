@@ -588,7 +588,7 @@ def test_a_tool_is_installed_from_the_package_that_has_it(tmp_path: Path) -> Non
     (tmp_path / "ab").unlink()
     failing = sh("/bin/sh", "scripts/tools.sh", "ab", "chromium", PATH=str(tmp_path))
     assert failing.returncode == 1
-    assert "error: chromium is not to be had from apt-get" in failing.stderr
+    assert "error: chromium is not available from apt-get" in failing.stderr
     assert (tmp_path / "ab").exists()
     installs = [line for line in (tmp_path / "said").read_text().splitlines() if "install" in line]
     assert len(installs) == 2

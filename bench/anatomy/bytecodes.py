@@ -21,12 +21,12 @@ from bench.stats.trees import package
 PROBE = Path(__file__).parent / "probe"
 REQUESTS = 50
 WARM_UP = 100
-SPAN = 0.8  # seconds, once with requests and once without: what runs in both is not their doing, as uvicorn's tick
-TICKS = 3  # times what a function does in an idle span: if that is all, requests have no part in it
+SPAN = 0.8  # seconds, once with requests and once idle: work that occurs in both, like uvicorn's tick, is not theirs
+TICKS = 3  # a function that does no more than this many times its idle work has nothing to do with requests
 WAIT = 10.0
 RT = getattr(signal, "SIGRTMIN", None)
 BEGIN, END = (RT + 2, RT + 3) if RT else (signal.SIGUSR1, signal.SIGUSR2)
-"""The signals that the probe heeds: real-time ones, where there are any, since servers leave those alone."""
+"""The signals that the probe handles: real-time ones where they exist, since servers do not use those."""
 
 
 class Raw(msgspec.Struct):
@@ -39,7 +39,7 @@ class Raw(msgspec.Struct):
     children: list["Raw"]
 
     def whole(self) -> int:
-        """The bytecodes of the function and of all that it calls."""
+        """The bytecodes of the function and everything it calls."""
         return self.bytecodes + sum(child.whole() for child in self.children)
 
 
@@ -65,9 +65,9 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
 
 
 def less(busy: Raw, idle: Raw) -> Raw:
-    """What requests did: what a server did in a time, less what it did in as long a time without any.
+    """The work of requests: what a server did in a span with requests, minus what it did in an idle span as long.
 
-    What ran about as often without them goes whole, since a tick more or less may have fallen into the time.
+    Functions that ran about as often while idle are removed entirely, since either span may contain a tick more.
     """
     alone = {(child.file, child.function): child for child in idle.children}
     children = []
@@ -82,7 +82,7 @@ def less(busy: Raw, idle: Raw) -> Raw:
 
 
 class Probes:
-    """The probes in a server's processes, told by signals what to do; raises ServerFault where there is none."""
+    """The probes in a server's processes, controlled by signals; raises ServerFault if there are none."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.server = server
@@ -90,15 +90,15 @@ class Probes:
         self.counts = 0
         self.pids = [pid for pid in family(server.process.pid) if Path(folder, f"ready-{pid}").exists()]
         if not self.pids:
-            raise ServerFault(server.layer.name, "has no probe in it: it is no Python of 3.12 or newer")
+            raise ServerFault(server.layer.name, "has no probe in it: it is not Python 3.12 or newer")
 
     def begin(self) -> None:
-        """Begin a count in all processes."""
+        """Start a count in all processes."""
         self.counts += 1
         self._signal(BEGIN, "on")
 
     def end(self) -> dict[int, Raw]:
-        """End it, and read it: a tree for each process."""
+        """End the count and read it: a tree for each process."""
         self._signal(END, "off")
         return {pid: msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids}
 
@@ -108,14 +108,14 @@ class Probes:
     def _signal(self, number: int, kind: str) -> None:
         """Send a signal to all, and wait for the files that acknowledge it."""
         for pid in self.pids:
-            with contextlib.suppress(ProcessLookupError):  # it is asked below whether the server has ended
+            with contextlib.suppress(ProcessLookupError):  # below it is checked whether the server has ended
                 os.kill(pid, number)
         deadline = time.monotonic() + WAIT
         while not all(self._sign(kind, pid).exists() for pid in self.pids):
             self.server.require_alive("died while its calls were counted")
             if time.monotonic() > deadline:
                 raise ServerFault(
-                    self.server.layer.name, f"did not heed the probe: does it leave signal {number} alone?"
+                    self.server.layer.name, f"did not respond to the probe: does it use signal {number} itself?"
                 )
             time.sleep(0.005)
 

@@ -22,7 +22,7 @@ COMPONENTS = (
 """Each component, and what the path of its shared objects looks like. ld.so looks up thread-local variables."""
 PACKAGE = re.compile(r"/site-packages/(\w+)")
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
-CONTROL = 20.0  # seconds that an order may take
+CONTROL = 20.0  # seconds that an order may take to be carried out
 
 
 def component(shared_object: str) -> str:
@@ -35,15 +35,15 @@ def component(shared_object: str) -> str:
 
 
 def command(folder: Path) -> list[str]:
-    """What runs a program under callgrind, counting nothing as yet, with all its files in a folder."""
+    """The command prefix that runs a program under callgrind, with counting off, and its files in a folder."""
     files = [f"--callgrind-out-file={folder}/out.%p", f"--vgdb-prefix={folder}/vgdb"]
     return ["valgrind", "--tool=callgrind", "--quiet", "--trace-children=yes", "--instr-atstart=no", *files]
 
 
 class Callgrind:
-    """A process under callgrind and those that it started, told by callgrind_control what to do.
+    """A process under callgrind and its descendants, controlled by callgrind_control.
 
-    `require_alive` raises ServerFault or Fault if the process has ended: without it, an order is waited for in vain.
+    `require_alive` raises ServerFault or Fault if the process has ended: otherwise an order would wait in vain.
     """
 
     def __init__(self, pid: int, folder: Path, what: str, require_alive: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ class Callgrind:
         self.dumps = 0
 
     def control(self, order: str) -> None:
-        """Give all of them an order; raises ServerFault where it is not taken."""
+        """Give all of them an order; raises ServerFault if it is not carried out."""
         for pid in self.pids:
             self._control(order, pid)
 
@@ -67,10 +67,10 @@ class Callgrind:
             raise Fault(f"callgrind_control cannot be started ({error.strerror}): type `make tools`") from None
         self.require_alive()
         if code is None:
-            raise ServerFault(self.what, f"cannot be counted: valgrind did not take {order} within {CONTROL:.0f} s")
+            raise ServerFault(self.what, f"cannot be counted: no reply from valgrind to {order} in {CONTROL:.0f} s")
         if code or "OK" not in said:
             last = (said.strip().splitlines() or [f"nothing (exit code {code})"])[-1]
-            raise ServerFault(self.what, f"cannot be counted: to {order} callgrind_control said {last}")
+            raise ServerFault(self.what, f"cannot be counted: callgrind_control {order} said {last}")
 
     def start(self) -> None:
         """Count from here on."""
@@ -84,10 +84,10 @@ class Callgrind:
 
 
 def read_dump(path: Path) -> Counter[str]:
-    """Instructions by component in a file of callgrind's; raises Fault unless they add up to its total.
+    """Instructions by component in a callgrind file; raises Fault unless they add up to its total.
 
-    The format is that of valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object
-    that the last `ob=` named; the line after `calls=` holds what a callee cost, which is counted at the callee.
+    The format is in valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object named by
+    the last `ob=`; the line after `calls=` holds the cost of a callee, which is counted at the callee.
     """
     names: dict[str, str] = {}
     counts: Counter[str] = Counter()
@@ -107,5 +107,5 @@ def read_dump(path: Path) -> Counter[str]:
         elif line.startswith(("totals:", "summary:")):
             total = int(line.split()[1])
     if counts.total() != total:
-        raise Fault(f"callgrind's {path.name} adds up to {counts.total()}, not {total}: its format is not known here")
+        raise Fault(f"callgrind's {path.name} adds up to {counts.total()}, not {total}: unknown format")
     return counts

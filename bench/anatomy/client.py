@@ -1,4 +1,4 @@
-"""One connection that stays open, on which exactly so many requests pass, each a turn of the event loop by itself."""
+"""One persistent connection with an exact number of requests, each in an iteration of the event loop of its own."""
 
 import socket
 import time
@@ -12,13 +12,13 @@ from bench.host.conformance import accepts
 from bench.host.http import Answer, receive
 from bench.host.server import Server
 
-PAUSE = 0.003  # seconds between requests, so that the next is never there when the loop looks again
+PAUSE = 0.003  # seconds between requests, so that the next has not arrived when the loop polls again
 CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
 class Client:
-    """Asks a server the User request, over and over, and checks every answer."""
+    """Sends a server the User request, over and over, and checks every answer."""
 
     def __init__(self, server: Server, stream: socket.socket) -> None:
         self.server = server
@@ -26,7 +26,7 @@ class Client:
         self.request = server.contract.user.wire()
 
     def ask(self, count: int) -> float:
-        """Ask so many times; returns the seconds that it took. Raises ServerFault for any other answer."""
+        """Send this many requests; returns the seconds it took. Raises ServerFault for a wrong answer."""
         begin = time.monotonic()
         for _ in range(count):
             answer = self._send(self.request)
@@ -36,7 +36,7 @@ class Client:
         return time.monotonic() - begin
 
     def call(self, what: str, count: int) -> None:
-        """Let the layer `endpoint` call a function so many times; raises ServerFault where it does not."""
+        """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
         user = self.server.contract.user
         answer = self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
         if answer.body != str(count).encode():
@@ -55,7 +55,7 @@ class Client:
         return answer
 
     def _require_alive(self) -> None:
-        """Raise ServerFault where the server has ended, as one that closes a connection may be about to."""
+        """Raise ServerFault if the server has ended, or is about to: it may just have closed the connection."""
         self.server.process.wait(CLOSING)
         self.server.require_alive("died while its work was counted")
 

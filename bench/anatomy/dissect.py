@@ -1,4 +1,4 @@
-"""Layers -> a record of the anatomy of one request in each."""
+"""Layers -> a record with the anatomy of one request in each."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from bench.stats.trees import add_up, by_package
 
 
 def check(layer: Layer, contract: Contract, row: Row) -> None:
-    """Hold a layer to the whole contract; raises ServerFault."""
+    """Check a layer against the whole contract; raises ServerFault."""
     with Server(layer, contract) as server:
         row.answer_bytes = server.answer_bytes
         row.packages = own_versions(layer, server.process.pid, server.port)
@@ -28,7 +28,7 @@ def check(layer: Layer, contract: Contract, row: Row) -> None:
 
 
 def python(layer: Layer, contract: Contract, found: Counts) -> None:
-    """Python calls and bytecodes; a server that is not Python has none, and of a loop only what it calls counts."""
+    """Python calls and bytecodes; a server that is not Python has none, and for a loop only the endpoint counts."""
     found.tree = count_python(layer, contract)
     if layer.loop:
         found.tree.children = [frame for frame in add_up(found.tree) if frame.name == ENDPOINT]
@@ -41,13 +41,13 @@ def syscalls(layer: Layer, contract: Contract, found: Counts) -> None:
 
 
 def instructions(layer: Layer, contract: Contract, found: Counts) -> None:
-    """Instructions by component; those of a loop are the endpoint's, which are known already."""
+    """Instructions by component; those of a loop are the endpoint's, which are already known."""
     if not layer.loop:
         found.instructions = count_instructions(layer, contract)
 
 
 def endpoint(contract: Contract, found: Counts) -> None:
-    """Instructions of share.endpoint by itself."""
+    """Instructions of share.endpoint alone."""
     found.instructions = count_endpoint(contract)
 
 
@@ -56,20 +56,20 @@ PARTS = (
     ("system calls", "strace", 3.5, syscalls),
     ("instructions", "valgrind", 20.0, instructions),
 )
-"""What is counted of a layer, the program that it takes, about how many seconds, and how."""
+"""What is counted for a layer, the program it needs, about how many seconds it takes, and the function."""
 ENDPOINT = "share.py:endpoint"
 ENDPOINT_TIME = 4.0  # seconds
 
 
 def seconds(layers: Sequence[Layer]) -> float:
-    """How long it all takes, about."""
+    """About how long everything takes, in seconds."""
     return ENDPOINT_TIME + len(layers) * sum(length for _, _, length, _ in PARTS)
 
 
 def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
-    """Count the work of one request in each layer, into the record; what cannot be counted is a note beside the rest.
+    """Count the work of one request in each layer, into the record; a note says what cannot be counted.
 
-    A layer that does not start or breaks the contract is a row that says so.
+    A layer that does not start or breaks the contract gets a row that says so.
     """
     done = 0.0
     if shutil.which("valgrind"):
@@ -95,9 +95,9 @@ def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
 
 
 def attempt(name: str, tool: str | None, count: Callable[[], None], found: Counts) -> None:
-    """Count one thing; where that cannot be done here, a note says why."""
+    """Count one thing; if that is not possible here, a note says why."""
     if tool and not shutil.which(tool):
-        found.notes.append(f"no {name}: {tool} is not installed here (Linux has it: type `make tools`)")
+        found.notes.append(f"no {name}: {tool} is not installed here (on Linux, type `make tools`)")
         return
     try:
         count()

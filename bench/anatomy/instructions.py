@@ -1,8 +1,8 @@
 """A layer -> instructions per request, by component.
 
-Counting starts once the server is warm, and every batch is the difference of two dumps on one connection that stays
-open, so that nothing of start-up or shutdown is in it. What the server does while idle (uvicorn's tick) is counted by
-itself and taken out, by the seconds that a batch took.
+Counting starts once the server is warmed up. Every batch is the difference of two dumps on one connection that stays
+open, so start-up and shutdown are not included. What the server does while idle (uvicorn's tick) is counted
+separately and subtracted, in proportion to the time a batch took.
 """
 
 import time
@@ -16,17 +16,17 @@ from bench.host.programs import scratch
 from bench.host.server import Server
 
 WARM_UP = 500
-FIRST = 100  # requests after the switch, for the caches of valgrind: thrown away
+FIRST = 100  # requests after counting is switched on, to fill valgrind's caches: discarded
 BATCH, BATCHES = 400, 4
 IDLE = 3.0  # seconds
 LOOP = Layer(name="share.endpoint", adds="", command="{python} -m servers.endpoint_server --host {host} --port {port}")
-PATIENCE = 120.0  # seconds that a server has until it answers under valgrind
+PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 
 
 def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> list[dict[str, float]]:
     """Instructions per request by component, a dict for each batch.
 
-    Raises ServerFault, or Fault where valgrind fails.
+    Raises ServerFault, or Fault if valgrind fails.
     """
     with scratch() as folder:
         server = Server(layer, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)
@@ -48,9 +48,9 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> 
 
 
 def count_endpoint(contract: Contract) -> list[dict[str, float]]:
-    """Instructions of share.endpoint by component, a dict for each batch, without those of an empty call in a loop.
+    """Instructions of share.endpoint by component, a dict for each batch, minus those of an empty call in a loop.
 
-    Raises ServerFault, or Fault where valgrind fails.
+    Raises ServerFault, or Fault if valgrind fails.
     """
     with scratch() as folder:
         server = Server(LOOP, contract, environment=ENVIRONMENT, wrap=command(folder), patience=PATIENCE)

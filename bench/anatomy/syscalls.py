@@ -1,7 +1,7 @@
 """A server under strace -> system calls per request, by name.
 
-strace slows a server down, so that it looks for events more seldom than it would: where it finds several things to do
-at one look, a request costs fewer calls. One connection with a pause between requests keeps that from happening.
+strace slows a server down, so it polls for events less often than usual, and a poll that returns several events makes
+a request cost fewer calls. One connection, with a pause between requests, avoids that.
 """
 
 import re
@@ -18,10 +18,10 @@ from bench.host.server import Server
 WARM_UP = 100
 REQUESTS = 200
 IDLE = 1.5  # seconds
-SETTLE = 0.1  # seconds after the last answer, for what the server still does
+SETTLE = 0.1  # seconds after the last answer, for the server to finish its work
 PATIENCE = 60.0
 CALL = re.compile(r"^\d+ +([a-z0-9_]+)\(", re.MULTILINE)
-"""One line of `strace -f`: a thread, a call. A call that was interrupted in the log is counted where it begins."""
+"""One line of `strace -f`: a thread, a call. A call that is split in the log is counted where it begins."""
 
 
 def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:

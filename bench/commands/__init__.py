@@ -1,1 +1,1 @@
-"""The commands, a file each, named like it. Imports every other room."""
+"""The commands, one file each, named after it. Imports every other room."""

@@ -33,8 +33,8 @@ from bench.report.trees import write_trees
 
 @click.command("anatomy")
 @choice_options
-@click.option("--record", "path", type=PATH, help="Count nothing: print what is in a record.")
-@click.option("--split", is_flag=True, help="With csv and json: the counts by component instead of the table.")
+@click.option("--record", "path", type=PATH, help="Print this record instead of counting.")
+@click.option("--split", is_flag=True, help="With csv and json: one row per component instead of the table.")
 @bring_options
 @results_option
 @printing_options
@@ -69,21 +69,21 @@ def command(
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:
-        raise Fault(f"no anatomy of {', '.join(failed)}: the lines under the table say why")
+        raise Fault(f"no anatomy of {', '.join(failed)}: see the lines below the table")
 
 
 def _write_trees(record: Anatomy, results: Path) -> None:
-    """Write the call trees, or say why not: the record has them all the same."""
+    """Write the call trees, or say why not: the record has them in any case."""
     folder = results / f"{record.made:%Y%m%d-%H%M%S}-anatomy"
     try:
         if write_trees(record, folder):
             say(f"call trees: {os.path.relpath(folder)}")
     except OSError as error:
-        say(f"warning: cannot write the call trees to {folder}: {error.strerror}; the record has them")
+        say(f"warning: cannot write the call trees to {folder}: {error.strerror}; they are in the record")
 
 
 def _beside(record: Anatomy, results: Path) -> Path | None:
-    """The newest bench there, if it was made of the same with the same on a machine like this."""
+    """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
     with contextlib.suppress(BadInput):
         path = latest("bench", results)
         if _made_of(read_record(path, Bench)) == _made_of(record):

@@ -33,7 +33,13 @@ from bench.stats.decay import figures
 
 @click.command("bench")
 @choice_options
-@click.option("--precision", default=1.0, show_default=True, type=Number(0, 100), help="Percentage points of decay.")
+@click.option(
+    "--precision",
+    default=1.0,
+    show_default=True,
+    type=Number(0, 100),
+    help="Stop once decays are known to ± this many points.",
+)
 @budget_option
 @bring_options
 @driving_options
@@ -53,7 +59,7 @@ def command(
 ) -> None:
     """Measure a ladder and print its decay table.
 
-    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or at BUDGET seconds.
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
     """
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))

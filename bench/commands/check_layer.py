@@ -1,4 +1,4 @@
-"""`make check-layer LAYER=x`: what a layer still lacks."""
+"""`make check-layer LAYER=x`: what a layer is missing."""
 
 import click
 
@@ -17,9 +17,9 @@ from bench.report.escape import plain
 @click.argument("name", metavar="LAYER")
 @click.pass_context
 def command(context: click.Context, /, name: str) -> None:
-    """Say what a layer lacks: its entry, its file, its answers.
+    """Say what is missing or wrong in a layer's entry, file and answers.
 
-    Exit codes: 0 it is sound, 1 it is not, 2 there is no such layer.
+    Exit codes: 0 nothing, 1 something, 2 no such layer.
     """
     catalogue, contract = read_catalogue(context.obj), read_contract()
     layer = catalogue.one(name)
@@ -28,38 +28,38 @@ def command(context: click.Context, /, name: str) -> None:
         show(plain(f"{name}: {each}"))
     if lacking:
         context.exit(1)
-    show(f"{name} is sound: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
+    show(f"{name} is complete: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
 
 
 def _entry(catalogue: Catalogue, layer: Layer, contract: Contract) -> list[str]:
-    """What its entry in layers.toml lacks."""
+    """What is missing or wrong in its entry in layers.toml."""
     found = []
     if not layer.adds:
-        found.append("`adds` is empty: say in one sentence what it adds over the layer it stands on")
+        found.append("`adds` is empty: say in one sentence what it adds to the layer it stands on")
     if not any(layer.base in ladder.layers for ladder in catalogue.ladders.values()):
-        found.append("it is in no ladder: add it to `layers` of one in layers.toml")
+        found.append("it is not in any ladder: add it to the `layers` of one in layers.toml")
     for case, status in layer.differs.items():
         if case in contract.cases and contract.cases[case].status == status and not contract.cases[case].refused:
-            found.append(f"`differs` names {case!r}, in which it answers {status} as every layer does: take it out")
+            found.append(f"`differs` lists {case!r}, but {status} is what every layer answers there: remove it")
     return found
 
 
 def _file(layer: Layer) -> list[str]:
-    """What its file in servers/ lacks, if it has one of its own."""
+    """What is missing in its file in servers/, if it has one of its own."""
     module = (layer.app or "").partition(":")[0]
     path = ROOT / (module.replace(".", "/") + ".py")
     if not module:
         return []
     if not path.is_file():
-        return [f"there is no {path.relative_to(ROOT)}, though its `app` is {layer.app!r}"]
+        return [f"{path.relative_to(ROOT)} does not exist, but its `app` is {layer.app!r}"]
     head = path.read_text(encoding="utf-8")[:400]
     if not head.startswith('"""'):
-        return [f"{path.relative_to(ROOT)} does not begin with a docstring that says what it adds and leaves out"]
+        return [f"{path.relative_to(ROOT)} must start with a docstring that says what it adds and what it leaves out"]
     return []
 
 
 def _answers(layer: Layer, contract: Contract) -> list[str]:
-    """What it answers otherwise than the contract and its `differs` say."""
+    """Where its answers are not what the contract and its `differs` say."""
     if failed := build([layer], say):
         return [failed[layer.name]]
     try:

@@ -1,4 +1,4 @@
-"""The table of commands, and how any of them ends: an exit code, and one line that says what went wrong."""
+"""The list of commands, and how each ends: an exit code, and one line that says what went wrong."""
 
 from importlib import import_module
 from pathlib import Path
@@ -15,22 +15,22 @@ COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
     *("machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
 )
-"""Each is bench/commands/NAME.py, read when it is first asked for."""
+"""Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}
-"""Names of the last release, which work for one more."""
+"""Names of the last release, which still work in this one."""
 
 
 class Commands(click.Group):
-    """Finds a command in the file of its name."""
+    """Finds a command in the file named after it."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        """All of them, in their order."""
+        """All of them, in order."""
         return [*COMMANDS]
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         """One of them, or None."""
         if name in RENAMED:
-            say(f"warning: {name} is now called {RENAMED[name]}; the old name goes with the next release")
+            say(f"warning: {name} is now called {RENAMED[name]}; the next release drops the old name")
             name = RENAMED[name]
         if name not in COMMANDS:
             return None
@@ -39,7 +39,9 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Another layers.toml.")
+@click.option(
+    "--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Use another layers.toml."
+)
 @click.pass_context
 def main(context: click.Context, catalogue: Path) -> None:
     """What every layer between a socket and FastAPI costs."""
@@ -48,7 +50,7 @@ def main(context: click.Context, catalogue: Path) -> None:
 
 
 def run() -> int:
-    """Carry out the command line; returns the exit code, having said in one line what went wrong."""
+    """Run the command line; returns the exit code, after one line on standard error if something went wrong."""
     try:
         code = main.main(prog_name="python -m bench", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -56,14 +58,14 @@ def run() -> int:
         return _fail(fault.message, fault.exit_code)
     except click.UsageError as error:
         return _fail(_in_words(error), 2)
-    except OSError as error:  # such as a full disk under a temporary file: no case of its own, but still one line
+    except OSError as error:  # such as a full disk under a temporary file: rare, but still one line
         return _fail(str(error), 1)
     except MemoryError:
         return _fail("out of memory (is there a limit? see `ulimit -v`)", 1)
 
 
 def _in_words(error: click.UsageError) -> str:
-    """What is wrong with an option, by the name of make's variable for it and by its own."""
+    """What is wrong with an option, naming both make's variable and the option."""
     message = error.format_message().removesuffix(".")
     if isinstance(error, click.BadParameter) and error.param:
         option = error.param.opts[0]

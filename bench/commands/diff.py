@@ -1,4 +1,4 @@
-"""`make diff`: which Python functions layer B calls that A does not."""
+"""`make diff`: which Python functions layer B calls that layer A does not."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from bench.report.anatomy import difference_document
 
 @click.command("diff")
 @click.option("--a", required=True, help="A layer.")
-@click.option("--b", required=True, help="The layer to be compared with it.")
+@click.option("--b", required=True, help="The layer to compare with A.")
 @record_option
 @printing_options
 def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
-    """Print which Python functions layer B calls more than layer A, or less, by the anatomy in a record."""
+    """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
     record = read_record(path or latest("anatomy"), Anatomy)
     show(difference_document(record, a, b).render(printing.form, printing.wide))

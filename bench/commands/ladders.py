@@ -11,10 +11,10 @@ from bench.report.splice import layers_table
 
 
 @click.command("ladders")
-@click.option("--names", is_flag=True, help="Their names, and nothing else.")
+@click.option("--names", is_flag=True, help="Print names only.")
 @click.pass_obj
 def command(catalogue_file: Path, /, names: bool) -> None:
-    """List the ladders, with a sentence each, and the layers of which they are made."""
+    """List the ladders, with a sentence each, and their layers."""
     catalogue = read_catalogue(catalogue_file)
     if names:
         return show("\n".join(catalogue.ladders))

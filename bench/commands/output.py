@@ -1,4 +1,4 @@
-"""What commands print. Whoever reads it may have left: that ends no command, and loses no record."""
+"""What commands print. A reader that is gone (a closed pipe or terminal) must not end a command or lose a record."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ def show(text: str) -> None:
     try:
         click.echo(text)
         sys.stdout.flush()
-    except OSError:  # a pipe that was closed, a terminal that is gone: what is left in the buffer goes nowhere
+    except OSError:  # a closed pipe or terminal: discard what is left in the buffer
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -30,8 +30,8 @@ from bench.stats.verdict import Outcome, outcome
 
 
 @click.command("pair")
-@click.option("--a", default="", help="A layer, if not your own server.")
-@click.option("--b", default="", help="The layer to be compared with it, if not your own server.")
+@click.option("--a", default="", help="A layer; omit it if A is your own server.")
+@click.option("--b", default="", help="The layer to compare with A; omit it if B is your own server.")
 @threshold_option
 @budget_option
 @bring_options
@@ -51,7 +51,7 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Compare two layers side by side, until it is clear whether B is slower than A, faster, or the same.
+    """Compare two layers side by side until it is clear whether B is slower than A, faster, or the same.
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
@@ -59,7 +59,7 @@ def command(
     selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
     plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
     if plan.lane is None:
-        raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
+        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
     check(plan, results)
     record = Pair(
         **origin(),

@@ -1,4 +1,4 @@
-"""What commands that measure have in common: what is checked and made ready before, and what is kept after."""
+"""What the measuring commands share: checks and set-up before a run, and keeping its record."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from bench.report.progress import Display
 
 
 def check(plan: Plan, results: Path) -> None:
-    """Check all that can be checked before anything is measured; raises BadInput."""
+    """Check whatever can be checked before measuring; raises BadInput."""
     require_wrk()
     require_files(plan.load.connections)
     require_folder(results)
@@ -26,29 +26,29 @@ def check(plan: Plan, results: Path) -> None:
 
 
 def make_ready(selection: Selection, record: Layers) -> None:
-    """Install or compile what the layers need; one for which that fails is a row that says so."""
+    """Install or compile what the layers need; if that fails for one, its row says so."""
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)
 
 
 class _Watching:
-    """Shows how it goes, and keeps what was measured."""
+    """Shows progress, and keeps what was measured."""
 
     def __init__(self, display: Display, keeper: Keeper) -> None:
         self.tell = display.tell
         self.keeper = keeper
 
     def keep(self) -> None:
-        """Write the record as it is now; a signal waits until it is whole."""
+        """Write the record as it is now; signals wait until it is complete."""
         with held():
             self.keeper.save()
 
 
 def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, seconds: float) -> Fault | None:
-    """Do the work, of about so many seconds, to its end, to a fault or to a signal, and keep the record.
+    """Do the work (about this many seconds) until it ends, fails or is stopped by a signal, and keep the record.
 
-    Returns what is to be raised once the figures are printed; raises it at once where nothing was measured.
+    Returns the fault to raise once the figures are printed; raises it immediately if nothing was measured.
     """
     problem: Fault | None = None
     keeper, display = Keeper(record, results), Display(seconds)

@@ -31,13 +31,13 @@ from bench.stats.verdict import FLOOR
 
 
 @click.command("sensitivity")
-@click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Percent to inject, with spaces between.")
-@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How often each.")
+@click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Slow-downs to inject, in percent.")
+@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Runs of each size.")
 @threshold_option
 @budget_option
 @driving_options
 @results_option
-@click.option("--record", "path", type=PATH, help="Measure nothing: print what is in a record.")
+@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
 @printing_options
 @click.pass_obj
 def command(
@@ -52,7 +52,7 @@ def command(
     path: Path | None,
     printing: Printing,
 ) -> None:
-    """Inject slow-downs of known size, and print how often `pair` finds each (hours)."""
+    """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
     if path:
         shown = sensitivity_document(read_record(path, Sensitivity))
         return show(shown.render(printing.form, printing.wide))
@@ -61,7 +61,7 @@ def command(
     selection = two(layer, layer, read_contract())
     plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
     if plan.lane is None:
-        raise BadInput("a pair needs Linux and two cores, one for the servers and one for wrk")
+        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
     check(plan, results)
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
@@ -77,5 +77,5 @@ def _numbers(sizes: str) -> list[float]:
     except ValueError:
         percents = []
     if not percents or not all(0 <= percent < 1000 for percent in percents):
-        raise BadInput(f"SIZES must be numbers with spaces between, such as '0 1 10', not {sizes!r}")
+        raise BadInput(f"SIZES must be numbers from 0 to below 1000, such as '0 1 10', not {sizes!r}")
     return percents

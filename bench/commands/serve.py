@@ -19,7 +19,7 @@ from bench.host.variables import clean_environment
 @click.command("serve")
 @click.argument("layer")
 @host_option
-@click.option("--port", default=8000, show_default=True, help="0 takes what the kernel gives.")
+@click.option("--port", default=8000, show_default=True, help="0: any free port.")
 @click.pass_context
 def command(context: click.Context, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
@@ -28,7 +28,7 @@ def command(context: click.Context, /, layer: str, host: str, port: int) -> None
     if failed := build([chosen], say):
         raise ServerFault(chosen.name, failed[chosen.name])
     port = port or free_port(host)
-    say(f"{chosen.name} on http://{host}:{port} (Ctrl-C ends it)")
+    say(f"{chosen.name} on http://{host}:{port} (Ctrl-C to stop)")
     try:
         code = _attend(chosen, host, port)
     except Stopped as stopped:
@@ -37,9 +37,9 @@ def command(context: click.Context, /, layer: str, host: str, port: int) -> None
 
 
 def _attend(layer: Layer, host: str, port: int) -> int:
-    """Serve a layer until it ends, or until a signal ends it; returns its exit code, negative for a signal.
+    """Serve a layer until it exits or a signal stops it; returns its exit code, negative for a signal.
 
-    It is no child of this process's terminal: Ctrl-C ends it by TERM, to which servers answer without complaints.
+    It is not attached to this terminal: Ctrl-C stops it with SIGTERM, on which servers exit cleanly.
     """
     argv = layer.argv(host, port)
     try:

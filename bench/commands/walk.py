@@ -1,4 +1,4 @@
-"""`make walk`: measure and count every ladder anew, and write the pages from that."""
+"""`make walk`: measure and count every ladder again, and regenerate the pages."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench.data.store import REFERENCE, latest
 @budget_option
 @click.pass_context
 def command(context: click.Context, /, ladder: str, budget: float) -> None:
-    """Measure and count every ladder, or one, into results/reference, and write README.md and docs/ from that."""
+    """Measure and count every ladder, or one, into results/reference, and regenerate README.md and docs/."""
     catalogue = read_catalogue(context.obj)
     if ladder:
         catalogue.choose("", ladder)
@@ -29,7 +29,7 @@ def command(context: click.Context, /, ladder: str, budget: float) -> None:
 
 
 def _keep_newest(folder: Path, kind: str) -> None:
-    """The reference is one record of each kind; git has the older ones."""
+    """Keep one reference record of each kind; git has the older ones."""
     newest = latest(kind, folder)
     for path in folder.glob(f"2*-{kind}.json"):
         if path != newest:

@@ -1,1 +1,1 @@
-"""What is known before and after a run: layers, contract, custom server, records. Imports no other room."""
+"""Inputs and outputs of a run: layers, contract, custom server, records. Imports no other room."""

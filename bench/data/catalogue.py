@@ -1,4 +1,4 @@
-"""layers.toml -> Catalogue: read, what a layer inherits filled in, and all of it checked. Every error is one line."""
+"""layers.toml -> Catalogue: reads it, fills in what layers inherit, and checks everything. Every error is one line."""
 
 import re
 import shlex
@@ -13,9 +13,9 @@ from bench.data.toml import convert, read_toml, short
 
 TABLES = "[asgi], [layers.NAME], [ladders.NAME] or [builds.NAME]"
 ITS_OWN = ("on", "adds", "like")
-"""The keys of a layer that another, which is like it, does not inherit."""
+"""The keys that a layer never inherits through `like`."""
 REPLACES = {"command": "options", "group": "build", "build": "group"}
-"""A key that a layer has itself, and another that it then does not inherit."""
+"""A layer that has the key itself does not inherit the value's key."""
 APP_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 """An app as `package.module:name`."""
 
@@ -45,12 +45,12 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
     for ladder in ladders.values():
         _check_ladder(ladder, on, file)
     if "default" not in ladders:
-        raise BadInput(f"{file}: no [ladders.default]: it is what `make bench` measures")
+        raise BadInput(f"{file} has no [ladders.default], which is what `make bench` measures")
     return Catalogue(layers, ladders, asgi.command)
 
 
 def _check_names(kind: str, table: Any, file: str) -> None:
-    """Of layers, ladders and builds each must be a table with a proper name."""
+    """Every layer, ladder and build must be a table with a valid name."""
     if kind not in ("layers", "ladders", "builds") or not isinstance(table, dict):
         raise BadInput(f"{file}: unknown table [{short(kind)}]: expected {TABLES}")
     for name, entry in table.items():
@@ -66,44 +66,44 @@ def _build(entry: dict[str, Any], where: str) -> Build:
         try:
             argv = shlex.split(command)
         except ValueError as error:
-            raise BadInput(f"{where}: {short(repr(command))} is no command: {error}") from None
+            raise BadInput(f"{where}: {short(repr(command))} is not a valid command: {error}") from None
         if not argv:
-            raise BadInput(f"{where}: an empty command")
+            raise BadInput(f"{where}: empty command")
     return build
 
 
 def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) -> dict[str, Any]:
-    """What a layer's entry says itself, its build in place of the name of that; all of it of the right type."""
+    """What a layer's own entry says, type-checked, with the name of its build replaced by the build."""
     where = f"{file}: [layers.{name}]"
     if hidden := {"name", "env"} & {*entry}:
         raise BadInput(f"{where}: unknown key `{hidden.pop()}`")
     if re.search(r"-x[0-9]+$", name):
-        raise BadInput(f"{where}: a name may not end in -x and a number, which stand for so many processes")
+        raise BadInput(f"{where}: a name must not end in -x and a number, which stands for a number of processes")
     known = {key: value for key, value in entry.items() if key not in ("like", "build")}
     layer = convert({**known, "name": name}, Layer, where)
     if "like" in entry and not isinstance(entry["like"], str):
         raise BadInput(f"{where}: `like` must be the name of a layer, not {short(repr(entry['like']))}")
     if "like" in entry and not layer.on:
-        raise BadInput(f"{where} has `like`, and no `on`, which is not inherited: say what it stands on")
+        raise BadInput(f"{where} has `like` but no `on`, which is not inherited: say what it stands on")
     if layer.group and not (is_name(layer.group) and (ROOT / "groups" / f"{layer.group}.lock").is_file()):
         there = ", ".join(sorted(each.stem for each in (ROOT / "groups").glob("*.lock")))
-        raise BadInput(f"{where}: `group` is {short(repr(layer.group))}: groups/ has {there}")
+        raise BadInput(f"{where}: no group {short(repr(layer.group))}: groups/ has {there}")
     if layer.app and not APP_NAME.fullmatch(layer.app):
-        raise BadInput(f"{where}: `app` must be as package.module:app, not {short(repr(layer.app))}")
+        raise BadInput(f"{where}: `app` must have the form package.module:app, not {short(repr(layer.app))}")
     if "build" not in entry:
         return entry
     if not isinstance(entry["build"], str) or entry["build"] not in builds:
         there = short(", ".join(f"[builds.{each}]" for each in builds), 200) or "no [builds.NAME]"
-        raise BadInput(f"{where}: `build` is {short(repr(entry['build']))}: the file has {there}")
+        raise BadInput(f"{where}: no build {short(repr(entry['build']))}: the file has {there}")
     return {**entry, "build": builds[entry["build"]]}
 
 
 def _inherited(name: str, entries: Entries, file: str) -> dict[str, Any]:
-    """All that a layer has: what the layer that it is `like` has, where the entry does not say otherwise."""
+    """A layer's complete entry: its own keys, and those it inherits from the layer it is `like`."""
     chain = [name]
     while (like := entries[chain[-1]].get("like")) is not None:
         if like not in entries:
-            raise BadInput(f"{file}: [layers.{chain[-1]}] is `like` {short(repr(like))}, which is no layer")
+            raise BadInput(f"{file}: [layers.{chain[-1]}] is `like` {short(repr(like))}, which is not a layer")
         chain.append(like)
         if like in chain[:-1]:
             raise BadInput(f"{file}: [layers.{name}]: `like` goes in a circle: {short(' -> '.join(chain), 200)}")
@@ -124,22 +124,22 @@ def _layer(name: str, entry: dict[str, Any], asgi: Asgi, file: str) -> Layer:
     if not layer.app and not layer.command:
         raise BadInput(f"{where} needs either `app` or `command`")
     if layer.group and layer.build:
-        raise BadInput(f"{where} has both `group` and `build`: expected one of them")
+        raise BadInput(f"{where} has both `group` and `build`: expected only one of them")
     if not layer.command:
         versions = (*asgi.versions, *(each for each in layer.versions if each not in asgi.versions))
         layer = msgspec.structs.replace(layer, command=asgi.command, versions=versions)
     elif bool(layer.app) != ("{app}" in layer.command):
-        lacks = "no `app` for the {app} in its" if not layer.app else "an `app`, and no {app} for it in its"
+        lacks = "no `app` for the {app} in its" if not layer.app else "an `app`, but no {app} in its"
         raise BadInput(f"{where} has {lacks} `command`")
     if layer.options:
         layer = msgspec.structs.replace(layer, command=f"{layer.command} {layer.options}")
     try:
         argv = layer.argv("127.0.0.1", 0)
     except BAD_TEMPLATE as error:
-        known = "{python}, {host}, {port}, {app} and {workers} are known"
+        known = "expected only {python}, {host}, {port}, {app} and {workers} in braces"
         raise BadInput(f"{where}: bad command ({short(str(error))}): {known}") from None
     if not argv or not layer.command.strip():
-        raise BadInput(f"{where}: an empty command" + (": [asgi] has none" if layer.app else ""))
+        raise BadInput(f"{where}: empty command" + (": [asgi] has none" if layer.app else ""))
     return layer
 
 
@@ -149,30 +149,30 @@ def _ladder(name: str, entry: dict[str, Any], file: str) -> Ladder:
         raise BadInput(f"{where}: unknown key `name`")
     ladder = convert({**entry, "name": name}, Ladder, where)
     if twice := [each for place, each in enumerate(ladder.layers) if each in ladder.layers[:place]]:
-        raise BadInput(f"{where} has {short(repr(twice[0]))} twice: expected each layer once")
+        raise BadInput(f"{where} lists {short(repr(twice[0]))} twice: expected each layer once")
     return ladder
 
 
 def _check_ladder(ladder: Ladder, on: dict[str, str | None], file: str) -> None:
-    """A ladder must name layers, and have none below the layer that it stands on."""
+    """A ladder must name existing layers, and list each after the layer it stands on."""
     where = f"{file}: [ladders.{ladder.name}]"
     named = (*ladder.layers, *ladder.on, *ladder.on.values(), *ladder.why)
     if unknown := [name for name in named if name not in on]:
-        raise BadInput(f"{where} names {short(repr(unknown[0]))}, which is no layer")
+        raise BadInput(f"{where} names {short(repr(unknown[0]))}, which is not a layer")
     here = {**on, **ladder.on}
     for place, name in enumerate(ladder.layers):
         _check_ground(name, here, where)
         if here[name] in ladder.layers[place + 1 :]:
-            raise BadInput(f"{where} has {name!r} below the layer that it stands on")
+            raise BadInput(f"{where} lists {name!r} before the layer it stands on: expected lowest first")
 
 
 def _check_ground(name: str, on: dict[str, str | None], file: str) -> None:
-    """Follow `on` to the bottom: it must name layers, and end."""
+    """Follow `on` to the bottom: it must name existing layers, and end."""
     seen = [name]
     while (below := on[seen[-1]]) is not None:
         if below not in on:
             there = short(", ".join(on), 200)
-            raise BadInput(f"{file}: [layers.{seen[-1]}] stands on {short(repr(below))}, which is none of {there}")
+            raise BadInput(f"{file}: [layers.{seen[-1]}] stands on {short(repr(below))}, expected one of {there}")
         seen.append(below)
         if below in seen[:-1]:
             raise BadInput(f"{file}: `on` goes in a circle: {short(' -> '.join(seen), 200)}")

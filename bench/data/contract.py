@@ -1,4 +1,4 @@
-"""What every layer must answer, and to which bad input it must say what. The cases are contract.toml."""
+"""What every layer must answer, to the User request and to bad input. The cases are in contract.toml."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ FILE = ROOT / "contract.toml"
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request, such as that of contract.toml for the User, and its answer to the byte."""
+    """A request, such as the User request, and its answer byte for byte."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The User request with something changed, and what a layer answers to it."""
+    """The User request with something changed, and what a layer must answer to it."""
 
     about: str
     method: str | None = None
@@ -55,10 +55,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: Request
     cases: dict[str, Case]
     file: str = ""
-    """The name of the file that `user` is from; empty: contract.toml."""
+    """The name of the file that `user` comes from; empty: contract.toml."""
 
     def digest(self) -> str:
-        """SHA-256 of what is asked and answered; the prose about it may change."""
+        """SHA-256 of requests and expected answers, without the prose."""
         cases = {name: (case.wire(self.user), case.status, case.refused) for name, case in self.cases.items()}
         return hashlib.sha256(msgspec.json.encode([self.user, cases], order="sorted")).hexdigest()
 
@@ -81,7 +81,7 @@ def read_contract(path: Path = FILE) -> Contract:
 
 
 def differences(contract: Contract, layers: list[Layer]) -> list[list[str]]:
-    """What each layer gives for its cost, as rows: the case, then each layer's status, then what it means."""
+    """The cases in which layers differ, as rows: the case, each layer's status, and what the cost buys."""
     rows = []
     for name, case in contract.cases.items():
         statuses = [str(layer.differs.get(name, case.status)) for layer in layers]

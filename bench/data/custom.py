@@ -1,4 +1,4 @@
-"""APP=, SERVE= and their sisters -> a layer that is not in layers.toml, and the contract that it is held to."""
+"""APP=, SERVE= and the related variables -> a custom server: a layer that is not in layers.toml, with its contract."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from bench.data.toml import convert, read_toml, short
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
-"""How an app is served in somebody's own environment: by the uvicorn there, with the parser and loop that it finds."""
-NO_STATUS = "a status of {} cannot be measured: wrk takes all but 2xx and 3xx for an error"
-MOST = 64 * 1024  # bytes of a body or of headers, which reach wrk by its environment
+"""How an app is served in its own environment: by the uvicorn there, with whichever parser and loop it finds."""
+NO_STATUS = "a status of {} cannot be measured: wrk counts anything but 2xx and 3xx as an error"
+MOST = 64 * 1024  # bytes of a body or of headers, which wrk gets through environment variables
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request in a file of its own: what it leaves out is as in the User request."""
+    """A request from its own file; whatever the file omits is as in the User request."""
 
     method: str | None = None
     path: str | None = None
@@ -34,7 +34,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Custom(msgspec.Struct, frozen=True):
-    """A layer that is not in layers.toml, and the contract that it is held to."""
+    """A layer that is not in layers.toml, and its contract."""
 
     layer: Layer
     contract: Contract
@@ -43,25 +43,25 @@ class Custom(msgspec.Struct, frozen=True):
 def read_custom(
     catalogue: Catalogue, contract: Contract, *, app: str, serve: str, env: str, on: str, request: str, name: str
 ) -> Custom | None:
-    """The server that a user brings, or None where there is none; raises BadInput."""
+    """The custom server, or None; raises BadInput."""
     if not app and not serve:
         if extra := [key for key, value in (("ENV", env), ("ON", on), ("REQUEST", request), ("NAME", name)) if value]:
             raise BadInput(
-                f"{extra[0]} is for a server that you bring: say APP=package.module:app or SERVE=command too"
+                f"{extra[0]} is for a server of your own: set APP=package.module:app or SERVE=command as well"
             )
         return None
     if app and serve:
-        raise BadInput("APP and SERVE are two ways to bring a server: say one of them")
+        raise BadInput("APP and SERVE both name a server of your own: set only one of them")
     python = _python(env) if env else ""
     if app:
         folder, _, target = app.rpartition("/")
         path = Path(folder).expanduser().resolve()
         if not path.is_dir() or target.partition(":")[0].endswith(".py"):
             raise BadInput(
-                f"APP must be package.module:app in a folder that is there, without .py, not {short(repr(app))}"
+                f"APP must be package.module:app in a folder that exists, without .py, not {short(repr(app))}"
             )
         if not APP_NAME.fullmatch(target):
-            expected = "an ASGI app as package.module:app, with its folder before it or not"
+            expected = "an ASGI app as package.module:app, with or without its folder in front"
             raise BadInput(f"APP must be {expected}, not {short(repr(app))}")
         options = f" --app-dir {_literal(path)}" if folder else ""
         command = f"{OWN_ENVIRONMENT if env else catalogue.asgi} --interface asgi3 {options}"
@@ -72,23 +72,23 @@ def read_custom(
                 f"SERVE must say where the port goes, as in 'server --port {{port}}', not {short(repr(serve))}"
             )
         if env and "{python}" not in serve:
-            raise BadInput(f"ENV is what {{python}} stands for in SERVE, and {short(repr(serve))} has none")
+            raise BadInput(f"ENV sets {{python}} in SERVE, but {short(repr(serve))} does not use it")
         serve = re.sub(r"(?<!\S)~(?=/)", lambda _: _literal(Path.home()), serve)
         if _argv(serve)[0] != "{python}" and not shutil.which(_argv(serve)[0], path=f"{os.environ['PATH']}:{ROOT}"):
             raise BadInput(
-                f"SERVE begins with {short(repr(_argv(serve)[0]))}, which is no program here: give its path in full"
+                f"SERVE starts with {short(repr(_argv(serve)[0]))}, which is not a program here: give its full path"
             )
         program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
         layer = Layer(name=name or _name_of(Path(program).name), adds=f"SERVE={serve}", command=serve, env=python)
     base, _, count = layer.name.rpartition("-x")
     if layer.name in catalogue.layers or (base in catalogue.layers and count.isdecimal()):
-        raise BadInput(f"{layer.name!r} cannot be its name, which is another layer's: try NAME=mine")
+        raise BadInput(f"{layer.name!r} cannot be its name, another layer has it: try NAME=mine")
     if not is_name(layer.name):
         raise BadInput(f"{short(repr(layer.name))} cannot be its name: {NAME_RULE}: try NAME=mine")
     try:
         layer.argv("127.0.0.1", 0)
     except BAD_TEMPLATE as error:
-        known = "{port}, {host} and {python} are known"
+        known = "expected only {port}, {host} and {python} in braces"
         raise BadInput(f"bad command {short(repr(layer.command), 200)} ({short(str(error))}): {known}") from None
     ground = catalogue.one(on).name if on else "uvicorn" if app else None
     own, exact = read_request(Path(request).expanduser(), contract.user) if request else (contract.user, False)
@@ -97,7 +97,7 @@ def read_custom(
 
 
 def _name_of(what: str) -> str:
-    """What an app or a program is called in a table, if nothing else was said: its own name, or the end of that."""
+    """The default name of an app or a program in a table: its own, or the end of it."""
     name = re.sub("[^A-Za-z0-9._:+-]+", "-", what)
     while len(name) > LONGEST and "." in name.partition(":")[0]:  # package.module:app -> module:app
         name = name.partition(".")[2]
@@ -105,7 +105,7 @@ def _name_of(what: str) -> str:
 
 
 def _literal(path: Path) -> str:
-    """A path as one word of a command that is filled in: braces in it mean nothing."""
+    """A path as one word of a command template, with its braces escaped."""
     return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
@@ -113,11 +113,11 @@ def _argv(serve: str) -> list[str]:
     try:
         return shlex.split(serve) or [""]
     except ValueError as error:
-        raise BadInput(f"SERVE is no command: {error} in {short(repr(serve))}") from None
+        raise BadInput(f"SERVE is not a valid command: {error} in {short(repr(serve))}") from None
 
 
 def _python(env: str) -> str:
-    """The path of a Python, or of the virtual environment that it is in."""
+    """The path of the Python that ENV names, directly or by its virtual environment."""
     path = Path(env).expanduser()
     path = path / "bin" / "python" if path.is_dir() else path
     found = shutil.which(os.path.abspath(path) if "/" in str(path) else path)  # noqa: PTH100 (a link stays what it is)
@@ -127,7 +127,7 @@ def _python(env: str) -> str:
 
 
 def read_request(path: Path, user: Request) -> tuple[Request, bool]:
-    """A request from a TOML file, and whether its answer is to be equal to the byte; raises BadInput."""
+    """A request from a TOML file, and whether its answer must match byte for byte; raises BadInput."""
     asked = convert(read_toml(path), Asked, path.name)
     changes: dict[str, Any] = {key: getattr(asked, key) for key in ("method", "path", "headers", "body")}
     request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
@@ -149,19 +149,19 @@ def read_request(path: Path, user: Request) -> tuple[Request, bool]:
 
 
 def _cannot_be_sent(request: Request) -> str:
-    """Why wrk could not send a request as it is, or nothing."""
+    """Why wrk cannot send a request as it is, or an empty string."""
     names = [name.lower() for name, _ in request.headers]
     method, path = short(repr(request.method)), short(repr(request.path))
     if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
-        return f"the method must be one that has an answer with a body, such as GET or POST, not {method}"
+        return f"the method must be one whose answer has a body, such as GET or POST, not {method}"
     if not re.fullmatch("/[!-~]*", request.path):
-        return f"the path must begin with a slash, and be of ASCII letters without spaces, not {path}"
+        return f"the path must start with a slash and have only printable ASCII without spaces, not {path}"
     if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
-        return "every header must have a name of its own, without spaces or colons"
+        return "every header must have a unique name, without spaces or colons"
     if framing := {"content-length", "transfer-encoding", "connection"} & {*names}:
-        return f"{framing.pop()!r} is wrk's to set: leave it out"
+        return f"wrk sets {framing.pop()!r} itself: leave it out"
     if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
-        return "a header may have no line ends, and nothing a NUL"
+        return "headers must not contain line breaks, and neither headers nor the body a NUL"
     if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
-        return f"a body, and all headers, may have {MOST} bytes"
+        return f"the body, and all headers together, may have at most {MOST} bytes each"
     return ""

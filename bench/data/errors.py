@@ -1,10 +1,10 @@
 """What can go wrong, as one clear line each.
 
-Fault                 the exit code 1: something failed while it ran
-├── BadInput          2: what was asked for makes no sense, or cannot be had here
+Fault                 exit code 1: something failed during the run
+├── BadInput          2: the input makes no sense, or is not possible on this machine
 ├── Broken            an answer is not what the contract says
-├── ServerFault       a layer did not start, died, or answered wrongly
-├── WrkFault          wrk was killed or stopped, by none of us
+├── ServerFault       a layer did not start, died, or gave a wrong answer
+├── WrkFault          wrk was killed or stopped from outside
 └── Stopped           128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT signal
 """
 
@@ -14,7 +14,7 @@ import click
 
 
 class Fault(click.ClickException):
-    """One line that names the thing, what was expected, and what to try."""
+    """One line that says what is wrong, what was expected, and what to try."""
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 (click's signature)
         """Print the line on standard error."""
@@ -22,7 +22,7 @@ class Fault(click.ClickException):
 
 
 class BadInput(Fault):
-    """What was asked for makes no sense, or cannot be had on this machine."""
+    """The input makes no sense, or is not possible on this machine."""
 
     exit_code = 2
 
@@ -32,7 +32,7 @@ class Broken(Fault):
 
 
 class ServerFault(Fault):
-    """A layer's server did not start, died, or answered something else: its name, and `what` it did."""
+    """A layer's server did not start, died, or gave a wrong answer: its name, and `what` it did."""
 
     def __init__(self, layer: str, what: str) -> None:
         super().__init__(f"{layer} {what}")
@@ -41,7 +41,7 @@ class ServerFault(Fault):
 
 
 class WrkFault(Fault):
-    """Somebody ended or stopped wrk: the window is nothing, and the server is not to blame."""
+    """wrk was killed or stopped from outside: the window is void, and the server is not to blame."""
 
 
 class Stopped(Fault):

@@ -1,4 +1,4 @@
-"""What can be served, and what stands on what: layers, ladders, and choosing among them."""
+"""What can be served, and what stands on what: layers, ladders, and how to select from them."""
 
 import re
 import shlex
@@ -13,14 +13,14 @@ from bench.data.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent.resolve()
-_MAIN = _BIN.parent / "main"  # what the environment of a group, such as that of the tests, leads to
+_MAIN = _BIN.parent / "main"  # in the environment of a group, such as that of the tests: a link to the main one
 PYTHON = (_MAIN / "bin" if _MAIN.exists() else _BIN).resolve() / Path(sys.executable).name
-"""The Python of the main environment, by a path that stays when .venv, a link, is led to another one."""
+"""The Python of the main environment, by a path that stays valid when the link .venv is changed."""
 MOST_WORKERS = 256
 LONGEST = 40
-NAME_RULE = f"expected letters, digits and ._:+- with a letter or a digit first, and {LONGEST} characters at most"
+NAME_RULE = f"expected letters, digits and ._:+-, a letter or a digit first, and {LONGEST} characters at most"
 BAD_TEMPLATE = (KeyError, ValueError, IndexError, AttributeError, TypeError)
-"""What filling in a command, or a sentence, raises where that is no template."""
+"""What filling in a command or a sentence raises if it is not a valid template."""
 
 
 def is_name(name: str) -> bool:
@@ -29,7 +29,7 @@ def is_name(name: str) -> bool:
 
 
 class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a layer is compiled. The keys are explained at the head of layers.toml."""
+    """How a layer is compiled. The keys are explained at the top of layers.toml."""
 
     command: str
     needs: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """One server that can be run, with all that it inherits. The keys are explained at the head of layers.toml.
+    """One server that can be run, with everything it inherits. The keys are explained at the top of layers.toml.
 
-    `env` is the path of the Python of somebody's own environment, for a server that was brought.
+    `env` is the path of the Python that runs a custom server, if it has an environment of its own.
     """
 
     name: str
@@ -69,24 +69,24 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
 
     @property
     def scales(self) -> bool:
-        """Whether its command takes a number of processes."""
+        """Whether its command takes a process count."""
         return "{workers}" in self.command
 
     @property
     def base(self) -> str:
-        """The name of the entry in layers.toml that it comes from."""
+        """The name of its entry in layers.toml."""
         return self.name.removesuffix(f"-x{self.workers}")
 
     def several(self, workers: int) -> "Layer":
-        """The same with so many processes; raises BadInput where it cannot have them."""
+        """The same layer with this many processes; raises BadInput if that is not possible."""
         if not self.scales or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
-            expected = f"expected 2 to {MOST_WORKERS}, and a command with {{workers}}"
+            expected = f"expected 2 to {MOST_WORKERS}, and a command that contains {{workers}}"
             raise BadInput(f"{self.name} cannot have {workers} processes: {expected}")
         name, adds = f"{self.name}-x{workers}", f"{workers} of them on one port"
         return msgspec.structs.replace(self, workers=workers, name=name, on=self.name, adds=adds)
 
     def argv(self, host: str, port: int, python: str = "") -> list[str]:
-        """The command that serves this layer, ready to be started in the project's folder."""
+        """The command that serves this layer, to be run in the project's folder."""
         python, app = shlex.quote(python or self.python), shlex.quote(self.app or "")
         fields = {"python": python, "host": host, "port": port, "app": app, "workers": self.workers}
         return shlex.split(self.command.format_map(fields))
@@ -99,11 +99,11 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adds: str
     layers: Annotated[list[str], msgspec.Meta(min_length=1)]
     on: dict[str, str] = {}
-    """What layers stand on in this ladder, where that is not what they stand on elsewhere."""
+    """What layers stand on in this ladder, if not what they usually stand on."""
     workers: list[Annotated[int, msgspec.Meta(ge=2, le=MOST_WORKERS)]] = []
-    """How many processes its layers are also measured with."""
+    """Process counts that its layers are also measured with."""
     why: dict[str, str] = {}
-    """Why layers cost what they cost, by name: templates that bench/report/ladders.py fills in."""
+    """Explanations of the cost of layers, by name: templates that bench/report/ladders.py fills in."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -115,9 +115,9 @@ class Catalogue(msgspec.Struct, frozen=True):
     """The command of [asgi]."""
 
     def choose(self, names: str | None, ladder: str) -> list[Layer]:
-        """The layers of a ladder, or those named (with commas or spaces between), in the ladder's order.
+        """The layers of a ladder, or those named (separated by commas or spaces), in the ladder's order.
 
-        Raises BadInput for a name that is in no entry, and where nothing is named.
+        Raises BadInput for an unknown name, or if nothing is named.
         """
         if ladder not in self.ladders:
             raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
@@ -126,11 +126,11 @@ class Catalogue(msgspec.Struct, frozen=True):
         order = [*dict.fromkeys([*self.ladders[ladder].layers, *self.layers])]
         named = {name: self.one(name) for name in names.replace(",", " ").split()}
         if not named:
-            raise BadInput(f"{names!r} names no layer: expected such as LAYERS='uvicorn starlette'")
+            raise BadInput(f"{names!r} names no layer: expected something like LAYERS='uvicorn starlette'")
         return sorted(named.values(), key=lambda layer: (order.index(layer.base), layer.workers))
 
     def one(self, name: str) -> Layer:
-        """A layer by its name, with `-x4` after it as 4 processes; raises BadInput."""
+        """A layer by its name; the suffix `-x4` means 4 processes. Raises BadInput."""
         base, _, count = name.rpartition("-x")
         if base in self.layers and count.isdecimal():
             return self.layers[base].several(int(count[:9]))
@@ -141,7 +141,7 @@ class Catalogue(msgspec.Struct, frozen=True):
         return self.layers[name]
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
-        """What each layer stands on: the nearest below it that is among them, or None."""
+        """What each layer stands on: the nearest layer below it in the list, or None."""
         on = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
         on.update(self.ladders[ladder].on)
         found = {}
@@ -154,7 +154,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 
 
 def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
-    """These layers and, for each that can have several processes, itself with so many."""
+    """These layers, plus a copy with each process count of those that can have several."""
     found = {}
     for layer in layers:
         found[layer.name] = layer
@@ -164,7 +164,7 @@ def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
 
 
 def lowest_first(layers: list[Layer], ground: dict[str, str | None]) -> list[Layer]:
-    """The same layers, each after the one that it stands on, and otherwise in their order."""
+    """The same layers in order, except that each comes after the one it stands on."""
     left, done = [*layers], []
     while left:
         names = {each.name for each in left}

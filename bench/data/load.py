@@ -1,4 +1,4 @@
-"""How wrk drives a server, and what it says of a window."""
+"""How wrk drives a server, and what it reports about a window."""
 
 from typing import Annotated
 
@@ -37,7 +37,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What wrk says of one window: `bytes` are those read, heads included."""
+    """What wrk reports about one window; `bytes` are those read, heads included."""
 
     requests: int
     duration_us: int

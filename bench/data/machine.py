@@ -1,4 +1,4 @@
-"""What figures are made on: the machine, the interpreter, the two cores that are used. What cannot be read is null."""
+"""What a run was measured on: the machine, the interpreter, the two cores it used. What cannot be read is null."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ class Machine(msgspec.Struct, kw_only=True):
     hooks: list[str] = []
     """Environment variables that slow a server down: tracing, coverage, debugging."""
     others: list[float] = []
-    """Percent of a core that each other busy process used when the run began."""
+    """Percent of a core used by each other busy process when the run began."""
 
 
 class Python(msgspec.Struct, kw_only=True):
@@ -31,7 +31,7 @@ class Python(msgspec.Struct, kw_only=True):
     implementation: str
     compiler: str
     optimised: bool | None
-    """Built with profile-guided optimisation (--enable-optimizations); null: its build does not say."""
+    """Built with profile-guided optimisation (--enable-optimizations); null: the build does not say."""
     lto: bool
     debug: bool
     free_threaded: bool
@@ -44,4 +44,4 @@ class Lane(msgspec.Struct, frozen=True):
     server: int
     client: int
     slice_ms: int | None = field(default=None, name="turn_ms")
-    """How long one of two servers runs before the other; null: as the kernel likes, a few milliseconds."""
+    """The time slice of two servers that share a core, in ms; null: the kernel's default, a few milliseconds."""

@@ -1,4 +1,4 @@
-"""What one call measures, and how: layers lowest first, what each stands on and is held to, load, cores and time."""
+"""What one call measures, and how: layers lowest first, what each stands on, its contract, load, cores and time."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ class Selection(msgspec.Struct, frozen=True):
     custom: Custom | None = None
 
     def contract_of(self, layer: Layer) -> Contract:
-        """What a layer is held to; a custom server's copies with several processes are held to what it is."""
+        """The contract of a layer; copies of a custom server with several processes share its contract."""
         mine = self.custom
         return mine.contract if mine and mine.layer.name == layer.base else self.contract
 
     def digest(self) -> str:
-        """SHA-256 of all that is asked and answered."""
+        """SHA-256 of all requests and expected answers."""
         own = [self.contract_of(layer) for layer in self.layers]
         digests = [each.digest() for each in (self.contract, *(each for each in own if each is not self.contract))]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def rows(self) -> list[Row]:
-        """A row of the record for each."""
+        """A row of the record for each layer."""
         return [
             Row(
                 name=layer.name,
@@ -55,7 +55,7 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to measure, and for how long: seconds, and the margin in percentage points at which a pair is done."""
+    """What to measure, and until when: `budget` in seconds, `precision` (the margin of a finished pair) in points."""
 
     selection: Selection
     load: Load = Load()
@@ -65,17 +65,17 @@ class Plan(msgspec.Struct, frozen=True):
     budget: float = 0.0
     precision: float | None = None
     threshold: float = 1.0
-    """Percent: what is less is the same."""
+    """Percent: smaller differences count as the same."""
 
 
 class Watch(Protocol):
-    """Is told how a piece of work goes, and keeps what was measured."""
+    """Receives progress, and keeps what was measured."""
 
     def tell(self, what: str, seconds: float) -> None:
-        """What happens now, and how many seconds of the whole are done."""
+        """What happens now, and how many seconds of the total are done."""
 
     def keep(self) -> None:
-        """Something was measured: let it not be lost."""
+        """Something was measured: save it."""
 
 
 def select(
@@ -92,20 +92,20 @@ def select(
     if custom and custom.layer.on:
         below = catalogue.one(custom.layer.on)
         layers += [*([] if names or below in layers else [below]), custom.layer]
-    elif custom:  # no ASGI app: what it adds is over the lowest
+    elif custom:  # not an ASGI app: it stands on the lowest layer
         layers.append(msgspec.structs.replace(custom.layer, on=layers[0].name))
     layers = multiply(layers, [*workers] or catalogue.ladders[ladder].workers)
     if workers and not any(layer.scales for layer in layers):
-        raise BadInput("none of these layers can have several WORKERS: their commands have no {workers}")
+        raise BadInput("none of these layers can have several WORKERS: their commands do not contain {workers}")
     on = catalogue.ground(layers, ladder)
     return Selection(lowest_first(layers, on), on, contract, ladder, custom)
 
 
 def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str, custom: Custom | None) -> Selection:
-    """The two layers of a pair, of which one may be the custom server, the second on the first; raises BadInput."""
+    """The two layers of a pair, the second on the first; one may be the custom server. Raises BadInput."""
     first, second = (catalogue.one(name) if name else custom and custom.layer for name in (a, b))
     if not first or not second or bool(a) + bool(b) + bool(custom) != 2:
-        raise BadInput("a pair is of two: say A= and B=, or one of them and APP= or SERVE= for a server of your own")
+        raise BadInput("a pair needs two layers: set A= and B=, or one of them and APP= or SERVE= for your own server")
     return two(first, second, contract, custom)
 
 

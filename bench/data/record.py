@@ -1,6 +1,6 @@
-"""The JSON file of a run, by kind: bench, pair, anatomy, sensitivity. Every table can be made from it again.
+"""The JSON file of a run, by kind: bench, pair, anatomy, sensitivity. Every table can be printed from it again.
 
-`command` says which kind it is; docs/RECORD.md explains every key. Keys that differ from the attribute are older words.
+`command` says which kind it is; docs/RECORD.md explains every key. Keys that differ from the attribute are older names.
 """
 
 from collections.abc import Iterator
@@ -21,30 +21,30 @@ Verdict = Literal["same", "slower", "faster", "unclear"]
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """A layer of the run, lowest first: what it stood on, and what became of it."""
+    """A layer of the run, lowest first: what it stood on, and how it fared."""
 
     name: str
     on: str | None = None
     adds: str = ""
     command: list[str] = []
     answer_bytes: Count | None = None
-    """The size of its answer to its request; null: it varies, so that wrk's bytes verify nothing."""
+    """The size of its answer to its request; null: it varies, so wrk's byte count cannot verify it."""
     waits: bool = False
-    """Its endpoint waits, so that its core is not full, whatever the client does."""
+    """Its endpoint waits, so it never uses a full core, whatever the client does."""
     answer: Literal["bytes", "json"] = "bytes"
-    """Whether its answer must be equal to the byte, or as JSON."""
+    """Whether its answer must match byte for byte, or only be equal as JSON."""
     cases: bool = True
-    """Whether it is held to all cases of contract.toml, or to one request alone."""
+    """Whether it was checked against all cases of contract.toml, or against one request only."""
     request: str = ""
-    """The name of the file that its request is from; empty: the User request."""
+    """The name of the file that its request comes from; empty: the User request."""
     packages: dict[str, str] = {}
-    """The versions in its own environment, where it has one."""
+    """The package versions in its own environment, if it has one."""
     faults: list[str] = []
-    """What went wrong with it, a sentence each: a broken contract, a server that did not start or died."""
+    """What went wrong with it, one sentence each: a broken contract, a server that did not start or died."""
 
     @contextmanager
     def takes_faults(self) -> Iterator[None]:
-        """Write what goes wrong with the layer's server down here, so that the others are measured all the same."""
+        """Note what goes wrong with the layer's server in its row, so that the others are still measured."""
         try:
             yield
         except ServerFault as fault:
@@ -67,11 +67,11 @@ class Frame(msgspec.Struct):
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """Where the work of one request goes in a layer. What could not be counted is empty, and a note says why."""
+    """Where the work of one request goes in a layer. What could not be counted is empty; a note says why."""
 
     layer: str
     instructions: list[dict[str, float]] = []
-    """Instructions per request in user space by component, for each repeat."""
+    """User-space instructions per request by component, for each repeat."""
     calls: dict[str, float] = {}
     """Python calls per request by package."""
     bytecodes: dict[str, float] = {}
@@ -82,7 +82,7 @@ class Counts(msgspec.Struct, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One pair with an injected slow-down: what was injected and what was found, as decays in percent."""
+    """One pair with an injected slow-down: the decay injected and the decay found, in percent."""
 
     injected: float = field(name="planted")
     verdict: Verdict
@@ -101,16 +101,16 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
-    """What every record says of itself."""
+    """What every kind of record has."""
 
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)] = field(default=VERSION, name="schema")
     made: datetime | None = None
     source: str = ""
     """Where the figures come from, if not from a run of this suite."""
     stopped: str = ""
-    """Why the run ended before its time, or nothing; `running` until it has ended."""
+    """Why the run ended early, or empty; `running` until it has ended."""
     writer: Writer | None = None
-    """Who writes it, until the run has ended."""
+    """The process that writes it, until the run has ended."""
     machine: Machine | None = None
     python: Python | None = None
     packages: dict[str, str] = {}
@@ -123,7 +123,7 @@ class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
 
     @property
     def size(self) -> int:
-        """How much was measured: windows, layers or trials. Of 0 there is nothing to keep."""
+        """How much was measured: windows, layers or trials. If 0, there is nothing to keep."""
         raise NotImplementedError
 
 
@@ -131,7 +131,7 @@ class Layers(Kind, kw_only=True):
     """A record of layers."""
 
     contract: str | None = None
-    """SHA-256 of what the contract asks and answers."""
+    """SHA-256 of the contract's requests and answers."""
     layers: list[Row]
 
     def row(self, name: str) -> Row:
@@ -144,15 +144,15 @@ class Windows(Layers, kw_only=True):
 
     load: Load
     budget: float | None = None
-    """The seconds that the run was given."""
+    """The time limit of the run, in seconds."""
     seconds: float | None = None
-    """The seconds that it took."""
+    """How long it took, in seconds."""
     window_seconds: float | None = None
-    """The seconds of these in which a window was open."""
+    """How much of that was inside windows, in seconds."""
     cores: Lane | None = None
-    """Where the servers ran and where wrk did; null: they were not pinned, and no pairs were taken."""
+    """The cores of the servers and of wrk; null: they were not pinned, and no pairs were measured."""
     quota: float | None = None
-    """The CPU time that the container may use, in cores; null: nothing limits it, or it is not known."""
+    """The CPU time that the container may use, in cores; null: no limit, or unknown."""
     sensor_ms: Count | None = None
     """Milliseconds between two readings of the sensor on the servers' core; null: there was none."""
     windows: list[Window] = []
@@ -174,14 +174,14 @@ class Bench(Windows, kw_only=True, tag="bench"):
 
     ladder: str = ""
     precision: float | None = None
-    """The margin, in percentage points, that every decay's interval was to reach."""
+    """The target for the margin of every decay, in percentage points."""
 
 
 class Pair(Windows, kw_only=True, tag="pair"):
-    """Two layers, the second on the first, until a verdict."""
+    """Two layers, the second on the first, measured until a verdict."""
 
     threshold: float | None = None
-    """Percent: what is less is the same."""
+    """Percent: smaller differences count as the same."""
 
 
 class Anatomy(Layers, kw_only=True, tag="anatomy"):
@@ -190,7 +190,7 @@ class Anatomy(Layers, kw_only=True, tag="anatomy"):
     ladder: str = ""
     anatomy: list[Counts] = []
     endpoint: Counts | None = None
-    """share.endpoint by itself: the work that was asked for."""
+    """share.endpoint alone: the useful work."""
 
     @property
     def size(self) -> int:

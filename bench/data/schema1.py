@@ -1,6 +1,6 @@
 """Records of schema 1 -> schema 2, as plain JSON values.
 
-Schema 1 had one struct for every kind, with fields that some of them faked; what `make power` wrote had no schema.
+Schema 1 had one struct for all kinds, so some had to fill fields with dummies; records of `make power` had no schema.
 """
 
 import re
@@ -13,13 +13,13 @@ ABSENT = {
     "anatomy": ("load", "precision", "budget", "seconds", "window_seconds", "cores", "windows"),
     "sensitivity": (),
 }
-"""What each kind had to fake."""
+"""The fields that each kind had to fill with dummies."""
 
 
 def upgrade(old: dict[str, Any]) -> dict[str, Any]:
-    """A record of schema 1 as one of schema 2; what is no such record comes back so that reading it fails."""
+    """A record of schema 1 as one of schema 2; anything else is returned unchanged, so that reading it fails."""
     kind = "sensitivity" if "trials" in old else old.get("command")
-    kind = "bench" if kind == "published" else kind  # figures of others, from windows
+    kind = "bench" if kind == "published" else kind  # other people's figures, from windows
     if kind not in ABSENT:
         return old
     new = {key: value for key, value in old.items() if key not in ABSENT[kind]}
@@ -34,7 +34,7 @@ def upgrade(old: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(old: dict[str, Any]) -> dict[str, Any]:
-    """A layer's row, whose terms were a sentence: `WHAT[ alone], its answer equal (to the byte|as JSON)`."""
+    """A layer's row. Its terms used to be a sentence: `WHAT[ alone], its answer equal (to the byte|as JSON)`."""
     new = {key: value for key, value in old.items() if key != "held_to"}
     asks, _, equal = str(old.get("held_to") or "").partition(", its answer equal ")
     if not asks:

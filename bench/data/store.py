@@ -1,4 +1,4 @@
-"""Records as files: read, checked once, kept whole or not at all, and found again."""
+"""Records as files: reading, checking, atomic writing, and finding them again."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from bench.data.schema1 import upgrade
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
-LARGEST = 256 * 2**20  # bytes of a file that is taken for a record
+LARGEST = 256 * 2**20  # bytes: a larger file is not read as a record
 RUNNING = "running"
 NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
 OLD_NAMES = {"sensitivity": "power"}
@@ -29,13 +29,13 @@ SHOWN_BY = {
 
 
 def read_record[K: Kind](path: Path, kind: type[K]) -> K:
-    """Read a record of one kind, or of any where that is Kind.
+    """Read a record of one kind, or of any kind if that is Kind.
 
-    Raises BadInput for a file that is no record, is of a later version, contradicts itself, or is of another kind.
+    Raises BadInput for a file that is not a record, has a later version, contradicts itself, or is of another kind.
     """
     try:
         if not path.is_file() and path.exists() and not path.is_dir():
-            raise BadInput(f"{path} is not a record: it is no ordinary file")
+            raise BadInput(f"{path} is not a record: it is not a regular file")
         if path.stat().st_size > LARGEST:
             raise BadInput(f"{path} is not a record: it is larger than {LARGEST >> 20} MiB")
         data = path.read_bytes()
@@ -48,10 +48,10 @@ def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a record: {error}") from None
     if why := contradiction(record):
-        raise BadInput(f"{path} is not a sound record: {why}")
+        raise BadInput(f"{path} is not a consistent record: {why}")
     if not isinstance(record, kind):
         how = SHOWN_BY[record.kind].format(path=path)
-        raise BadInput(f"{path} is a record of `make {record.kind}`, which has no such figures: try `{how}`")
+        raise BadInput(f"{path} is a record of `make {record.kind}`, which does not have these figures: try `{how}`")
     return record
 
 
@@ -65,18 +65,18 @@ def _decode(data: bytes, path: Path) -> Kind:
     elif isinstance(version, int) and version > VERSION:
         raise BadInput(f"{path} is a record of version {version}, this suite reads up to {VERSION}: update the suite")
     elif version is None:
-        raise msgspec.ValidationError("it lacks the key `schema`")
+        raise msgspec.ValidationError("the key `schema` is missing")
     found: Kind = msgspec.convert(plain, Record)
     return found
 
 
 def contradiction(record: Kind) -> str:
-    """What a record says that cannot be, or nothing."""
+    """How a record contradicts itself, or an empty string."""
     if not isinstance(record, Layers):
         return ""
     names = [row.name for row in record.layers]
     if twice := {name for name in names if names.count(name) > 1}:
-        return f"the layer {min(twice)!r} stands in it twice"
+        return f"it has the layer {min(twice)!r} twice"
     on = {row.name: row.on for row in record.layers}
     for name in names:
         seen, below = {name}, on[name]
@@ -89,12 +89,12 @@ def contradiction(record: Kind) -> str:
             below = on[below]
     for window in record.windows if isinstance(record, Windows) else ():
         if window.layer not in on or window.pair not in (None, *on):
-            return f"a window is of {window.layer!r} in the pair {window.pair!r}, of which it has no row"
+            return f"a window is of {window.layer!r} in the pair {window.pair!r}, but there is no row for it"
     return ""
 
 
 def encode(value: object) -> bytes:
-    """Indented JSON, ending in a line end, in which the home folder is `~`."""
+    """Indented JSON with a final newline, in which the home folder is `~`."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
     home = str(Path.home())
     if len(home) > 1:
@@ -103,7 +103,7 @@ def encode(value: object) -> bytes:
 
 
 def require_folder(folder: Path) -> None:
-    """Raise BadInput unless a record can be written there, before anything is measured."""
+    """Raise BadInput unless a record can be written there: checked before anything is measured."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -116,8 +116,8 @@ def require_folder(folder: Path) -> None:
 class Keeper:
     """Keeps a record in a file of its own while it grows, so that not even a power cut loses what was measured.
 
-    The file's name is made of the record's time and kind, with a number where that name is taken. It appears with the
-    first thing that was measured; until `finish` it says that the run is going on, and by which process.
+    The file is named after the record's time and kind, plus a number if that name is taken. It appears once something
+    was measured; until `finish`, it says that the run is in progress, and which process writes it.
     """
 
     def __init__(self, record: Kind, folder: Path) -> None:
@@ -127,7 +127,7 @@ class Keeper:
         self.size = 0
 
     def save(self) -> None:
-        """Write the record if it has grown. A disk that is full is met again, and told, by `finish`."""
+        """Write the record if it has grown. If the disk is full, `finish` will run into that again and report it."""
         if self.record.size > self.size:
             writer = Writer(os.getpid(), psutil.Process().create_time())
             with contextlib.suppress(OSError):
@@ -135,9 +135,9 @@ class Keeper:
                 self.size = self.record.size
 
     def finish(self) -> Path:
-        """Write the record for good; where its folder fails (a full disk), the system's temporary folder takes it.
+        """Write the final record. If its folder fails (a full disk), use the system's temporary folder.
 
-        Raises Fault that says so, or that nothing could be kept.
+        In that case raises Fault, which says where the record is, or that it could not be kept.
         """
         try:
             return self._write(self.record, self.folder)
@@ -147,8 +147,8 @@ class Keeper:
         try:
             path = self._write(self.record, Path(tempfile.gettempdir()))
         except OSError:
-            raise Fault(f"{why}: nothing could be kept but what is printed") from None
-        raise Fault(f"{why}; the record is kept as {path}")
+            raise Fault(f"{why}: nothing is kept except what is printed") from None
+        raise Fault(f"{why}; the record is in {path}")
 
     def _write(self, record: Kind, folder: Path) -> Path:
         data = encode(record)
@@ -169,7 +169,7 @@ class Keeper:
 
 
 def _claim(folder: Path, record: Kind) -> Path:
-    """A name for a record that nobody else has: an empty file, which the record then replaces."""
+    """Reserve a unique name for a record: an empty file, which the record then replaces."""
     stamp = f"{record.made or now():%Y%m%d-%H%M%S}"
     for number in range(1, 1000):
         path = folder / f"{stamp}{f'-{number}' if number > 1 else ''}-{record.kind}.json"
@@ -180,7 +180,7 @@ def _claim(folder: Path, record: Kind) -> Path:
 
 
 def is_live(record: Kind) -> bool:
-    """Whether the process that writes it still runs."""
+    """Whether the process that writes it is still running."""
     if not record.writer:
         return False
     with contextlib.suppress(psutil.Error):
@@ -189,7 +189,7 @@ def is_live(record: Kind) -> bool:
 
 
 def latest(kind: str, *folders: Path) -> Path:
-    """The newest record of a kind that is not being written: of the first of these folders that has one."""
+    """The newest finished record of a kind, from the first of these folders that has one."""
     for folder in folders or (RESULTS, REFERENCE / "default"):
         found = [path for name in (kind, OLD_NAMES.get(kind, kind)) for path in folder.glob(f"2*-{name}.json")]
         for path in sorted({*found}, key=_age, reverse=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.data.errors import BadInput
 
-MOST = 2**20  # bytes of a file
+MOST = 2**20  # bytes: the largest file that is read
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise BadInput(f"cannot read {path}: it is no file")
+            raise BadInput(f"cannot read {path}: it is not a regular file")
         if found.st_size > MOST:
             raise BadInput(f"{path.name} has {found.st_size:,} bytes: expected {MOST:,} at most")
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -25,12 +25,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except RecursionError:
         raise BadInput(f"{path.name} is nested too deep") from None
-    except ValueError as error:  # also a number of more digits than Python reads
+    except ValueError as error:  # also for a number with more digits than Python reads
         raise BadInput(f"{path.name} is not TOML: {short(str(error), 200)}") from None
 
 
 def convert[T](value: Any, kind: type[T], where: str) -> T:
-    """Make a struct of what a file said; raises BadInput that says where and what was expected."""
+    """Convert values from a file to a struct; raises BadInput that says where and what was expected."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -38,6 +38,6 @@ def convert[T](value: Any, kind: type[T], where: str) -> T:
 
 
 def short(text: str, most: int = 80) -> str:
-    """A text as part of an error's one line: cut, and with control characters written out."""
+    """A text for use in a one-line error: cut to length, with control characters escaped."""
     text = text if len(text) <= most else f"{text[: most - 3]}..."
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -14,31 +14,31 @@ class Window(msgspec.Struct, kw_only=True):
 
     layer: str
     round: Count = field(name="restart")
-    """Which start of the servers it belongs to: windows of one round are not independent."""
+    """The round it belongs to: windows of one round are not independent."""
     requests: Count
     duration_us: Count
     pair: str | None = None
-    """The upper layer of the pair that it was measured in, side by side; null: solo, it had the core alone."""
+    """The upper layer of the pair it was measured in, side by side; null: solo, with the core alone."""
     take: int = 0
-    """The two windows of a pair that were taken at the same time share it."""
+    """Shared by the two windows of a pair that were measured at the same time."""
     start: datetime | None = None
     bytes: Count | None = None
     errors: Errors | None = None
     latency_us: Latency | None = None
     unanswered: Count = 0
-    """Requests that the server had at the end and that wrk does not count, one per connection: they cost it as well."""
+    """Requests in flight at the end, one per connection: wrk does not count them, but they cost the server as well."""
     cores: Annotated[int, Meta(ge=1)] = 1
     """How many cores the server had; more than one only for a layer with several processes, solo."""
     server_cpu_ns: Count | None = None
     client_cpu_ns: Count | None = None
     steal_ns: Count | None = None
-    """Nanoseconds in which another tenant of the machine had the server's core."""
+    """Nanoseconds during which another tenant of the machine had the server's core."""
     switches: Count | None = None
     """Involuntary context switches of the server."""
     peak_bytes: Count | None = None
-    """The server's resident memory at its highest since it began."""
+    """The server's peak resident memory since it started."""
     throttled: Count | None = None
-    """How often the kernel stopped this process's group in it, for having used up its share of the CPU."""
+    """How often the kernel stopped the container during the window, because it had used up its share of the CPU."""
     fault: str | None = None
     """Why the window does not count, or null."""
 

@@ -1,1 +1,1 @@
-"""The machine at hand: processes, cores, counters, conformance, environments, versions, signals. Imports data."""
+"""The local machine: processes, cores, counters, conformance, environments, versions, signals. Imports data."""

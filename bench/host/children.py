@@ -1,4 +1,4 @@
-"""Processes that do not survive the harness: the guardian starts them, and tells when they end."""
+"""Processes that do not outlive the harness: the guardian starts them, and reports when they end."""
 
 import atexit
 import contextlib
@@ -26,11 +26,11 @@ from bench.host.guardian import Ended, Failed, Message, Ready, Request, Start, S
 from bench.host.signals import held
 from bench.host.variables import clean_environment
 
-ANSWER = 30.0  # seconds that the guardian has for one thing
-FULL = "cannot start another process: the limit of processes (`ulimit -u`) is reached"
+ANSWER = 30.0  # seconds that the guardian has to answer
+FULL = "cannot start another process: the process limit (`ulimit -u`) is reached"
 
 File = IO[bytes] | int | None
-"""What is at the end of a child's input or output; None is nothing."""
+"""Where a child's input comes from or its output goes; None: /dev/null."""
 
 
 class Child:
@@ -41,7 +41,7 @@ class Child:
         self.guard = guard
         self.returncode: int | None = None
         self.cpu_ns = 0
-        """The CPU time of it and of what it waited for, known once it has ended."""
+        """Its CPU time and that of the children it waited for, known once it has ended."""
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal, or None while it runs."""
@@ -50,20 +50,20 @@ class Child:
         return self.returncode
 
     def wait(self, seconds: float) -> int | None:
-        """Wait until it ends, so long at most; returns its exit code, or None where it runs on."""
+        """Wait until it ends, at most this long; returns its exit code, or None if it is still running."""
         deadline = time.monotonic() + seconds
         while self.poll() is None and (left := deadline - time.monotonic()) > 0:
             self.guard.listen(min(left, 1.0))
         return self.returncode
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal it and all of its group, also what is left of that when it has ended."""
+        """Signal its process group, even if the process itself has ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody halted it (SIGSTOP), so that it neither works nor ends."""
+        """Whether it was paused from outside (SIGSTOP), so that it neither works nor ends."""
         try:
             return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
         except psutil.Error:
@@ -71,9 +71,9 @@ class Child:
 
 
 class Guard:
-    """The harness's end of the guardian; raises Fault where that does not answer. There is one: see `guard`.
+    """The harness's connection to the guardian; raises Fault if that does not answer. There is only one: see `guard`.
 
-    `folder` is for temporary files: it goes when the harness does.
+    `folder` is for temporary files: it is deleted when the harness ends.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Guard:
         try:
             self.folder = Path(os.fsdecode(self._answer(Ready).folder))
         except OSError as error:
-            raise Fault(f"no folder for temporary files can be made: {error.strerror}: try another TMPDIR") from None
+            raise Fault(f"cannot create a folder for temporary files: {error.strerror}: try another TMPDIR") from None
         atexit.register(self.close)
 
     def start(
@@ -108,7 +108,7 @@ class Guard:
     ) -> Child:
         """Start a process in the project's folder, on the cores of this thread; raises OSError as Popen does.
 
-        `paths` are more files that it gets, each by a path in a variable of its environment.
+        `paths` are additional files: each environment variable gets the path of its file.
         """
         more = paths or {}
         request = Start(
@@ -127,35 +127,35 @@ class Guard:
         return child
 
     def strays(self) -> list[psutil.Process]:
-        """What children left behind when they ended, and all that it started."""
+        """Processes that children left behind when they ended, and their descendants."""
         with contextlib.suppress(psutil.Error):
             left = [each for each in psutil.Process(self.process.pid).children() if each.pid not in self.children]
             return [kin for each in left for kin in (each, *each.children(recursive=True))]
         return []
 
     def sweep(self) -> None:
-        """End what children left behind, unless one of them still runs."""
-        with held(), contextlib.suppress(Fault):  # without a guardian, no one knows of any
+        """End what children left behind, unless one of them is still running."""
+        with held(), contextlib.suppress(Fault):  # without a guardian, there is no way to know of any
             self._ask(Sweep())
             self._answer(Swept)
 
     def listen(self, seconds: float) -> None:
-        """Hear which children have ended; wait so long for one that does."""
+        """Note which children have ended, waiting at most this long for one."""
         if not self.said and not self.ready.poll(seconds * 1000):
             return
-        with held(), contextlib.suppress(Fault):  # `require` says it, where nothing has to be cleaned up first
-            if not self.said:  # with an answer may have come that the child has ended
+        with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
+            if not self.said:  # the message that a child has ended may have arrived along with an answer
                 self._hear()
             for line in self._lines():
                 self._note(msgspec.json.decode(line, type=Message))
 
     def require(self) -> None:
-        """Raise Fault where the guardian has ended: its children count as killed then, and are not to blame."""
+        """Raise Fault if the guardian has ended: its children then count as killed, and are not to blame."""
         if self.lost:
             raise Fault(self.lost)
 
     def close(self) -> None:
-        """End all that still runs, and wait until that is done."""
+        """End everything that is still running, and wait for it."""
         self.stream.close()
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
             self.process.wait(ANSWER)
@@ -170,7 +170,7 @@ class Guard:
             self._lose(error)
 
     def _answer[T](self, kind: type[T]) -> T:
-        """Read until what was asked for is answered; children that end meanwhile are noted."""
+        """Read until the answer arrives; children that end in the meantime are noted."""
         while True:
             for line in self._lines():
                 message = msgspec.json.decode(line, type=Message)
@@ -184,7 +184,7 @@ class Guard:
             self._hear()
 
     def _lines(self) -> Iterator[bytes]:
-        """Take what was heard apart."""
+        """Split what was received into lines."""
         while b"\n" in self.said:
             line, _, self.said = self.said.partition(b"\n")
             yield line
@@ -203,7 +203,7 @@ class Guard:
             child.returncode, child.cpu_ns = message.code, message.cpu_ns
 
     def _lose(self, why: OSError) -> NoReturn:
-        """Without the guardian nothing can be started or waited for: end what is left; raises Fault."""
+        """The guardian is lost, so nothing can be started or waited for: end what is left; raises Fault."""
         self.process.kill()
         for child in self.children.values():
             child.kill()
@@ -211,12 +211,12 @@ class Guard:
         self.children.clear()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.lost = f"the process that starts servers (bench.host.guardian) was ended or does not answer: {why}"
+        self.lost = f"the process that starts servers (bench.host.guardian) has ended or does not answer: {why}"
         raise Fault(self.lost) from None
 
 
 def _popen(fd: int) -> "subprocess.Popen[bytes]":
-    """The guardian, at the other end of a socket. It keeps standard error, by which it sees a terminal close."""
+    """The guardian, at the other end of a socket. It keeps standard error, to notice when a terminal closes."""
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "bench.host.guardian", str(fd)], cwd=ROOT, env=clean_environment(), pass_fds=[fd],

@@ -1,4 +1,4 @@
-"""Hold a running server to its contract, over a socket."""
+"""Check a running server against its contract, over a socket."""
 
 import contextlib
 import functools
@@ -12,11 +12,11 @@ from bench.data.errors import BadInput, Broken
 from bench.data.layers import Layer
 from bench.host.http import Answer, read_answer, receive
 
-TIMEOUT = 5.0  # seconds that a layer has for one answer
+TIMEOUT = 5.0  # seconds that a layer has to answer
 
 
 def is_closed(stream: socket.socket) -> bool:
-    """Whether the server ends the connection; what it still answers before that is read and left."""
+    """Whether the server closes the connection; anything it still sends before that is read and ignored."""
     try:
         while stream.recv(65536):
             pass
@@ -28,26 +28,26 @@ def is_closed(stream: socket.socket) -> bool:
 
 
 def ask(host: str, port: int, request: bytes) -> Answer:
-    """Send one request on a connection of its own; raises OSError where there is no server."""
+    """Send one request on a new connection; raises OSError if there is no server."""
     with socket.create_connection((host, port), TIMEOUT) as stream:
         stream.sendall(request)
         return receive(stream)
 
 
 def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer:
-    """Hold a server to the User request alone; raises Broken, or OSError where there is none."""
+    """Check a server's answer to the User request only; raises Broken, or OSError if there is no server."""
     answer = ask(host, port, contract.user.wire())
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")
     if not accepts(contract, layer, answer):
-        like = "" if layer.answer == "bytes" else ", or what is equal as JSON"
+        like = "" if layer.answer == "bytes" else ", or an answer that is equal as JSON"
         asked = f"the request of {contract.file}" if contract.file else "the User request"
         raise Broken(f"{asked} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
     return answer
 
 
 def accepts(contract: Contract, layer: Layer, answer: Answer) -> bool:
-    """Whether this is what the layer has to answer to the User request: to the byte, or equal as JSON."""
+    """Whether this is what the layer must answer to the User request: byte for byte, or equal as JSON."""
     expected = contract.user.answer.encode()
     if layer.answer == "bytes" or answer.raw == expected:
         return answer.raw == expected
@@ -61,7 +61,7 @@ def _parsed(raw: bytes) -> Answer:
 
 
 def _json(body: bytes) -> object:
-    """What a body says, if it is JSON, or else the body."""
+    """The value of a JSON body, or else the body itself."""
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -69,13 +69,13 @@ def _json(body: bytes) -> object:
 
 
 def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
-    """Hold a server to the whole contract.
+    """Check a server against the whole contract.
 
-    Returns what it broke, a sentence each, or an empty list; raises BadInput where a layer differs in unknown cases.
+    Returns a sentence for each violation, or an empty list; raises BadInput if a layer `differs` in an unknown case.
     """
     if unknown := layer.differs.keys() - contract.cases.keys():
         raise BadInput(
-            f"layers.toml: [layers.{layer.name}] differs in {unknown.pop()!r}: contract.toml has no such case"
+            f"layers.toml: [layers.{layer.name}] `differs` lists {unknown.pop()!r}: contract.toml has no such case"
         )
     broken = []
     try:
@@ -92,15 +92,13 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
 
 
 def _check_case(contract: Contract, layer: Layer, name: str, host: str, port: int) -> str:
-    """What a layer broke of one case, or nothing."""
+    """How a layer violates one case, or an empty string."""
     case = contract.cases[name]
     expected = layer.differs.get(name, case.status)
     if layer.differs.get(name) == 0:
         return ""
     with socket.create_connection((host, port), TIMEOUT) as stream:
-        with contextlib.suppress(
-            ConnectionError
-        ):  # refused before it was all sent: the answer may be there all the same
+        with contextlib.suppress(ConnectionError):  # refused before everything was sent: there may still be an answer
             stream.sendall(case.wire(contract.user))
         answer = receive(stream)
         if expected in (0, 501):
@@ -112,7 +110,7 @@ def _check_case(contract: Contract, layer: Layer, name: str, host: str, port: in
         lenient = layer.answer == "json"
         if case.refused or expected >= 500 or (lenient and answer.closes):  # after a 500 it may close
             return ""
-        same = case.status == 200 or not lenient  # one that validates nothing hands a wrong User back
+        same = case.status == 200 or not lenient  # a layer that validates nothing returns the wrong User
         if expected == 200 and same and not accepts(contract, layer, answer):
             return f"answered {_short(answer.raw)}, expected the User"
         stream.sendall(contract.user.wire())

@@ -1,4 +1,4 @@
-"""Which core serves and which one asks."""
+"""Which core serves and which one runs wrk."""
 
 import os
 import threading
@@ -11,9 +11,9 @@ from bench.host import counters, slices
 
 
 def lane() -> Lane | None:
-    """The lane of this machine, or None where it has one core, or cannot pin.
+    """The lane of this machine, or None if it has only one core or cannot pin.
 
-    The client's core is no hardware thread of the server's, where the machine has another.
+    If possible, the client's core is not a hardware thread of the server's.
     """
     if not counters.available:
         return None
@@ -25,8 +25,8 @@ def lane() -> Lane | None:
 
 
 def cores_for(lane: Lane, workers: int) -> set[int]:
-    """The cores for so many processes, 0 being one for each: none is the client's, nor a hardware thread of
-    another's, as far as the machine has others.
+    """The cores for this many processes (0: one per core). The client's core, and hardware threads that share a core,
+    are used only if the machine has no others left.
     """
     others = sorted(
         os.sched_getaffinity(0) - {lane.client},
@@ -37,7 +37,7 @@ def cores_for(lane: Lane, workers: int) -> set[int]:
 
 
 def settle(pid: int, lane: Lane, cores: set[int] | None = None) -> None:
-    """Keep a server, and all that it started, on these cores, or on the lane's, with the lane's time slices."""
+    """Pin a server and all its descendants to these cores, or to the lane's, with the lane's time slices."""
     counters.pin(pid, cores or {lane.server})
     if lane.slice_ms:
         for task in counters.threads(pid):
@@ -45,19 +45,19 @@ def settle(pid: int, lane: Lane, cores: set[int] | None = None) -> None:
 
 
 def _slice() -> int | None:
-    """What a thread gets that asks for longer time slices: tried on one that does nothing else."""
+    """The time slice that a thread gets on request, tried on a thread that does nothing else."""
     got: list[int | None] = []
     probe = threading.Thread(target=lambda: got.append(slices.ask(threading.get_native_id())))
     try:
         probe.start()
-    except RuntimeError:  # no thread more is allowed: what starts processes will say so
+    except RuntimeError:  # no more threads allowed: starting processes will fail and say so
         return None
     probe.join()
     return got[0] if got[0] == slices.SLICE_MS else None
 
 
 def _siblings(core: int) -> set[int]:
-    """The hardware threads of a core, itself included."""
+    """The hardware threads of a core, including itself."""
     try:
         text = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
     except OSError:
@@ -71,7 +71,7 @@ def _siblings(core: int) -> set[int]:
 
 @contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """Run this thread, and what it starts meanwhile, on one core; nowhere in particular if None."""
+    """Run this thread, and whatever it starts meanwhile, on one core; None: on any."""
     if core is None:
         yield
         return

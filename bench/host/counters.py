@@ -1,6 +1,6 @@
-"""What the kernel counts of a server while it works: CPU time, involuntary context switches, memory, steal.
+"""What the kernel counts for a server: CPU time, involuntary context switches, memory, steal.
 
-Read from /proc, so on Linux alone; elsewhere `available` is False, and what needs these counters says so.
+Read from /proc, so Linux only; elsewhere `available` is False, and whatever needs these counters says so.
 """
 
 import contextlib
@@ -16,18 +16,18 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Totals since a server began, over all of its processes and threads."""
+    """Totals since a server started, over all of its processes and threads."""
 
     cpu_ns: int
-    """Nanoseconds on a CPU, by the processes' own clocks, which count threads that have ended as well."""
+    """Nanoseconds on a CPU, by the processes' own clocks, which include threads that have ended."""
     switches: int
     """Involuntary context switches."""
     peak_bytes: int
-    """The most memory that was resident, summed over processes."""
+    """Peak resident memory, summed over processes."""
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """All that a process started, and that still runs."""
+    """All descendants of a process that are still running."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.Error:
@@ -35,17 +35,17 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it started."""
+    """A process and all its descendants."""
     return [pid, *(child.pid for child in descendants(pid))]
 
 
 def threads(pid: int) -> list[Path]:
-    """The folders in /proc of all threads of a process and of all that it started."""
+    """The folders in /proc of all threads of a process and its descendants."""
     return [task for each in family(pid) for task in Path(f"/proc/{each}/task").glob("*")]
 
 
 def read(pid: int) -> Counters:
-    """The counters of a process and all that it started; what has ended meanwhile counts nothing."""
+    """The counters of a process and all its descendants; those that have ended are not counted."""
     cpu = switches = peak = 0
     for each in family(pid):
         with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ def _status(folder: Path) -> dict[str, str]:
 
 
 def steal_ns(core: int) -> int:
-    """Nanoseconds in which another tenant of the machine had this core, since boot: the eighth field of /proc/stat."""
+    """Nanoseconds since boot during which another tenant had this core: the eighth field of /proc/stat."""
     for line in Path("/proc/stat").read_text().splitlines():
         if line.startswith(f"cpu{core} "):
             return int(line.split()[8]) * 1_000_000_000 // TICK
@@ -75,7 +75,7 @@ def steal_ns(core: int) -> int:
 
 
 def pin(pid: int, cores: set[int]) -> None:
-    """Keep a process and all that it started on these cores."""
+    """Pin a process and all its descendants to these cores."""
     for task in threads(pid):
         try:
             os.sched_setaffinity(int(task.name), cores)

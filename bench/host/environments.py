@@ -1,4 +1,4 @@
-"""Layers -> layers that can be started: what they need is installed or compiled, each thing once."""
+"""Layers -> layers that can be started: installs or compiles what they need, each thing once."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ TIMEOUT = 60.0  # seconds that a command of `needs` has
 
 
 def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
-    """Do what each `group` and `build` wants; returns why not, by the names of layers that could not be made ready."""
+    """Install each `group` and run each `build`; returns the reasons for failures, by layer name."""
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
@@ -25,35 +25,35 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
                 why = _run(command)
             done[command] = why
         if done.get(command):
-            failed[layer.name] = f"cannot be made ready: {done[command]}"
+            failed[layer.name] = f"set-up failed: {done[command]}"
     return failed
 
 
 def missing(layer: Layer) -> str:
-    """Which command that a layer's build needs fails here, why, and what to do, on one line; or nothing."""
+    """Which of the commands that a layer's build needs fails, why, and what to do, on one line; or an empty string."""
     for command in layer.build.needs if layer.build else ():
         argv = shlex.split(command)
         try:
             code, said = run(argv, TIMEOUT)
         except OSError as error:
-            why = f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
+            why = f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
         else:
             if code == 0:
                 continue
             why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
             if code is None:
-                why = f"it needs `{command}`, which has not ended after {TIMEOUT:.0f} s"
+                why = f"it needs `{command}`, which did not finish within {TIMEOUT:.0f} s"
         return f"{why}: {layer.build.hint}" if layer.build and layer.build.hint else why
     return ""
 
 
 def _run(command: str) -> str:
-    """Why a command failed, or nothing."""
+    """Why a command failed, or an empty string."""
     argv = shlex.split(command)
     try:
         code, said = run(argv)
     except OSError as error:
-        return f"it needs {argv[0]}, which is not to be had here ({error.strerror})"
+        return f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
     if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])

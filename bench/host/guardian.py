@@ -1,10 +1,10 @@
-"""The process that starts servers and wrks, and ends all of them once the harness is gone, whatever ended that.
+"""The process that starts servers and wrks, and ends them all when the harness is gone, for whatever reason.
 
-`python -m bench.host.guardian FD`: FD is its end of a Unix socket, on which the harness asks for one thing at a time (a
-line of JSON, with the files of a child beside it) and is told what came of it, and of each child that ends. Once the
-other end closes, be it by SIGKILL, all that was started is ended, and the folder for temporary files is removed.
+`python -m bench.host.guardian FD`: FD is its end of a Unix socket. The harness sends one request at a time (a line of
+JSON, along with the files of a child), and is told the outcome, and of each child that ends. Once the other end closes,
+even by SIGKILL, everything that was started is ended, and the folder for temporary files is removed.
 
-On Linux it is a child subreaper: what a server forks twice, or makes a daemon, becomes its child and is found.
+On Linux it is a child subreaper: a double fork or a daemon of a server becomes its child and is found.
 Elsewhere such a process belongs to init, and only those that still have their parents are found.
 """
 
@@ -26,17 +26,17 @@ import msgspec
 import psutil
 
 SET_CHILD_SUBREAPER = 36  # prctl(2)
-POLITE, FORCED = 2.0, 5.0  # seconds that all have to end after TERM, and after KILL
+POLITE, FORCED = 2.0, 5.0  # seconds to wait after TERM, and after KILL
 POLL = 0.01
 MOST_FILES = 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """Start a process, in a session of its own. Its standard input, output and error come as files, and one more file
-    for each of `paths`: variables of its environment, each of which gets the path of its file.
+    """Start a process, in a session of its own. It comes with files for standard input, output and error, and one more
+    for each of `paths`: environment variables, each of which gets the path of its file.
 
-    Words are bytes, since the name of a folder need not be UTF-8.
+    Words are bytes, since folder names need not be UTF-8.
     """
 
     argv: list[bytes]
@@ -44,39 +44,39 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     cwd: bytes
     paths: list[bytes]
     cores: list[int]
-    """Those it may run on; empty where that cannot be said."""
+    """The cores it may run on; empty if cores cannot be set here."""
     files: tuple[int, int]
-    """How many files it may open: the soft and the hard limit."""
+    """How many files it may open: soft and hard limit."""
 
 
 class Sweep(msgspec.Struct, frozen=True, tag=True):
-    """End what children left behind, if none of those that were asked for still runs."""
+    """End what children left behind, if no requested child is still running."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The first thing it says: its folder for temporary files."""
+    """Its first message: the folder for temporary files."""
 
     folder: bytes
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """A process runs."""
+    """A process was started."""
 
     pid: int
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """What was asked for cannot be done: an OSError's number."""
+    """A request failed: the number of an OSError."""
 
     errno: int
 
 
 class Swept(msgspec.Struct, frozen=True, tag=True):
-    """Nothing is left behind, or something that was asked for still runs."""
+    """Nothing is left behind, or a requested child is still running."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """A child has ended: its exit code, negative for a signal, and the CPU time of it and of what it waited for."""
+    """A child has ended: its exit code, negative for a signal, and its CPU time (with the children it waited for)."""
 
     pid: int
     code: int
@@ -88,7 +88,7 @@ Message = Ready | Started | Failed | Swept | Ended
 
 
 class Guardian:
-    """The children, and what is done with them."""
+    """Starts, reaps and ends the children."""
 
     def __init__(self, harness: socket.socket, wake: int) -> None:
         self.harness = harness
@@ -99,10 +99,10 @@ class Guardian:
         for fd in (harness.fileno(), wake):
             self.poll.register(fd, select.POLLIN)
         if os.isatty(2):
-            self.poll.register(2, 0)  # nothing but its hang-up
+            self.poll.register(2, 0)  # only for hang-ups
 
     def serve(self) -> None:
-        """Do what the harness asks for, until that is gone."""
+        """Handle the harness's requests until it is gone."""
         while True:
             ready = dict(self.poll.poll())
             if self.wake in ready:
@@ -115,13 +115,13 @@ class Guardian:
                 return
 
     def hang_up(self) -> None:
-        """Tell the harness that its terminal is closed: where that was not its session's, no one else does."""
+        """Tell the harness that its terminal has closed: if it is not the session's terminal, nobody else does."""
         self.poll.unregister(2)
         if os.getppid() == self.parent:
             os.kill(self.parent, signal.SIGHUP)
 
     def answer(self) -> bool:
-        """Do one thing that was asked for; False where the harness is gone."""
+        """Handle one request; False if the harness is gone."""
         line, fds = receive(self.harness)
         try:
             if not line:
@@ -138,12 +138,12 @@ class Guardian:
         return True
 
     def say(self, message: Message) -> None:
-        """Tell the harness; that it has gone shows at the next look."""
+        """Send the harness a message; if it is gone, the next poll will show that."""
         with contextlib.suppress(OSError):
             self.harness.sendall(msgspec.json.encode(message) + b"\n")
 
     def start(self, request: Start, fds: list[int]) -> Started | Failed:
-        """Start a process. It inherits cores and limits from this one, which stays where it is led: beside a wrk."""
+        """Start a process. It inherits cores and limits from this one, which keeps those of the last start."""
         stdin, stdout, stderr, *more = fds
         paths = {name: f"/dev/fd/{fd}".encode() for name, fd in zip(request.paths, more, strict=True)}
         try:
@@ -160,7 +160,7 @@ class Guardian:
         return Started(child.pid)
 
     def reap(self) -> bool:
-        """Collect those that have ended, and tell of those that were asked for; False where no child is left."""
+        """Reap ended children, and report the requested ones; False if no child is left."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
@@ -172,12 +172,12 @@ class Guardian:
         return False
 
     def sweep(self) -> None:
-        """End what was left behind, unless that may belong to a child that runs."""
+        """End what was left behind, unless it may belong to a child that is still running."""
         if self.reap() and not self.children:
             self.end_all()
 
     def end_all(self) -> None:
-        """End all that descends from this process, and all that those start meanwhile."""
+        """End all descendants of this process, including any that they start meanwhile."""
         told: set[psutil.Process] = set()
         for number, seconds in ((signal.SIGTERM, POLITE), (signal.SIGKILL, FORCED)):
             deadline = time.monotonic() + seconds
@@ -187,17 +187,17 @@ class Guardian:
                         told.add(process)
                         with contextlib.suppress(psutil.Error):
                             process.send_signal(number)
-                            process.send_signal(signal.SIGCONT)  # one that was halted would not heed it
+                            process.send_signal(signal.SIGCONT)  # a stopped process would not react
                 time.sleep(POLL)
 
 
 def receive(stream: socket.socket) -> tuple[bytes, list[int]]:
-    """One line, and the files that came with it; an empty line where the other end is closed."""
+    """One line, and the files that came with it; an empty line if the other end is closed."""
     line, fds = b"", array.array("i")
     while not line.endswith(b"\n"):
         try:
             data, ancillary, _, _ = stream.recvmsg(65536, socket.CMSG_SPACE(MOST_FILES * fds.itemsize))
-        except ConnectionError:  # it had something left to read
+        except ConnectionError:  # the other end closed with data unread
             data, ancillary = b"", []
         for level, kind, packed in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
@@ -209,13 +209,13 @@ def receive(stream: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def main(fd: int) -> None:
-    """Guard what the harness at the other end of a socket asks for."""
+    """Serve the harness at the other end of a socket."""
     wake, alarm = os.pipe()
     for each in (wake, alarm):
         os.set_blocking(each, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     for number in SIGNALS:
-        signal.signal(number, lambda *_: None)  # not SIG_IGN, which children would inherit
+        signal.signal(number, lambda *_: None)  # not SIG_IGN: children would inherit it
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     guardian = Guardian(socket.socket(fileno=fd), wake)

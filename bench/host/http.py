@@ -1,4 +1,4 @@
-"""One response of HTTP/1.1, read by http.client: its status, its bytes as they came, its body."""
+"""One HTTP/1.1 response, read by http.client: its status, its raw bytes, its body."""
 
 import contextlib
 import socket
@@ -9,25 +9,25 @@ import msgspec
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One response. Its status is 0 where it is no whole response of HTTP/1."""
+    """One response. Its status is 0 if it is not a complete HTTP/1 response."""
 
     status: int
     raw: bytes
     body: bytes = b""
-    """What follows the head, with its chunks joined."""
+    """What follows the head, with chunks joined."""
     closes: bool = False
-    """Whether the server says that it closes the connection after it."""
+    """Whether the server announces that it will close the connection."""
 
 
 class _Wire:
-    """A stream as http.client reads it, which keeps what was read. The head of a `100 Continue` is forgotten."""
+    """A stream for http.client that keeps what was read, except the head of a `100 Continue`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.raw = b""
 
     def makefile(self, _mode: str) -> "_Wire":
-        """Itself: http.client asks it as it would ask a socket."""
+        """Itself: http.client calls this as it would on a socket."""
         return self
 
     def readline(self, limit: int) -> bytes:
@@ -37,7 +37,7 @@ class _Wire:
         return line
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes of a body, or all until the connection is closed."""
+        """Up to `size` bytes of a body, or everything until the connection is closed."""
         pieces, missing = [], size
         while missing and (piece := self.file.read(min(missing, 1 << 20) if size >= 0 else 1 << 20)):
             pieces.append(piece)
@@ -47,17 +47,17 @@ class _Wire:
         return data
 
     def flush(self) -> None:
-        """Nothing is written."""
+        """Do nothing: nothing is written."""
 
     def close(self) -> None:
-        """The connection is not its own."""
+        """Do nothing: the connection belongs to the caller."""
 
 
 def read_answer(file: BinaryIO) -> Answer:
-    """Read one response from an unbuffered stream, and not a byte more; raises TimeoutError."""
+    """Read exactly one response from an unbuffered stream; raises TimeoutError."""
     wire = _Wire(file)
     with contextlib.suppress(HTTPException, ConnectionError, ValueError):
-        response = HTTPResponse(wire)  # type: ignore[arg-type]  # of a socket it wants no more than this
+        response = HTTPResponse(wire)  # type: ignore[arg-type]  # it needs no more of a socket than this
         response.begin()
         closes = response.will_close
         body = response.read()
@@ -68,4 +68,4 @@ def read_answer(file: BinaryIO) -> Answer:
 def receive(stream: socket.socket) -> Answer:
     """Read one response from a connection; raises TimeoutError."""
     with stream.makefile("rb", buffering=0) as file:
-        return read_answer(file)  # type: ignore[arg-type]  # a SocketIO reads as a file does
+        return read_answer(file)  # type: ignore[arg-type]  # a SocketIO reads like a file

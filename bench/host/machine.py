@@ -1,4 +1,4 @@
-"""Read what figures are made on: the machine and the interpreter."""
+"""Reads what a run is measured on: the machine and the interpreter."""
 
 import contextlib
 import os
@@ -18,11 +18,11 @@ HOOKS = (
     *("PYTHONMALLOC", "PYTHONDUMPREFS", "PYTHONPROFILEIMPORTTIME", "PYTHON_JIT", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES"),
 )
 HEAVY = 20.0
-SAMPLE = 0.3  # seconds over which other processes are watched
+SAMPLE = 0.3  # seconds for which other processes are watched
 
 
 def read_machine() -> Machine:
-    """The machine that this runs on, now."""
+    """The machine this runs on, as it is now."""
     return Machine(
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -38,7 +38,7 @@ def read_machine() -> Machine:
 
 
 def read_python() -> Python:
-    """The interpreter that runs this, which is the one that serves the layers."""
+    """The interpreter that runs this, which also serves the layers."""
     flags = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     cflags = str(sysconfig.get_config_var("PY_CORE_CFLAGS") or "") + str(sysconfig.get_config_var("PY_CFLAGS") or "")
     jit = getattr(sys, "_jit", None)
@@ -55,9 +55,9 @@ def read_python() -> Python:
 
 
 def is_optimised(flags: str, cflags: str, prefix: str) -> bool | None:
-    """Whether an interpreter was built with profile-guided optimisation, by what its build says; None: not known.
+    """Whether an interpreter was built with profile-guided optimisation, according to its build; None: unknown.
 
-    A distribution builds its own (in /usr) that way by other means than configure's flag, and says nothing of it.
+    Distributions build theirs (in /usr) that way without configure's flag, so it leaves no trace.
     """
     if "--enable-optimizations" in flags or "-fprofile-use" in cflags:
         return True
@@ -87,7 +87,7 @@ def _turbo() -> bool | None:
 
 
 def _others() -> list[float]:
-    """Percent of a core that each busy process uses now; this one and its parents are left out."""
+    """Percent of a core that each busy process uses now, except this one and its parents."""
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     others = [each for each in psutil.process_iter() if each.pid not in ours]
     for wait in (0, SAMPLE):  # the first call starts the clock

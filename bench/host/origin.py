@@ -1,4 +1,4 @@
-"""Where and with what a record is made, now."""
+"""Where and with what a record is being made."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from bench.host.versions import read_revision
 
 
 def origin() -> dict[str, Any]:
-    """What every kind of record says of where it comes from, by the names of its fields."""
+    """The fields that say where a record comes from, common to all kinds."""
     return {
         "made": now(),
         "machine": read_machine(),

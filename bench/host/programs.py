@@ -1,4 +1,4 @@
-"""Programs that are run to their end, and their files, neither of which survives the harness."""
+"""Programs that are run to completion, and temporary files; neither outlives the harness."""
 
 import tempfile
 import time
@@ -14,15 +14,15 @@ POLL = 0.02
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for temporary files, which goes at the end, or with the harness."""
+    """A folder for temporary files, deleted at the end or with the harness."""
     with tempfile.TemporaryDirectory(dir=guard().folder) as folder:
         yield Path(folder)
 
 
 def run(argv: Sequence[str], seconds: float = 1e9, watch: Callable[[], None] = lambda: None) -> tuple[int | None, str]:
-    """Run a program to its end, calling `watch` meanwhile, which may raise; returns its exit code and what it printed.
+    """Run a program to completion, calling `watch` meanwhile, which may raise; returns its exit code and its output.
 
-    The code is None where it took longer than it may. Raises OSError where it cannot be started.
+    The code is None if it ran out of time. Raises OSError if it cannot be started.
     """
     with tempfile.TemporaryFile(dir=guard().folder) as output:
         with held():

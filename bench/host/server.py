@@ -1,4 +1,4 @@
-"""Layer -> a running server: started, ready, and ended, whatever happens in between."""
+"""Layer -> a running server: started, ready, and always ended, whatever happens in between."""
 
 import contextlib
 import os
@@ -22,18 +22,18 @@ from bench.host.counters import descendants
 from bench.host.signals import held
 from bench.host.variables import clean_environment
 
-START = 20.0  # seconds that a server has until it answers
+START = 20.0  # seconds that a server has to start answering
 STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 LAST_PORT = 65535
-BACKGROUND = 10.0  # seconds in which one that went into the background may begin to listen
-ANSWERS = 3  # to the User request, until a server is taken to be ready
+BACKGROUND = 10.0  # seconds to look for a server that put itself in the background
+ANSWERS = 3  # to the User request, before a server counts as ready
 
 _given: deque[int] = deque(maxlen=100)
 
 
 def free_port(host: str) -> int:
-    """A port that the kernel gives, and that was not given lately: a server may not have bound its own yet."""
+    """A port from the kernel that was not handed out recently: a server may not have bound its own yet."""
     while True:
         with socket.create_server((host, 0)) as probe:
             port = int(probe.getsockname()[1])
@@ -53,21 +53,21 @@ def require_port(host: str, port: int) -> None:
 
 
 def require_ports(host: str, port: int, count: int) -> None:
-    """Raise BadInput unless so many servers can listen there, on this port and those above; 0 is always possible."""
+    """Raise BadInput unless this many servers can listen there, on this port and those above; 0 always works."""
     if port <= LAST_PORT < port + count - 1:
-        raise BadInput(f"PORT={port} leaves no ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
+        raise BadInput(f"PORT={port} leaves too few ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
     for place in range(count if port else 0):
         require_port(host, port + place)
 
 
 class Server:
-    """A layer's process: use it as a context. On leaving, the process and all that it started have ended.
+    """A layer's process, as a context manager. On leaving, the process and all its descendants have ended.
 
-    `environment` is what it gets beside the harness's own, of which a layer of this suite gets no more than is clean;
-    `wrap` is a command that runs the layer's own, such as a tracer; `patience` the seconds it has until it answers.
+    `environment` is added to the harness's own, which is cleaned first for a layer of this suite; `wrap` is a command
+    that runs the layer's command, such as a tracer; `patience` is the number of seconds it has to start answering.
 
-    Raises BadInput where the port is taken, ServerFault where the layer does not start or does not answer the User
-    request to the byte (with the server's own last lines).
+    Raises BadInput if the port is taken, and ServerFault, with the server's own last lines, if the layer does not start
+    or does not answer the User request as the contract says.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Server:
         self.contract = contract
         self.host = host
         self.port = port
-        brought = layer.env or not contract.cases  # who brings a server may have set its Python up
-        self.environment = {**(os.environ if brought else clean_environment()), **(environment or {})}
+        custom = layer.env or not contract.cases  # the user may have set up its Python by environment variables
+        self.environment = {**(os.environ if custom else clean_environment()), **(environment or {})}
         self.wrap = wrap
         self.patience = patience
         self.answer_bytes: int | None = None
-        """The size of its answer to the User request, known once it is ready; None where sizes vary."""
+        """The size of its answer to the User request, known once it is ready; None if it varies."""
         self.marked = 0
 
     @property
@@ -98,7 +98,7 @@ class Server:
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> Self:
-        """Start the process, without waiting for it: several may start at once."""
+        """Start the process without waiting for it, so that several can start at once."""
         if self.port:
             require_port(self.host, self.port)
         self.port = self.port or free_port(self.host)
@@ -137,12 +137,12 @@ class Server:
             guard().require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             if code == 0 and (pid := self._in_background()):
-                what = f"put itself in the background, where process {pid} serves on"
-                how = "it must stay in the foreground: such as `--no-daemon`, or `daemon off;`"
+                what = f"put itself in the background, where process {pid} is serving"
+                how = "it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`"
             raise ServerFault(self.layer.name, f"{what} ({how}){self.last_lines()}")
 
     def _in_background(self) -> int | None:
-        """The process that serves on where the one that was started has ended, or None."""
+        """The process that keeps serving after the one that was started has ended, or None."""
         deadline = time.monotonic() + BACKGROUND
         while (left := guard().strays()) and time.monotonic() < deadline:
             for process in left:
@@ -155,18 +155,18 @@ class Server:
         return None
 
     def mark(self) -> None:
-        """Leave what it has printed so far out of its last lines: it has been provoked to say that."""
+        """Exclude what it has printed so far from its last lines: the contract's bad input provoked that."""
         self.marked = self.output.seek(0, os.SEEK_END)
 
     def last_lines(self, count: int = 5) -> str:
-        """What the server printed last, a line each, or nothing."""
+        """The last lines that the server printed, or an empty string."""
         end = self.output.seek(0, os.SEEK_END)
         self.output.seek(max(self.marked, end - 8192))
         lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
         return "".join(["; its last lines:", *(f"\n    {line}" for line in lines)]) if lines else ""
 
     def stop(self) -> None:
-        """End the process and all of its group."""
+        """End the process and its whole group."""
         stop_all([self])
 
     def __enter__(self) -> Self:
@@ -184,7 +184,7 @@ class Server:
 
 
 def stop_all(servers: Sequence[Server]) -> None:
-    """End all of them at once, and wait until they have ended."""
+    """End all of them at once, and wait for that."""
     with held():
         kin = [child for server in servers for child in descendants(server.process.pid)]
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -192,10 +192,10 @@ def stop_all(servers: Sequence[Server]) -> None:
                 server.process.kill(number)
             for server in servers:
                 server.process.wait(STOP)
-        for child in kin:  # also those that left the group
+        for child in kin:  # including those that left the group
             with contextlib.suppress(psutil.Error):
                 child.kill()
         psutil.wait_procs(kin, STOP)
-        guard().sweep()  # what has left its parents as well
+        guard().sweep()  # including those that left their parents
         for server in servers:
             server.output.close()

@@ -1,4 +1,4 @@
-"""Signals -> Stopped, at a moment when nothing is half started or half ended."""
+"""Signals -> Stopped, raised only when nothing is half started or half ended."""
 
 import signal
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ _pending: list[int] = []
 def stop_on_signals() -> None:
     """Turn Ctrl-C, TERM, HUP and QUIT into `Stopped`, so that everything that was started is ended on the way out.
 
-    A signal that is ignored, as HUP is under nohup, stays so. What no handler sees (KILL) is the guardian's to clean.
+    A signal that is ignored, like HUP under nohup, stays ignored. After KILL, which cannot be caught, the guardian
+    cleans up.
     """
     for each in SIGNALS:
         if signal.getsignal(each) is not signal.SIG_IGN:
@@ -33,7 +34,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let no signal interrupt this: one that comes is `Stopped` at the end. For starting and ending processes."""
+    """Hold signals back: one that arrives is raised as `Stopped` at the end. For starting and ending processes."""
     global _held
     _held += 1
     try:

@@ -1,8 +1,9 @@
-"""How long one of two servers that share a core runs before the other does.
+"""Time slices: how long one of two servers on a core runs before the other does.
 
-Linux gives time slices of a few milliseconds. After each, a server finds caches that the other filled: one with a large
-footprint then costs several percent more than it does alone, and its decay reads up to two points too high. From
-Linux 6.12 on a process may ask for longer ones (sched_setattr(2): `sched_runtime` of SCHED_OTHER), and that error goes.
+Linux uses time slices of a few milliseconds. After each, a server finds the caches filled by the other: one with a
+large footprint then costs several percent more than it does solo, and its decay reads up to two points too high. From
+Linux 6.12 on, a process can ask for longer ones (sched_setattr(2): `sched_runtime` of SCHED_OTHER), which removes the
+error.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ ATTRIBUTES = struct.Struct("IIQiIQQQ")
 
 
 def ask(thread: int) -> int | None:
-    """Ask for time slices of SLICE_MS for a thread; returns the milliseconds that it got, or None for none."""
+    """Ask for time slices of SLICE_MS for a thread; returns the milliseconds granted, or None."""
     if platform.machine() not in CALLS:
         return None
     write, read = CALLS[platform.machine()]

@@ -1,4 +1,4 @@
-"""The harness's environment -> what servers get of it."""
+"""The harness's environment -> the part of it that servers get."""
 
 import os
 
@@ -7,6 +7,6 @@ NOISY = ("DEBUG", "DEVMODE", "ASYNCIODEBUG", "TRACEMALLOC", "VERBOSE", "PROFILEI
 
 
 def clean_environment() -> dict[str, str]:
-    """The harness's environment without what makes a Python find other code, stop at a prompt, or watch itself."""
+    """The harness's environment, minus variables that make Python import other code, prompt, trace or debug."""
     unwanted = {f"PYTHON{each}" for each in (*STRANGE, *NOISY)}
     return {name: value for name, value in os.environ.items() if name not in unwanted}

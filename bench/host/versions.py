@@ -1,4 +1,4 @@
-"""The versions of what served: packages, crates, programs, and the suite itself. What cannot be read is left out."""
+"""Versions of the serving packages, crates and programs, and of the suite itself. What cannot be read is left out."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ import psutil
 
 from bench.data.layers import ROOT, Build, Layer
 
-TIMEOUT = 30.0  # seconds that a program has to say its version
+TIMEOUT = 30.0  # seconds that a program has to report its version
 EVERYTHING = ("Python", "*")
 ASK = """
 import importlib.metadata, json, platform, sys
@@ -33,10 +33,10 @@ print(json.dumps(found))
 
 
 def read_versions(layers: Iterable[Layer]) -> dict[str, str]:
-    """The versions that these layers name, by package, crate or program, in the order in which they are named.
+    """The versions that these layers ask for, by package, crate or program, in that order.
 
-    Packages are those of the Python that the harness serves a layer with; one whose command names a Python of its own
-    is left out, see `read_served`. What a layer needs must be installed by then (environments.py).
+    Package versions come from the Python with which the harness serves a layer; a layer whose command names another
+    Python is left out, see `read_served`. What a layer needs must already be installed (environments.py).
     """
     names: dict[str, dict[str, None]] = {}
     builds: dict[Build, None] = {}
@@ -58,9 +58,9 @@ def read_packages(
     environment: Mapping[str, str] | None = None,
     folder: str | None = None,
 ) -> dict[str, str]:
-    """The versions of these packages, as far as a Python has them; `Python` is its own, `*` all that it has.
+    """The versions of those of these packages that a Python has; `Python` is its own version, `*` all packages.
 
-    It is asked in this environment and folder, or in those of the harness; a Python that cannot be asked has none.
+    It is run in this environment and folder, by default the harness's; if it cannot be run, the result is empty.
     """
     try:
         asked = subprocess.run(
@@ -73,7 +73,7 @@ def read_packages(
 
 
 def read_build(build: Build) -> dict[str, str]:
-    """The versions that a build names: of packages in its lock file, of programs as they say themselves."""
+    """The versions that a build asks for: of packages in its lock file, and of programs as they report them."""
     found: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         found |= {each["name"]: each["version"] for each in tomllib.loads((ROOT / build.lock).read_text())["package"]}
@@ -87,11 +87,11 @@ def read_build(build: Build) -> dict[str, str]:
 
 
 def read_served(pid: int, port: int = 0) -> dict[str, str]:
-    """What a started server really serves with: the version of its `Python`, and of all packages there.
+    """What a running server really serves with: the version of its `Python` and of all packages there.
 
-    `pid` is the process that was started, which must be ready; what it started itself is looked at as well. The one
-    that serves is the one that listens on the port (0: on any), the youngest of several. Its Python is asked in its
-    own environment and folder. Returns {} where no Python serves, or where that cannot be found out.
+    `pid` is the process that was started, which must be ready; its descendants are checked as well. The serving process
+    is the one that listens on the port (0: any port), the youngest if there are several. Its Python is run in that
+    process's environment and folder. Returns {} if it is not a Python, or cannot be determined.
     """
     for process in _listeners(pid, port):
         with contextlib.suppress(psutil.Error):
@@ -102,16 +102,16 @@ def read_served(pid: int, port: int = 0) -> dict[str, str]:
 
 
 def own_versions(layer: Layer, pid: int, port: int) -> dict[str, str]:
-    """The versions of a started server that serves with another Python than the harness starts its layer with.
+    """The versions of a server whose Python is not the one the harness starts its layer with.
 
-    They are those that really serve, found as `read_served` does; {} where the layer's own Python serves, or none.
+    They are found as in `read_served`; {} if the layer's own Python serves, or none.
     """
     python = serving_python(pid, port)
     return read_served(pid, port) if layer.env or (python and python != layer.python) else {}
 
 
 def serving_python(pid: int, port: int = 0) -> str | None:
-    """The path of the Python that really serves, found as `read_served` does; None where it is none."""
+    """The path of the Python that really serves, found as in `read_served`; None if it is not a Python."""
     for process in _listeners(pid, port):
         with contextlib.suppress(psutil.Error):
             return _python(process)
@@ -119,7 +119,7 @@ def serving_python(pid: int, port: int = 0) -> str | None:
 
 
 def _listeners(pid: int, port: int) -> list[psutil.Process]:
-    """A process and all that come from it, as far as they listen on a port, the youngest first."""
+    """Those of a process and its descendants that listen on a port, the youngest first."""
     found = []
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(pid)
@@ -132,10 +132,10 @@ def _listeners(pid: int, port: int) -> list[psutil.Process]:
 
 
 def _python(process: psutil.Process) -> str | None:
-    """The path by which a process's Python was called, which is in its virtual environment; None for other programs.
+    """The path by which a process's Python was called, in its virtual environment; None for other programs.
 
-    The kernel knows the program itself, to which the `python` of a virtual environment is a link. The first word of the
-    command is that link, unless the process has given itself another name; then VIRTUAL_ENV may tell.
+    The kernel only knows the program that the `python` link of a virtual environment points to. The first word of the
+    command is that link, unless the process has renamed itself; then VIRTUAL_ENV may help.
     """
     program = process.exe()
     if not re.match(r"(python|pypy)[\d.]*t?d?$", Path(program).name, re.IGNORECASE):
@@ -151,7 +151,7 @@ def _python(process: psutil.Process) -> str | None:
 
 
 def read_revision() -> str | None:
-    """The git revision of the suite, with `+` where files differ from it; null outside a checkout."""
+    """The git revision of the suite, with `+` if files differ from it; None outside a checkout."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],

@@ -1,1 +1,1 @@
-"""Windows of wrk: a window, a round, a run, a pair, a ladder, sensitivity. Imports data, stats, host."""
+"""Measuring with wrk: a window, a round, a run, a pair, a ladder, sensitivity. Imports data, stats, host."""

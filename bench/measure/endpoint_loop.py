@@ -1,4 +1,4 @@
-"""The layer `endpoint` -> a window without wrk, since there is no socket between it and the work."""
+"""The layer `endpoint` -> a window without wrk, since this layer has no socket between it and the work."""
 
 import socket
 import time
@@ -15,9 +15,9 @@ CLOSING = 0.5  # seconds
 
 
 class Loop:
-    """One loop of a server's, for as long as a window of wrk. `finish` waits for its end and returns the summary."""
+    """One loop in a server, as long as a window of wrk. `finish` waits for its end and returns the summary."""
 
-    cpu_ns = 0  # there is no client that works
+    cpu_ns = 0  # there is no client to spend any
     unanswered = 0
 
     def __init__(self, server: Server, load: Load) -> None:
@@ -33,7 +33,7 @@ class Loop:
             raise ServerFault(server.layer.name, f"cannot be reached: {error}") from None
 
     def finish(self) -> Summary:
-        """Wait for the loop's end; raises ServerFault where the server dies or does not say how much."""
+        """Wait for the end of the loop; raises ServerFault if the server dies or does not return a count."""
         try:
             calls = receive(self.stream).body
             seconds = time.monotonic() - self.began
@@ -42,12 +42,12 @@ class Loop:
         finally:
             self.stop()
         if not calls.isdigit():
-            self.server.process.wait(CLOSING)  # who closes the connection may be about to end
+            self.server.process.wait(CLOSING)  # a server that closes the connection may be about to exit
         self.server.require_alive("died in its loop")
         if not calls.isdigit():
-            raise ServerFault(self.server.layer.name, f"ended its loop not with a number, but with {calls!r}")
+            raise ServerFault(self.server.layer.name, f"ended its loop with {calls!r}, expected a number")
         return Summary(int(calls), round(seconds * 1e6), int(calls) * self.answer, Errors(0, 0, 0, 0, 0))
 
     def stop(self) -> None:
-        """End it, if it still runs."""
+        """End it, if it is still running."""
         self.stream.close()

@@ -1,4 +1,4 @@
-"""The layer `uvicorn` with work of a known size injected into it: TURNS turns of an empty loop per request."""
+"""The layer `uvicorn` with an injected slow-down of known size: TURNS iterations of an empty loop per request."""
 
 import os
 from itertools import repeat
@@ -10,7 +10,7 @@ TURNS = int(os.environ["TURNS"])
 
 
 async def app(scope: Message, receive: Receive, send: Send) -> None:
-    """Do nothing, so many times, then what the layer does."""
-    for _ in repeat(None, TURNS):  # a range would make numbers, the first 257 of them cheaper than the others
+    """Do nothing TURNS times, then what the layer does."""
+    for _ in repeat(None, TURNS):  # a range would create integers, the first 257 cheaper than the others
         pass
     await plain(scope, receive, send)

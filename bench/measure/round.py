@@ -1,4 +1,4 @@
-"""Layers -> the servers of one round: started together, sound, pinned and warm; or a fault in their row."""
+"""Layers -> the servers of one round: started together, checked, pinned and warmed up; or a fault in their row."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ from bench.measure.window import warm_up
 
 @contextmanager
 def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool) -> Iterator[dict[str, Server]]:
-    """The servers of all layers that are sound, by name; they have ended on leaving.
+    """The servers of all layers that work, by name; they have ended on leaving.
 
-    With `full` they are held to the whole contract, otherwise to their request. What is not sound is written into its
-    row and left out of later rounds. All share one hash seed, drawn anew each time, so that it favours neither of a
-    pair.
+    With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets
+    a fault in its row and is left out of later rounds. All share one hash seed, drawn anew in each round, so that it
+    favours neither layer of a pair.
     """
     servers: list[Server] = []
     environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}

@@ -1,4 +1,4 @@
-"""What a verdict is worth: slow-downs of known size, injected into a layer, and how often each was found."""
+"""What a verdict is worth: slow-downs of known size, injected into a layer, and how often each is found."""
 
 import math
 import random
@@ -16,11 +16,11 @@ from bench.stats.decay import ratio
 from bench.stats.estimate import decay
 from bench.stats.verdict import Outcome
 
-LARGE = 300  # turns, about a fifth of the cost of a request: what one turn costs is taken from them
+LARGE = 300  # iterations, about a fifth of the cost of a request: calibrates the cost of one
 
 
 class _Overall:
-    """Tells the progress of all trials instead of one's."""
+    """Reports the progress of all trials instead of one."""
 
     def __init__(self, watch: Watch, record: Sensitivity, count: int) -> None:
         self.watch = watch
@@ -29,17 +29,17 @@ class _Overall:
         self.began = time.monotonic()
 
     def tell(self, what: str, _: float) -> None:
-        """Which trial it is, and how long all of them took until now."""
+        """Which trial it is, and how long all of them took so far."""
         trial = f"trial {min(len(self.record.trials) + 1, self.count)} of {self.count}"
         self.watch.tell(f"{trial}: {what}", time.monotonic() - self.began)
 
     def keep(self) -> None:
-        """A window of a trial is nothing to keep by itself."""
+        """Do nothing: a single window of a trial is not kept."""
 
 
 def injected(layer: Layer, turns: int) -> Layer:
-    """A layer with so many empty turns of a loop per request, by bench/measure/injected_app.py."""
-    name, adds = f"injected-{turns}", f"{turns} turns of an empty loop"
+    """A layer with this many empty loop iterations per request, by bench/measure/injected_app.py."""
+    name, adds = f"injected-{turns}", f"{turns} iterations of an empty loop"
     command = f"env TURNS={turns} {layer.command}"
     return msgspec.structs.replace(
         layer, name=name, adds=adds, on=None, app="bench.measure.injected_app:app", command=command
@@ -47,9 +47,9 @@ def injected(layer: Layer, turns: int) -> Layer:
 
 
 def try_sizes(plan: Plan, record: Sensitivity, watch: Watch, sizes: Sequence[float], runs: int) -> None:
-    """Inject slow-downs into the plan's lower layer, each size `runs` times, into the record.
+    """Inject slow-downs into the plan's lower layer, each size `runs` times, and record what was found.
 
-    The order is shuffled anew each time. Raises Fault where a pair cannot be measured.
+    The order is shuffled each time. Raises Fault if a pair cannot be measured.
     """
     overall = _Overall(watch, record, runs * len(sizes))
     turn = one_turn(plan, overall)
@@ -60,7 +60,7 @@ def try_sizes(plan: Plan, record: Sensitivity, watch: Watch, sizes: Sequence[flo
 
 
 def one_turn(plan: Plan, watch: Watch) -> float:
-    """What one turn adds to the CPU time of a request, as a share of it: from a pair with LARGE of them."""
+    """What one iteration adds to the CPU time per request, as a fraction of it: from a pair with LARGE of them."""
     _, record = _measure(plan, LARGE, watch, patient=True)
     found = ratio(record, record.layers[1])
     if not found:
@@ -69,7 +69,7 @@ def one_turn(plan: Plan, watch: Watch) -> float:
 
 
 def try_once(plan: Plan, percent: float, turn: float, watch: Watch) -> Trial:
-    """Inject so many percent of extra work, and see what the pair says."""
+    """Inject this many percent of extra work, and see what the pair says."""
     turns = round(percent / 100 / turn)
     outcome, record = _measure(plan, turns, watch)
     found = ratio(record, record.layers[1])

@@ -1,4 +1,4 @@
-"""A running server -> windows of wrk, whose summary comes as JSON from scripts/post.lua: nothing parses its text."""
+"""A running server -> windows of wrk. Its summary comes as JSON from scripts/post.lua, so nothing parses its text."""
 
 import os
 import resource
@@ -15,9 +15,9 @@ from bench.host.children import guard
 from bench.host.server import Server
 from bench.host.signals import held
 
-POLL = 0.02  # seconds between looks at a wrk that runs
-GRACE = 10.0  # seconds past its window after which wrk is taken to hang
-LATE = 0.5  # seconds past its window from which on it is asked whether somebody halted it
+POLL = 0.02  # seconds between checks of a running wrk
+GRACE = 10.0  # seconds past its window after which wrk counts as hung
+LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
 
 
 def require_wrk() -> str:
@@ -28,7 +28,7 @@ def require_wrk() -> str:
 
 
 def require_files(connections: int) -> None:
-    """Raise the limit of open files to what the connections need; raises BadInput where it may not be raised."""
+    """Raise the limit of open files to what the connections need; raises BadInput if that is not allowed."""
     needed = connections + 64
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -41,7 +41,7 @@ class Wrk:
     """One wrk process against a server. `finish` waits for its window and returns the summary.
 
     It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended; `unanswered`
-    is how many requests the server has at the end that wrk does not count, one a connection.
+    is how many requests are in flight at the end, which wrk does not count: one per connection.
     """
 
     def __init__(self, server: Server, load: Load) -> None:
@@ -76,8 +76,8 @@ class Wrk:
         return self.process.cpu_ns
 
     def finish(self) -> Summary:
-        """Wait for the window's end; raises ServerFault as soon as the server dies or refuses wrk, WrkFault where wrk
-        was killed or halted, or Fault.
+        """Wait for the end of the window; raises ServerFault as soon as the server dies or refuses wrk, WrkFault if wrk
+        was killed or stopped from outside, or Fault.
         """
         name = self.server.layer.name
         end = time.monotonic() + self.load.seconds
@@ -86,24 +86,24 @@ class Wrk:
                 self.server.require_alive("died under load")
                 late = time.monotonic() - end
                 if late > LATE and self.process.stopped:
-                    raise WrkFault(f"wrk, which loaded {name}, was halted (SIGSTOP), by none of us")
+                    raise WrkFault(f"wrk, which loaded {name}, was stopped (SIGSTOP) from outside")
                 if late > GRACE:
                     raise ServerFault(name, f"kept wrk for {GRACE:.0f} s after its window")
             self.server.require_alive("died under load")
             guard().require()
             if (code := self.process.returncode or 0) < 0:
-                raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name}, by none of us")
+                raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name} from outside")
             if code:
                 said = self.errors.read().decode(errors="replace").strip() or f"exit code {code}"
                 raise ServerFault(name, f"could not be loaded, wrk said: {said}")
             return msgspec.json.decode(self.pipe.read(), type=Summary)
         except msgspec.DecodeError as error:
-            raise Fault(f"wrk gave no summary of {name} ({error}): is scripts/post.lua whole?") from None
+            raise Fault(f"wrk gave no summary of {name} ({error}): is scripts/post.lua intact?") from None
         finally:
             self.stop()
 
     def stop(self) -> None:
-        """End wrk, if it still runs."""
+        """End wrk, if it is still running."""
         with held():
             if self.process.poll() is None:
                 self.process.kill()

@@ -1,1 +1,1 @@
-"""Records -> what people and programs read. Imports data and stats: it needs no server, no wrk and no Linux."""
+"""Records -> output for people and programs. Imports data and stats: it needs no server, no wrk and no Linux."""

@@ -1,4 +1,4 @@
-"""An anatomy: the table of all layers, the splits by component, package and name, and what two call trees differ in."""
+"""An anatomy: the table of all layers, the splits by component, package and name, and the diff of two call trees."""
 
 import msgspec
 
@@ -24,8 +24,8 @@ COLUMNS = (
 )
 SPLIT = (Column("layer", "layer"), Column("component", "component"), Column("unit", "unit"), Column("count", "count"))
 DIFFERENCE = ("function", "calls_a", "bytecodes_a", "calls_b", "bytecodes_b", "added")
-LEAST = 0.005  # share of a layer's bytecodes below which a package is not listed for people
-MOST = 40  # functions that are listed for people
+LEAST = 0.005  # tables omit packages below this share of a layer's bytecodes
+MOST = 40  # functions listed in a table
 
 
 def anatomy_table(record: Anatomy) -> Table:
@@ -34,7 +34,7 @@ def anatomy_table(record: Anatomy) -> Table:
 
 
 def anatomy_document(record: Anatomy, split: bool = False) -> Document:
-    """The table and the splits; with `split` programs get the rows of the splits instead of the table."""
+    """The table and the splits; with `split`, CSV and JSON get the rows of the splits instead of the table."""
     table = anatomy_table(record)
     parts: list[str | Table] = [table]
     for unit, title in (
@@ -84,16 +84,16 @@ def _split(record: Anatomy, unit: str) -> Table | None:
 
 def _below(record: Anatomy) -> list[str]:
     said = [
-        "instructions: in user space, the median of repeats on one connection under valgrind, without what the server"
-        " does while idle; spread: of the repeats. Python calls and bytecodes: by sys.monitoring, collector at rest."
-        " system calls: by strace, which slows a server. Quote to 0.2% on one machine, to 0.5% across machines.",
+        "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
+        " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"
+        " collector off. System calls: by strace. Quote instructions to 0.2% on one machine, to 0.5% across machines.",
     ]
     if useful := total(record.endpoint):
-        said.append(f"useful share: share.endpoint by itself, {useful:,.0f} instructions, in percent of the layer's.")
+        said.append(f"useful share: share.endpoint alone, {useful:,.0f} instructions, in percent of the layer's.")
     counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
     said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
     said += [
-        f"{each.layer}: its repeats differ by {spread(each):.0f}%, as under a JIT: no figure to quote, nor to compare"
+        f"{each.layer}: its repeats differ by {spread(each):.0f}%, as with a JIT: do not quote or compare its figures"
         for each in record.anatomy
         if spread(each) > UNSURE
     ]
@@ -103,12 +103,12 @@ def _below(record: Anatomy) -> list[str]:
 
 
 def difference_document(record: Anatomy, a: str, b: str) -> Document:
-    """The functions that cost more in layer b than in layer a, or less; raises BadInput where one has no tree."""
+    """The functions that cost more or less in layer b than in layer a; raises BadInput if one has no tree."""
     trees = {found.layer: found.tree for found in record.anatomy if found.tree}
     if missing := [repr(name) for name in (a, b) if name not in trees]:
         has = ", ".join(trees) or "no layer"
         raise BadInput(
-            f"no call tree of {' and '.join(missing)} here, but of {has}: type `make anatomy`, or name a RECORD="
+            f"no call tree of {' and '.join(missing)} here, only of {has}: type `make anatomy`, or set RECORD="
         )
     found = difference(trees[a], trees[b])
     rows: list[Values] = [dict(zip(DIFFERENCE, (*row, row[4] - row[2]), strict=True)) for row in found]
@@ -120,7 +120,7 @@ def difference_document(record: Anatomy, a: str, b: str) -> Document:
         Column("bytecodes_b", "bytecodes", "", "{bytecodes_b:,.10g}"),
         Column("added", "added bytecodes", "", "{added:+,.10g}"),
     )
-    rest = [f"{len(rows) - MOST} more functions differ: FORMAT=csv lists all."] if len(rows) > MOST else []
+    rest = [f"{len(rows) - MOST} more functions differ: FORMAT=csv lists them all."] if len(rows) > MOST else []
     bytecodes, calls = sum(row[4] - row[2] for row in found), sum(row[3] - row[1] for row in found)
-    sums = f"in all: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
+    sums = f"total: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
     return Document([Table(columns, rows[:MOST]), *rest, sums], Table(columns, rows))

@@ -18,9 +18,9 @@ COLUMNS = (
 )
 SAID = {
     "python": "they were made with Python {a} and {b}",
-    "contract": "their layers were held to different contracts",
-    "connections": "they were loaded by {a} and {b} connections",
-    "slices": "two servers had time slices of a different length on their core, or no core to share",
+    "contract": "their layers were checked against different contracts",
+    "connections": "they were loaded with {a} and {b} connections",
+    "slices": "servers that shared a core had time slices of different lengths, or did not share one in both",
 }
 
 
@@ -39,7 +39,7 @@ def comparison_document(changes: list[Change], a: Windows, b: Windows) -> Docume
         table,
         f"CPU: CPU time per request, as a multiple of {a.layers[0].name}'s in the same record; ratio: requests per"
         f" CPU-second of B to those of A in that unit, with a {level:.4g}% interval per layer, 95% for all together.",
-        *(["no interval: one of the records has a single round; make it with a longer BUDGET"] if lacking else []),
+        *(["no interval: one of the records has only one round; record it with a longer BUDGET"] if lacking else []),
         *(f"differs: {name}: {old or 'none'} -> {new or 'none'}" for name, old, new in versions(a, b)),
     ]
     return Document(said, table)

@@ -23,9 +23,9 @@ Values = Mapping[str, Any]
 class Column(msgspec.Struct, frozen=True):
     """One column, defined once for every format.
 
-    `keys` are the keys of the values that it shows, with spaces between; they name them in CSV and JSON. `name` and
-    `unit` head it for people; without `name` and `show` it is for programs alone. `show` is the format of a cell, over
-    the keys, or makes one of a row; a cell whose values are missing is a dash.
+    `keys` are the keys of the values it shows, separated by spaces, as in CSV and JSON. `name` and `unit` form its
+    heading in text and Markdown; a column with neither `name` nor `show` only appears in CSV and JSON. `show` is the
+    format of a cell, or a function of the row; a cell with a missing value is a dash.
     """
 
     keys: str
@@ -34,15 +34,15 @@ class Column(msgspec.Struct, frozen=True):
     show: str | Callable[[Values], str] = ""
     left: bool = False
     wide: bool = False
-    """Only in the wide table."""
+    """Shown only with WIDE=1."""
 
     @property
     def heading(self) -> str:
-        """As people read it."""
+        """The heading in text and Markdown."""
         return f"{self.name} {self.unit}".strip()
 
     def cell(self, row: Values) -> str:
-        """What people read in a row."""
+        """The cell in text and Markdown."""
         if callable(self.show):
             return self.show(row)
         keys = self.keys.split()
@@ -52,7 +52,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows under columns; `first` are the keys that CSV and JSON begin with, before those that columns bring."""
+    """Rows under columns; `first` are the keys that come first in CSV and JSON, before those of the columns."""
 
     columns: Sequence[Column]
     rows: Sequence[Values]
@@ -64,7 +64,7 @@ class Table(msgspec.Struct, frozen=True):
         return [*dict.fromkeys([*self.first, *(key for column in self.columns for key in column.keys.split())])]
 
     def for_people(self, form: str, wide: bool = False) -> str:
-        """Headings and cells, aligned; nothing is ever cut off."""
+        """Text or Markdown: headings and cells, aligned; nothing is ever cut off."""
         columns = [each for each in self.columns if (each.name or each.show) and (wide or not each.wide)]
         clean = escape.markdown if form == "markdown" else escape.cell
         headings = [clean(column.heading) for column in columns]
@@ -72,7 +72,7 @@ class Table(msgspec.Struct, frozen=True):
         return grid(headings, cells, [column.left for column in columns], markdown=form == "markdown")
 
     def for_programs(self, form: str, single: bool = False) -> str:
-        """Bare values: CSV, or a JSON array of objects (`single`: the one object). What is missing is empty or null."""
+        """CSV or a JSON array of objects (`single`: one object), unformatted. Missing values are empty or null."""
         rows = [{key: _bare(row[key]) for key in self.keys} for row in self.rows]
         if form == "json":
             return json.dumps(rows[0] if single else rows, indent=1)
@@ -83,9 +83,9 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Paragraphs and tables in their order; `data` is what CSV and JSON hold of it.
+    """Paragraphs and tables in order; `data` is the table that CSV and JSON contain.
 
-    A paragraph is one string; an empty one is an empty line of text.
+    A paragraph is one string; an empty string is an empty line in text.
     """
 
     parts: Sequence[str | Table]
@@ -94,7 +94,7 @@ class Document(msgspec.Struct, frozen=True):
     """Whether JSON is one object, not an array."""
 
     def render(self, form: str, wide: bool = False) -> str:
-        """The whole in one of FORMATS."""
+        """The whole document in one of FORMATS."""
         if form in ("csv", "json"):
             return self.data.for_programs(form, self.single)
         clean = escape.markdown if form == "markdown" else escape.plain
@@ -107,7 +107,7 @@ def _bare(value: Any) -> Any:
 
 
 def grid(headings: Sequence[str], cells: Sequence[Sequence[str]], left: Sequence[bool], markdown: bool) -> str:
-    """A table for people, its columns aligned to the left or to the right."""
+    """A table as text or Markdown, its columns aligned left or right."""
     table = Grid(box=box.MARKDOWN if markdown else box.SIMPLE_HEAD, pad_edge=markdown)
     for heading, is_left in zip(headings, left, strict=True):
         table.add_column(Text(heading), justify="left" if is_left else "right", no_wrap=True)

@@ -1,10 +1,10 @@
-"""A ladder's records, measured and counted -> its part of docs/LADDERS.md, and why its layers cost what they cost.
+"""The bench and anatomy records of a ladder -> its part of docs/LADDERS.md, with the reasons for what its layers cost.
 
-A `why` of a ladder in layers.toml is a template. Its figures are put in from the anatomy, so that a sentence which
-names a package or a component that the layer does not have is found out. What it may say, of a layer against the one
-that it stands on: `{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's of
-the added instructions, in percent; `{bytecodes[h11]}`, `{instructions[ld.so]}` what is added in them; `{calls}` the
-added Python calls; `{gone[h11]}` what is no longer there of either; `{syscalls[futex]}` the layer's own system calls.
+A `why` of a ladder in layers.toml is a template that is filled in from the anatomy, so a sentence that names a package
+or a component the layer does not have is an error. The fields compare a layer with the one it stands on:
+`{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's share of the added
+instructions, in percent; `{bytecodes[h11]}` and `{instructions[ld.so]}` are the numbers added; `{calls}` the added
+Python calls; `{gone[h11]}` the bytecodes or instructions removed; `{syscalls[futex]}` the layer's own system calls.
 """
 
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ COUNTED = (
 
 
 class Figures(dict[str, float]):
-    """Counts by name; a name that is not there is a mistake in layers.toml."""
+    """Counts by name; an unknown name is a mistake in layers.toml."""
 
     def __missing__(self, name: str) -> float:
-        raise KeyError(f"{name!r} is none of {', '.join(self) or 'nothing'}")
+        raise KeyError(f"{name!r} is not one of {', '.join(self) or 'nothing'}")
 
 
 def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -> str:
@@ -53,14 +53,14 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -
         Table([*decays.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
-        f"Made by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
+        f"Produced by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
         " ".join(map(markdown, origin(measured))),
     )
     return "\n\n".join(filter(None, parts))
 
 
 def reason(layer: str, why: str, on: str | None, counted: Anatomy) -> str:
-    """Why a layer costs what it costs, with its figures; raises BadInput where the anatomy has none such."""
+    """Why a layer costs what it does, with figures; raises BadInput if the anatomy lacks one of them."""
     found = {each.layer: each for each in counted.anatomy}
     own, below = found.get(layer, Counts(layer=layer)), found.get(on or "", Counts(layer=""))
     bytecodes, instructions = _less(own.bytecodes, below.bytecodes), _less(components(own), components(below))
@@ -86,6 +86,6 @@ def _less(own: Mapping[str, float], below: Mapping[str, float]) -> dict[str, flo
 
 
 def _percent(counts: Mapping[str, float]) -> dict[str, float]:
-    """Each count in percent of all that is added; what is gone is not set off against that."""
+    """Each count in percent of everything added; what is gone is not subtracted from that."""
     total = sum(count for count in counts.values() if count > 0)
     return {name: 100 * count / total if total else 0.0 for name, count in counts.items()}

@@ -30,8 +30,8 @@ def pair_document(outcome: Outcome, record: Pair) -> Document:
         sentence(outcome),
         table,
         f"ratio: requests per CPU-second of b to those of a, with its {100 * (1 - outcome.alpha):.4g}% interval, from"
-        f" windows of {record.load.seconds} s side by side on one core, the servers started anew for each.",
-        f"It pays for {LOOKS} looks in the budget (O'Brien and Fleming); their false-positive rate is 5% in all.",
+        f" windows of {record.load.seconds} s side by side on one core, with new servers for each.",
+        f"The interval allows for {LOOKS} looks (O'Brien and Fleming): their overall false-positive rate is 5%.",
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
         *origin(record),
     ]
@@ -61,7 +61,7 @@ def sentence(outcome: Outcome) -> str:
     found, a, b = outcome.found, outcome.a, outcome.b
     interval = found.interval(outcome.alpha) if found else None
     if not found or not interval or found.rounds < MIN_ROUNDS:
-        return f"unclear: too few rounds to compare {b} with {a}. Try a longer BUDGET."
+        return f"unclear: too few rounds to compare {b} with {a}: try a longer BUDGET."
     low, high = sorted(abs(decay(each)) for each in interval)
     match outcome.verdict:
         case "same":
@@ -73,8 +73,8 @@ def sentence(outcome: Outcome) -> str:
             more = f"{-decay(found.mean):.2f}% more requests per CPU-second than {a} ({low:.2f} to {high:.2f}%)"
             return f"faster: {b} serves {more}."
     needed = seconds_needed(found, outcome.alpha, outcome.threshold, outcome.seconds)
-    budget = f"about {needed:.0f} s would do: try BUDGET={math.ceil(needed / 10) * 10}"
+    budget = f"about {needed:.0f} s should be enough: try BUDGET={math.ceil(needed / 10) * 10}"
     return (
         f"unclear: {b} loses between {decay(interval[1]):+.2f}% and {decay(interval[0]):+.2f}% against {a};"
-        f" {budget if needed < 86400 else 'no budget would do'}."
+        f" {budget if needed < 86400 else 'no practical budget would be enough'}."
     )

@@ -1,4 +1,4 @@
-"""What runs and how long is left, on standard error: a bar on a terminal, a line for each step elsewhere."""
+"""Progress on standard error: a bar with the time left on a terminal, elsewhere a line for each step."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,9 @@ from bench.report.escape import cell
 
 
 class Display:
-    """Shows a piece of work of so many seconds while it runs.
+    """Shows the progress of work that takes about this many seconds.
 
-    It must never end the work: once the terminal or the pipe is gone, nothing is shown any more.
+    It must never end the work: once the terminal or the pipe is gone, it shows nothing more.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,11 +26,11 @@ class Display:
             self._try(self.bar.start)
 
     def tell(self, what: str, done: float) -> None:
-        """What happens now, and how many seconds of the whole are done."""
+        """What happens now, and how many seconds of the total are done."""
         self._try(self._show, cell(what), done)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar:
             self._try(self.bar.stop)
 
@@ -45,5 +45,5 @@ class Display:
         if not self.broken:
             try:
                 show(*arguments)
-            except (OSError, ValueError, SystemExit):  # a terminal that was closed; rich exits where a pipe was
+            except (OSError, ValueError, SystemExit):  # the terminal was closed; for a closed pipe, rich exits
                 self.broken = True

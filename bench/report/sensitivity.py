@@ -26,14 +26,14 @@ VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 
 def clopper_pearson(count: int, runs: int) -> tuple[float, float]:
-    """The 95% interval of a share, 0 to 1, of which so many of so many runs were seen (Biometrika 26, 1934)."""
+    """The 95% interval of a proportion, 0 to 1, seen as `count` of `runs` (Biometrika 26, 1934)."""
     low = float(special.betaincinv(count, runs - count + 1, 0.025)) if count else 0.0
     high = float(special.betaincinv(count + 1, runs - count, 0.975)) if count < runs else 1.0
     return low, high
 
 
 def rows(record: Sensitivity) -> list[Values]:
-    """A row for each size that was injected; `called` has the 95% interval of its share in percent."""
+    """A row for each injected size; `called_low` and `called_high` are the 95% interval of `called` in percent."""
     found: list[Values] = []
     for size in sorted({trial.injected for trial in record.trials}):
         same = [trial for trial in record.trials if trial.injected == size]
@@ -59,14 +59,14 @@ def rows(record: Sensitivity) -> list[Values]:
 
 
 def sensitivity_document(record: Sensitivity) -> Document:
-    """The table of what was found, and what that says of the interval."""
+    """The table of what was found, and how often the interval was right."""
     table = Table(COLUMNS, rows(record), FIRST)
     inside = sum(trial.decay_low <= trial.injected <= trial.decay_high for trial in record.trials)
     said: list[str | Table] = [
         table,
-        "injected: extra work in the upper layer of a pair, as the decay that it is; the layer is `uvicorn`. Budget"
+        "injected: extra work in the upper layer of a pair, expressed as a decay; both layers are `uvicorn`. Budget"
         f" {record.budget:.0f} s, threshold {record.threshold:g}%, A/A noise floor {record.floor:g}%.",
-        f"The 95% interval held what was injected in {inside} of {len(record.trials)} runs.",
+        f"The 95% interval contained the injected decay in {inside} of {len(record.trials)} runs.",
         *origin(record),
     ]
     return Document(said, table)

@@ -1,6 +1,6 @@
 """Reference records, catalogue, contract -> the generated parts of README.md and docs/.
 
-Each stands between `<!-- NAME -->` and `<!-- end NAME -->`.
+Each is between `<!-- NAME -->` and `<!-- end NAME -->`.
 """
 
 import re
@@ -19,7 +19,7 @@ from bench.report.sensitivity import sensitivity_document
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
-    """Each page with the Markdown of its generated parts, by their names."""
+    """Each page, with the Markdown of its generated parts by name."""
     measured = read_record(latest("bench", REFERENCE / "default"), Bench)
     counted = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
     tried = read_record(latest("sensitivity", REFERENCE), Sensitivity)
@@ -57,22 +57,22 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
 
 
 def contract_table(catalogue: Catalogue, contract: Contract) -> Table:
-    """The cases in which layers of the default ladder differ: what each answers, and what that gives its user."""
+    """The cases in which layers of the default ladder differ: what each answers, and what that buys."""
     layers = [layer.name for layer in catalogue.choose("", "default")]
     columns = (
-        Column("case", "a request with", left=True),
+        Column("case", "request with", left=True),
         *(Column(name, name) for name in layers),
-        Column("gets", "what those that differ give", left=True),
+        Column("gets", "what the difference buys", left=True),
     )
     rows = differences(contract, catalogue.choose("", "default"))
     return Table(columns, [dict(zip(("case", *layers, "gets"), row, strict=True)) for row in rows])
 
 
 def splice(text: str, parts: dict[str, str], file: str = "README.md") -> str:
-    """Put each part between its markers; raises BadInput where the markers are missing."""
+    """Put each part between its markers; raises BadInput if they are missing."""
     for name, new in parts.items():
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         if not between.search(text):
-            raise BadInput(f"{file} has no `<!-- {name} -->` and `<!-- end {name} -->` to put the table between")
+            raise BadInput(f"{file} lacks the markers `<!-- {name} -->` and `<!-- end {name} -->`")
         text = between.sub(lambda match, new=new: f"{match[1]}\n{new}\n\n{match[2]}", text)  # type: ignore[misc]
     return text

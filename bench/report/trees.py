@@ -10,7 +10,7 @@ UNFIT = re.compile(r"[^\w.-]")  # for the name of a file
 
 
 def collapsed(tree: Frame, above: tuple[str, ...] = ()) -> dict[str, float]:
-    """Bytecodes per request by stack, its functions joined by semicolons: what flamegraph.pl and speedscope read."""
+    """Bytecodes per request by stack, functions joined by semicolons: the format of flamegraph.pl and speedscope."""
     found: dict[str, float] = {}
     for child in tree.children:
         stack = (*above, child.name.replace(";", ","))
@@ -23,14 +23,14 @@ def collapsed(tree: Frame, above: tuple[str, ...] = ()) -> dict[str, float]:
 
 
 def collapsed_text(stacks: dict[str, float]) -> str:
-    """Collapsed stacks as a file, a line each."""
+    """Collapsed stacks as a file, one per line."""
     return "".join(f"{stack} {_number(count)}\n" for stack, count in stacks.items())
 
 
 def speedscope(layer: str, tree: Frame) -> str:
     """A layer's tree as a file for https://www.speedscope.app, weighted by bytecodes.
 
-    The format is that of its file-format-spec: shared frames, and samples of frame indices with a weight.
+    The format is in its file-format-spec: shared frames, and samples of frame indices with a weight.
     """
     index: dict[str, int] = {}
     stacks = collapsed(tree)

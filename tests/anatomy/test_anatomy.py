@@ -1,4 +1,4 @@
-"""Counts of one request: exact, the same in every restart, and a injected cost shows up as what it is."""
+"""Counts of one request: exact, the same on every start, and an injected slow-down shows up as what it is."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ TREE = Frame(
 
 
 def injected(turns: int) -> Layer:
-    """The layer `uvicorn` with so many empty turns of a loop a request."""
+    """The layer `uvicorn` with so many empty loop iterations per request."""
     asgi = CATALOGUE.layers["uvicorn"].command
     return Layer(name="injected", adds="", app="bench.measure.injected_app:app", command=f"env TURNS={turns} {asgi}")
 
@@ -53,7 +53,7 @@ def totals(repeats: list[dict[str, float]]) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ["asyncio", "fastapi-middleware"])
-def test_calls_and_bytecodes_are_the_same_in_every_restart(contract: Contract, name: str) -> None:
+def test_calls_and_bytecodes_are_the_same_on_every_start(contract: Contract, name: str) -> None:
     first, second = (count_python(CATALOGUE.layers[name], contract) for _ in range(2))
     if first != second:  # on a machine so busy that a request came late, one of two may have polled once more
         first = count_python(CATALOGUE.layers[name], contract)
@@ -89,7 +89,7 @@ def test_what_runs_without_requests_is_not_their_doing() -> None:
     assert less(busy, idle) == raw("", 0, 0, raw("loop", 50, 510, raw("request", 50, 500)))
 
 
-def test_an_injected_cost_is_counted_where_it_is(contract: Contract) -> None:
+def test_an_injected_slow_down_is_counted_where_it_is(contract: Contract) -> None:
     (calls, plain), (calls_again, loaded) = (by_package(count_python(injected(turns), contract)) for turns in (0, 100))
     assert calls == calls_again
     file = "bench/measure/injected_app.py"
@@ -98,7 +98,7 @@ def test_an_injected_cost_is_counted_where_it_is(contract: Contract) -> None:
 
 
 @valgrind
-def test_instructions_are_the_same_in_every_restart_and_injected_ones_the_interpreters(
+def test_instructions_are_the_same_on_every_start_and_injected_ones_the_interpreters(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instructions, "WARM_UP", 200)  # less warm than for a user, who waits longer
@@ -173,14 +173,16 @@ def test_the_table() -> None:
     assert (low.calls, low.syscalls, high.calls, high.bytecodes, high.syscalls) == (None, 1, 3, 57, None)
     made.anatomy[0].instructions.append({"libc": 110})
     assert (lines(made)[1].decay, lines(made)[1].added) == (None, None), "not against repeats that differ so much"
-    assert "low: its repeats differ by 11%, as under a JIT: no figure to quote" in anatomy_document(made).render("text")
+    assert "low: its repeats differ by 11%, as with a JIT: do not quote or compare its figures" in anatomy_document(
+        made
+    ).render("text")
     rows = [[*row.values()] for row in anatomy_document(made, split=True).data.rows]
     assert ["low", "libc", "instructions", 100] in rows
     assert ["high", "b", "bytecodes", 7] in rows
 
 
 def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
-    """Without valgrind and strace, and for a server that has no probe in it, the rest is counted all the same."""
+    """Without valgrind and strace, and for a server without a probe, the rest is still counted."""
     catalogue = tmp_path / "layers.toml"
     text = (ROOT / "layers.toml").read_text()  # -E: as a server would that is not Python, it looks at no PYTHONPATH
     catalogue.write_text(text.replace("{python} -m servers.asyncio_server", "{python} -E -m servers.asyncio_server"))
@@ -292,4 +294,4 @@ def test_diff(bench: Bench, tmp_path: Path) -> None:
     assert any(name.startswith("fastapi:") and row["calls_a"] == 0 for name, row in rows.items())
     wrong = bench("diff", "--a", "starlette", "--b", "nothing", "--record", path)
     assert wrong.returncode == 2
-    assert "no call tree of 'nothing' here, but of starlette, dumproute: type `make anatomy`" in wrong.stderr
+    assert "no call tree of 'nothing' here, only of starlette, dumproute: type `make anatomy`" in wrong.stderr

@@ -167,7 +167,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
         (("bench", "--layers", "starlet"), "unknown layer 'starlet': did you mean 'starlette'?"),
         (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
         (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
-        (("bench", "--threads", "9", "--connections", "4"), "9 threads need as many connections"),
+        (("bench", "--threads", "9", "--connections", "4"), "9 threads need at least as many connections"),
         (("bench", "--seconds", "0"), "error: SECONDS (--seconds): 0 is not in the range"),
         (("bench", "--port", "70000"), "port 70000 does not exist"),
         (("serve", "nothing"), "unknown layer 'nothing'"),

@@ -1,4 +1,4 @@
-"""Servers that are not in layers.toml: brought by a user, held to his own contract, and theirs when they go wrong."""
+"""Custom servers: checked against a contract of their own, and blamed for what goes wrong in them."""
 
 import contextlib
 import io
@@ -46,7 +46,7 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def brought(catalogue: Catalogue, contract: Contract, **options: str) -> Custom:
+def custom(catalogue: Catalogue, contract: Contract, **options: str) -> Custom:
     found = read_custom(
         catalogue, contract, **{**dict.fromkeys(("app", "serve", "env", "on", "request", "name"), ""), **options}
     )
@@ -96,7 +96,7 @@ def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
 
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:
-    mine = brought(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
+    mine = custom(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
     found = Counts(layer=mine.layer.name)
     python(mine.layer, mine.contract, found)
     assert found.calls["json"] >= 2
@@ -122,19 +122,19 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
     ("options", "error"),
     [
         ({"app": "mine"}, "APP must be an ASGI app as package.module:app"),
-        ({"app": "nowhere/mine:app"}, "in a folder that is there, without .py, not 'nowhere/mine:app'"),
-        ({"app": "mine.py:app"}, "in a folder that is there, without .py, not 'mine.py:app'"),
-        ({"serve": "no-such-program {port}"}, "SERVE begins with 'no-such-program', which is no program here"),
+        ({"app": "nowhere/mine:app"}, "in a folder that exists, without .py, not 'nowhere/mine:app'"),
+        ({"app": "mine.py:app"}, "in a folder that exists, without .py, not 'mine.py:app'"),
+        ({"serve": "no-such-program {port}"}, "SERVE starts with 'no-such-program', which is not a program here"),
         ({"serve": "mine"}, "SERVE must say where the port goes"),
-        ({"serve": "mine '{port}"}, "SERVE is no command: No closing quotation"),
-        ({"serve": "env {port} {nothing}"}, "bad command .*{port}, {host} and {python} are known"),
+        ({"serve": "mine '{port}"}, "SERVE is not a valid command: No closing quotation"),
+        ({"serve": "env {port} {nothing}"}, "bad command .*expected only {port}, {host} and {python} in braces"),
         ({"serve": "env {port.y} {port}"}, "bad command"),
-        ({"serve": "mine {port}", "env": sys.prefix}, "ENV is what {python} stands for in SERVE"),
-        ({"app": "a:b", "serve": "b {port}"}, "two ways to bring a server"),
+        ({"serve": "mine {port}", "env": sys.prefix}, "ENV sets {python} in SERVE"),
+        ({"app": "a:b", "serve": "b {port}"}, "APP and SERVE both name a server of your own"),
         ({"app": "a:b", "env": "/nowhere"}, "no Python at ENV=/nowhere"),
         ({"app": "a:b", "on": "nothing"}, "unknown layer 'nothing'"),
         ({"app": "a:b", "name": "starlette"}, "'starlette' cannot be its name"),
-        ({"app": "a:b", "name": "uvicorn-x2"}, "'uvicorn-x2' cannot be its name, which is another layer's"),
+        ({"app": "a:b", "name": "uvicorn-x2"}, "'uvicorn-x2' cannot be its name, another layer has it"),
         ({"app": "a:b", "name": "../x"}, "'../x' cannot be its name: expected letters, digits"),
         ({"app": "a:b", "name": "a b"}, "'a b' cannot be its name"),
         ({"app": "a:b", "name": "a,b"}, "'a,b' cannot be its name"),
@@ -145,13 +145,13 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
         ({"app": "x:good'--workers"}, "APP must be an ASGI app"),
         ({"app": "--workers:x"}, "APP must be an ASGI app"),
         ({"app": f"x:{'y ' * 10_000}"}, "APP must be an ASGI app"),
-        ({"on": "starlette"}, "ON is for a server that you bring"),
+        ({"on": "starlette"}, "ON is for a server of your own"),
         ({"app": "a:b", "request": "none.toml"}, "cannot read none.toml"),
     ],
 )
 def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, str], error: str) -> None:
     with pytest.raises(BadInput, match=error) as raised:
-        brought(catalogue, contract, **options)
+        custom(catalogue, contract, **options)
     assert raised.value.message.isprintable()
     assert len(raised.value.message) < 400
 
@@ -171,13 +171,13 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
     ],
 )
 def test_what_it_is_called(catalogue: Catalogue, contract: Contract, options: dict[str, str], name: str) -> None:
-    assert brought(catalogue, contract, **options).layer.name == name
+    assert custom(catalogue, contract, **options).layer.name == name
 
 
 def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
     folder = tmp_path / "a {port} b"
     folder.mkdir()
-    argv = brought(catalogue, contract, app=f"{folder}/mine:app").layer.argv("::1", 1)
+    argv = custom(catalogue, contract, app=f"{folder}/mine:app").layer.argv("::1", 1)
     assert argv[argv.index("--app-dir") + 1] == str(folder)
 
 
@@ -187,22 +187,22 @@ def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: 
         ("a = " + "[" * 100_000, "mine.toml is nested too deep"),
         ("status = " + "1" * 5000, "mine.toml is not TOML: Exceeds the limit"),
         ("status = " + "1" * 4000, "mine.toml: "),
-        (f"path = '{'a' * 10_000}'", "mine.toml: the path must begin with a slash"),
+        (f"path = '{'a' * 10_000}'", "mine.toml: the path must start with a slash"),
         (f"{'a' * 10_000} = 1", "mine.toml: Object contains unknown field"),
         ('"\\u001b[2J" = 1', r"unknown field `.x1b\[2J`"),
         ("#" * (2**20 + 1), "mine.toml has 1,048,577 bytes: expected 1,048,576 at most"),
         ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
-        ('path = "users"', "mine.toml: the path must begin with a slash"),
-        ('path = "/a b"', "mine.toml: the path must begin with a slash"),
-        ('method = "HEAD"', "the method must be one that has an answer with a body"),
+        ('path = "users"', "mine.toml: the path must start with a slash"),
+        ('path = "/a b"', "mine.toml: the path must start with a slash"),
+        ('method = "HEAD"', "the method must be one whose answer has a body"),
         ("status = 404", "a status of 404 cannot be measured"),
         ("answer = 'HTTP/1.1 500 Oh'", "a status of 500 cannot be measured"),
-        ('headers = [["A", "b\\r\\nC: d"]]', "a header may have no line ends"),
-        ('headers = [["A", "b"], ["a", "c"]]', "every header must have a name of its own"),
-        ('headers = [["Content-Length", "3"]]', "'content-length' is wrk's to set"),
-        ('body = "a\\u0000b"', "nothing a NUL"),
+        ('headers = [["A", "b\\r\\nC: d"]]', "headers must not contain line breaks"),
+        ('headers = [["A", "b"], ["a", "c"]]', "every header must have a unique name"),
+        ('headers = [["Content-Length", "3"]]', "wrk sets 'content-length' itself"),
+        ('body = "a\\u0000b"', "neither headers nor the body a NUL"),
         ('boddy = ""', "unknown field `boddy`"),
-        (f'body = "{"x" * 70_000}"', "may have 65536 bytes"),
+        (f'body = "{"x" * 70_000}"', "may have at most 65536 bytes"),
     ],
 )
 def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str) -> None:
@@ -225,7 +225,7 @@ def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tm
 
 
 def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
-    mine = brought(catalogue, contract, app="a:b")
+    mine = custom(catalogue, contract, app="a:b")
     selection = select(catalogue, contract, ladder="waiting", workers=[2], custom=mine)
     layers = selection.layers
     own = {each.name for each in layers if selection.contract_of(each) is mine.contract}
@@ -276,6 +276,6 @@ def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, 
         (whole, whole.encode(), whole.replace("OK", "Ok")),
     ):
         path.write_text(f"answer = {json.dumps(answer)}")
-        mine = brought(catalogue, contract, app="a:b", request=str(path))
+        mine = custom(catalogue, contract, app="a:b", request=str(path))
         assert accepts(mine.contract, mine.layer, read_answer(io.BytesIO(same)))
         assert not accepts(mine.contract, mine.layer, read_answer(io.BytesIO(other.encode())))

@@ -78,7 +78,7 @@ def test_after_sigkill_the_rounds_until_then_are_there(bench: Bench, tmp_path: P
         assert live.windows
         with pytest.raises(BadInput, match="no record of `make bench`"):
             latest("bench", tmp_path / "results")
-        assert "is still going on" in bench("table", "--record", path).stdout
+        assert "is still in progress" in bench("table", "--record", path).stdout
         run.kill()
         run.communicate(timeout=20)
     assert wait_for(lambda: not processes(tmp_path), 20)
@@ -139,7 +139,7 @@ def test_an_anatomy_on_a_full_disk_is_printed_and_says_what_was_lost(tmp_path: P
     assert run.returncode == 1
     assert "Bytecodes per request, by package" in out
     assert "error: cannot write a record to" in err
-    assert "nothing could be kept but what is printed" in err
+    assert "nothing is kept except what is printed" in err
     assert "warning: cannot write the call trees" in err
     assert "Traceback" not in err
     assert not [path for path in tmp_path.rglob("*") if path.suffix == ".part"]
@@ -149,10 +149,13 @@ def test_an_anatomy_on_a_full_disk_is_printed_and_says_what_was_lost(tmp_path: P
     ("arguments", "error"),
     [
         (("bench", "--layers", ","), "LAYERS=, names no layer"),
-        (("bench", "--budget", "nan"), "BUDGET (--budget): nan is not a number"),
-        (("bench", "--precision", "nan"), "PRECISION (--precision): nan is not a number"),
+        (("bench", "--budget", "nan"), "BUDGET (--budget): nan is not a finite number"),
+        (("bench", "--precision", "nan"), "PRECISION (--precision): nan is not a finite number"),
         (("bench", "--seconds", "two"), "SECONDS (--seconds): 'two' is not a valid integer"),
-        (("pair", "--a", "uvicorn", "--b", "uvicorn", "--threshold", "inf"), "THRESHOLD (--threshold): inf is not"),
+        (
+            ("pair", "--a", "uvicorn", "--b", "uvicorn", "--threshold", "inf"),
+            "THRESHOLD (--threshold): inf is not in the range",
+        ),
         (("table", "--format", "pdf"), "FORMAT (--format): 'pdf' is not one of"),
     ],
 )
@@ -213,7 +216,7 @@ def test_records_that_contradict_themselves(bench: Bench, tmp_path: Path, text: 
 
 def test_a_record_that_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(BadInput, match="no ordinary file"):
+    with pytest.raises(BadInput, match="it is not a regular file"):
         read_record(tmp_path / "fifo", Kind)
 
 

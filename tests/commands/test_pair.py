@@ -104,7 +104,7 @@ def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
     [
         (("--a", "plain", "--b", "broken"), 1, "broken did not start (exit code 1)"),
         (("--a", "plain", "--b", "nothing"), 2, "unknown layer 'nothing'"),
-        (("--a", "plain"), 2, "a pair is of two: say A= and B="),
+        (("--a", "plain"), 2, "a pair needs two layers: set A= and B="),
         (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "BUDGET (--budget): "),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_layer_against_itself_gets_a_second_name() -> None:
 def test_unclear_says_how_long_would_do() -> None:
     found = Estimate(-0.008, 0.004, 20, 20)
     said = sentence(Outcome("a", "b", found, level(4), "unclear", 90.0, 1.0))
-    assert "about 138 s would do: try BUDGET=140" in said
+    assert "about 138 s should be enough: try BUDGET=140" in said
 
 
 def test_a_size_of_slow_down(bench: Bench, tmp_path: Path) -> None:

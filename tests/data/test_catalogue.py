@@ -61,7 +61,7 @@ def test_a_ladder_may_say_what_stands_on_what(tmp_path: Path) -> None:
     assert catalogue.ground(layers) == {"low": None, "middle": "low", "high": "middle"}
     with pytest.raises(BadInput, match=r"\[ladders.other\]: `on` goes in a circle: high -> middle -> high"):
         read(tmp_path, GOOD + other.replace('high = "low"', 'high = "middle"'))
-    with pytest.raises(BadInput, match=r"\[ladders.other\] has 'middle' below the layer that it stands on"):
+    with pytest.raises(BadInput, match=r"\[ladders.other\] lists 'middle' before the layer it stands on"):
         read(tmp_path, GOOD + other.replace('"low", "high", "middle"', '"low", "middle", "high"'))
 
 
@@ -96,27 +96,35 @@ def test_choosing(tmp_path: Path) -> None:
         ("[ladders.default]", "[ladders.other]", r"no \[ladders.default\]"),
         ("[ladders.default]", "[ladders]\ndefault = 3\n[more]", r"\[ladders.default\] must be a table"),
         ('command = "{python}', 'command = 3 # "{python}', r"\[asgi\].*str.*int"),
-        ('"low", "middle", "high"]', '"low", "high", "low"]', r"\[ladders.default\] has 'low' twice"),
+        ('"low", "middle", "high"]', '"low", "high", "low"]', r"\[ladders.default\] lists 'low' twice"),
         ('"low", "middle", "high"]', "]", r"\[ladders.default\].*length >= 1 - at `\$.layers`"),
-        ('app = "middle:app"', 'app = "middle:app --workers 3"', r"\[layers.middle\]: `app` must be as package.module"),
-        ('app = "middle:app"', 'app = "a:b"\ngroup = "nope"', r"\[layers.middle\]: `group` is 'nope'.*frameworks, "),
-        ('app = "middle:app"', 'app = "a:b"\ngroup = "../x"', r"\[layers.middle\]: `group` is '../x'"),
+        (
+            'app = "middle:app"',
+            'app = "middle:app --workers 3"',
+            r"\[layers.middle\]: `app` must have the form package.module",
+        ),
+        ('app = "middle:app"', 'app = "a:b"\ngroup = "nope"', r"\[layers.middle\]: no group 'nope'.*frameworks, "),
+        ('app = "middle:app"', 'app = "a:b"\ngroup = "../x"', r"\[layers.middle\]: no group '../x'"),
         ('app = "middle:app"', 'app = "a:b"\nworkers = -1', r"\[layers.middle\].*`int` >= 0 - at `\$.workers`"),
         ('app = "middle:app"', 'app = "a:b"\nenv = "x"', r"\[layers.middle\]: unknown key `env`"),
-        ('app = "middle:app"', 'app = "a:b"\ncommand = "x"', r"\[layers.middle\] has an `app`, and no \{app\} for it"),
+        ('app = "middle:app"', 'app = "a:b"\ncommand = "x"', r"\[layers.middle\] has an `app`, but no \{app\} in its"),
         ('command = "low {port}"', 'command = "low {app}"', r"\[layers.low\] has no `app` for the \{app\}"),
         (
             'command = "low {port}"',
             'command = "low"\nbuild = "it"',
-            r"\[layers.low\]: `build` is 'it'.*no \[builds.NAME",
+            r"\[layers.low\]: no build 'it'.*no \[builds.NAME",
         ),
-        ("[asgi]", '[builds.it]\ncommand = "a \'b"\n[asgi]', r"\[builds.it\]: .* is no command: No closing quotation"),
+        (
+            "[asgi]",
+            '[builds.it]\ncommand = "a \'b"\n[asgi]',
+            r"\[builds.it\]: .* is not a valid command: No closing quotation",
+        ),
         ("[asgi]", '[builds.it]\nneeds = ["make"]\n[asgi]', r"\[builds.it\].*`command`"),
-        ("[layers.low]", "[layers.a-x2]", r"\[layers.a-x2\]: a name may not end in -x and a number"),
-        ('adds = "more"', 'adds = "more"\nlike = "lwo"', r"\[layers.middle\] is `like` 'lwo', which is no layer"),
-        ('adds = "more"', 'adds = "more"\nlike = ""', r"\[layers.middle\] is `like` '', which is no layer"),
+        ("[layers.low]", "[layers.a-x2]", r"\[layers.a-x2\]: a name must not end in -x and a number"),
+        ('adds = "more"', 'adds = "more"\nlike = "lwo"', r"\[layers.middle\] is `like` 'lwo', which is not a layer"),
+        ('adds = "more"', 'adds = "more"\nlike = ""', r"\[layers.middle\] is `like` '', which is not a layer"),
         ('adds = "more"', 'adds = "more"\nlike = ["low"]', r"\[layers.middle\]: `like` must be the name of a layer"),
-        ('adds = "a socket"', 'adds = "b"\nlike = "middle"', r"\[layers.low\] has `like`, and no `on`"),
+        ('adds = "a socket"', 'adds = "b"\nlike = "middle"', r"\[layers.low\] has `like` but no `on`"),
         ('on = "low"', 'on = "low"\nlike = "middle"', r"\[layers.middle\]: `like` goes in a circle: middle -> middle"),
         ("[layers.low]", "a = " + "[" * 100_000 + "\n[layers.low]", "layers.toml is nested too deep"),
         ("[layers.low]", "a = " + "1" * 5000 + "\n[layers.low]", "layers.toml is not TOML: Exceeds the limit"),
@@ -211,7 +219,7 @@ waits = false
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(BadInput, match="cannot read .*: it is no file"):
+        with pytest.raises(BadInput, match="cannot read .*: it is not a regular file"):
             read_catalogue(path)
 
 

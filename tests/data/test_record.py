@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_there_is_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    with pytest.raises(Fault, match="the record is kept as") as fault:
+    with pytest.raises(Fault, match="the record is in") as fault:
         Keeper(record(low=[1]), Path("/proc")).finish()
     kept = Path(fault.value.message.rpartition(" ")[2])
     assert read_record(kept, Record).windows[0].requests == 1

@@ -71,7 +71,7 @@ def test_a_server_that_fails(contract: Contract) -> None:
 
 
 def test_a_case_that_does_not_exist(contract: Contract) -> None:
-    with pytest.raises(BadInput, match=r"\[layers.odd\] differs in 'nothing'"):
+    with pytest.raises(BadInput, match=r"\[layers.odd\] `differs` lists 'nothing'"):
         check(contract, Layer(name="odd", adds="", differs={"nothing": 400}), "127.0.0.1", 1)
 
 
@@ -107,4 +107,4 @@ def test_wrk_sends_the_same_request(contract: Contract, own: bool) -> None:
 def test_differences(contract: Contract, catalogue: Catalogue) -> None:
     rows = {row[0]: row[1:] for row in differences(contract, catalogue.choose(None, "default"))}
     assert rows["another path"] == ["200", "200", "404", "404", "404", "routing by path"]
-    assert "a head beyond 64 KiB" not in rows
+    assert "a head over 64 KiB" not in rows

@@ -1,4 +1,4 @@
-"""What layers need is made ready before they are started, and what cannot be had is a row that says so."""
+"""What layers need is set up before they start; if that fails, their row says so."""
 
 import json
 from pathlib import Path
@@ -33,10 +33,10 @@ def test_a_rustup_without_a_toolchain(monkeypatch: pytest.MonkeyPatch, tmp_path:
     axum = catalogue.layers["axum"]
     why = missing(axum)
     assert why.startswith("it needs `cargo --version`, which fails: error: rustup could not choose a version of cargo")
-    assert why.endswith("where rustup has no toolchain yet, type: rustup default stable")
+    assert why.endswith("if rustup has no toolchain yet, type: rustup default stable")
     assert why.isprintable()
     told: list[str] = []
-    assert build([axum], told.append) == {"axum": f"cannot be made ready: {why}"}
+    assert build([axum], told.append) == {"axum": f"set-up failed: {why}"}
     assert not told, "nothing was begun"
 
 
@@ -47,7 +47,7 @@ def test_what_a_build_needs(catalogue: Catalogue) -> None:
     assert needs("true") == ""
     assert missing(catalogue.layers["asyncio"]) == ""
     assert needs("no-such-cargo -V", "install it") == (
-        "it needs no-such-cargo, which is not to be had here (No such file or directory): install it"
+        "it needs no-such-cargo, which cannot be run here (No such file or directory): install it"
     )
     long = needs("sh -c 'yes no | head -1000; printf \"\\033[2J\"; exit 3'")
     assert "which fails: no no no" in long
@@ -58,7 +58,7 @@ def test_what_a_build_needs(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("command", "error"),
     [
-        ("no-such-cargo build", "it needs no-such-cargo, which is not to be had here"),
+        ("no-such-cargo build", "it needs no-such-cargo, which cannot be run here"),
         ("sh -c 'echo no crates; exit 101'", "failed with exit code 101; its last lines:\n    no crates"),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(
     options = ("--budget", 1, "--seconds", 1, "--results", tmp_path / "results")
     done = bench("--catalogue", catalogue, "bench", *options)
     assert done.returncode == 1
-    assert "odd: cannot be made ready: " in done.stdout
+    assert "odd: set-up failed: " in done.stdout
     assert error in done.stdout
     assert "no figure for odd" in done.stderr
     pair = bench("--catalogue", catalogue, "pair", "--a", "asyncio", "--b", "odd", *options)

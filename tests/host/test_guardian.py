@@ -1,4 +1,4 @@
-"""Nothing outlives the harness, whatever ends it, and what goes wrong is blamed on who did it."""
+"""Nothing outlives the harness, however it ends, and failures are blamed on whoever caused them."""
 
 import contextlib
 import errno
@@ -62,7 +62,7 @@ SLEEP = "import time; time.sleep(60)"
 
 @pytest.fixture
 def own() -> Iterator[Guard]:
-    """A guardian beside that of the other tests."""
+    """A guardian in addition to that of the other tests."""
     mine = Guard()
     yield mine
     mine.close()
@@ -197,12 +197,12 @@ def test_a_guardian_that_is_killed_ends_the_run(tmp_path: Path) -> None:
     _, err = harness.communicate(timeout=20)
     assert harness.returncode == 1
     assert "Traceback" not in err
-    assert "error: the process that starts servers (bench.host.guardian) was ended or does not answer" in err
+    assert "error: the process that starts servers (bench.host.guardian) has ended or does not answer" in err
     assert wait_for(lambda: gone(tmp_path), 5), family_of(tmp_path)
 
 
 def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:
-    """The session's leader, as make may be, is told and stays; who hangs on the terminal beside it is not."""
+    """The session leader, which may be make, is told and stays; others on the same terminal are not told."""
     leader = "import subprocess, sys; from tests.conftest import default_signals; import signal;"
     leader += "signal.signal(signal.SIGHUP, signal.SIG_IGN); subprocess.run(sys.argv[1:], preexec_fn=default_signals)"
     bench = [sys.executable, "-m", "bench", "bench", "--results", str(tmp_path / "results")]
@@ -270,7 +270,10 @@ def test_a_server_that_goes_into_the_background(bench: Bench, tmp_path: Path) ->
     done = bench("bench", *QUICK, "--layers", "asyncio", *options)
     assert done.returncode == 1
     assert "mine put itself in the background, where process " in done.stderr
-    assert "serves on (it must stay in the foreground: such as `--no-daemon`, or `daemon off;`)" in done.stderr
+    assert (
+        "is serving (it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`)"
+        in done.stderr
+    )
     assert gone(tmp_path)
 
 
@@ -298,7 +301,7 @@ def test_a_wrk_that_is_killed_costs_no_layer(tmp_path: Path) -> None:
     kill_first(tmp_path, "wrk")
     out, err = harness.communicate(timeout=20)
     assert harness.returncode == 0, err
-    assert "wrk, which loaded asyncio, was ended by SIGKILL, by none of us: the window is taken once more" in err
+    assert "wrk, which loaded asyncio, was ended by SIGKILL from outside: the window is taken once more" in err
     (path,) = (tmp_path / "results").glob("*.json")
     (one,) = read_record(path, Record).windows
     assert one.requests
@@ -311,7 +314,9 @@ def test_wrk_is_blamed_for_what_befell_it(server_of: Callable[[str], Server], nu
     wrk = Wrk(server_of("asyncio"), Load(1, 4))
     later(0.2, lambda: wrk.process.kill(number))
     begin = time.monotonic()
-    with pytest.raises(WrkFault, match=rf"^wrk, which loaded asyncio, was (ended|halted).*{number.name}"):
+    with pytest.raises(
+        WrkFault, match=rf"^wrk, which loaded asyncio, was (ended|stopped).*{number.name}.* from outside"
+    ):
         wrk.finish()
     assert time.monotonic() - begin < 3
     assert not psutil.pid_exists(wrk.process.pid)
@@ -410,12 +415,12 @@ def test_no_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    with pytest.raises(Fault, match="^cannot start another process: the limit of processes .`ulimit -u`. is reached$"):
+    with pytest.raises(Fault, match="^cannot start another process: the process limit .`ulimit -u`. is reached$"):
         Guard()
 
 
 def test_ports_that_do_not_suffice() -> None:
-    with pytest.raises(BadInput, match="^PORT=65535 leaves no ports for 5 layers: expected at most 65531$"):
+    with pytest.raises(BadInput, match="^PORT=65535 leaves too few ports for 5 layers: expected at most 65531$"):
         require_ports("127.0.0.1", 65535, 5)
     with pytest.raises(BadInput, match="^port 70000 does not exist"):
         require_ports("127.0.0.1", 70000, 5)
@@ -434,8 +439,8 @@ def test_a_server_of_the_suite_gets_a_clean_environment(contract: Contract, monk
         mine = psutil.Process(server.process.pid).environ()
         assert mine["PYTHONHASHSEED"] == "7"
         assert "PYTHONHOME" not in mine
-    brought = Contract(user=contract.user, cases={})
-    assert Server(CATALOGUE.layers["asyncio"], brought).environment["PYTHONHOME"] == "/nowhere"
+    custom = Contract(user=contract.user, cases={})
+    assert Server(CATALOGUE.layers["asyncio"], custom).environment["PYTHONHOME"] == "/nowhere"
     own = Layer(name="own", adds="", command="true", env=sys.executable)
     assert Server(own, contract).environment["PYTHONPATH"] == "/nowhere"
 

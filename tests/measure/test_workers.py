@@ -36,7 +36,7 @@ def test_a_number_of_processes_is_part_of_a_name(catalogue: Catalogue) -> None:
 
 @pytest.mark.parametrize("text", ["-1", "two", "2.5"])
 def test_bad_numbers_of_workers(text: str) -> None:
-    with pytest.raises(BadInput, match="WORKERS must be numbers of processes"):
+    with pytest.raises(BadInput, match="WORKERS must be process counts"):
         Choice("", "default", text).counts()
 
 

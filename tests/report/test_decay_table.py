@@ -53,4 +53,4 @@ def test_what_people_read(ladder: Record, form: str) -> None:
 
 def test_a_run_that_was_stopped_says_so(ladder: Record) -> None:
     stopped = msgspec.structs.replace(ladder, stopped="stopped by SIGINT")
-    assert "ended before its time: stopped by SIGINT" in decay_document(stopped).render("text")
+    assert "ended early: stopped by SIGINT" in decay_document(stopped).render("text")

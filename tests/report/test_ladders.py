@@ -26,8 +26,8 @@ def test_figures_are_those_added() -> None:
 @pytest.mark.parametrize(
     ("why", "error"),
     [
-        ("{share[h11]}", "the `why` of 'high' cannot be filled in: .*'h11' is none of a, b"),
-        ("{syscalls[read]}", "'read' is none of futex"),
+        ("{share[h11]}", "the `why` of 'high' cannot be filled in: .*'h11' is not one of a, b"),
+        ("{syscalls[read]}", "'read' is not one of futex"),
         ("{nothing}", "cannot be filled in: 'nothing'"),
     ],
 )

@@ -79,7 +79,7 @@ def test_nothing_in_common() -> None:
         compare(record(1, BEFORE), record(2, {"other": 1.0, "high": 2.0}), 1.0)
 
 
-def test_false_alarms_are_rare() -> None:
+def test_false_positives_are_rare() -> None:
     alarms = 0
     for seed in range(0, 400, 2):
         found = verdicts(record(seed, BEFORE), record(seed + 1, BEFORE))

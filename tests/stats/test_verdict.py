@@ -45,7 +45,7 @@ def test_levels_are_those_of_o_brien_and_fleming() -> None:
     assert bounds == pytest.approx([4.048, 2.862, 2.337, 2.024], abs=2e-3)
 
 
-def test_looking_again_and_again_raises_no_more_false_alarms() -> None:
+def test_repeated_looks_do_not_raise_the_false_positive_rate() -> None:
     """Pairs of the same program: any look may call a change, 5% of runs may have one that does."""
     chance = np.random.default_rng(1)
     runs, rounds = 800, 28

@@ -1,9 +1,9 @@
 """Counts Python calls and bytecodes inside a server, by sys.monitoring, between two signals.
 
-Python imports a module of this name when it starts, if its folder is on PYTHONPATH. Of the two ANATOMY_SIGNALS one
-begins a count, the other ends it; each is acknowledged by a file in ANATOMY_FOLDER, `on-N-PID` or `off-N-PID`, of which
-the second holds the tree of calls as JSON; `ready-PID` says that a process heeds them.
-The garbage collector rests meanwhile: when it runs is not the request's doing.
+Python imports a module of this name when it starts, if its folder is on PYTHONPATH. The first of the two
+ANATOMY_SIGNALS starts a count, the second ends it. Each is acknowledged by a file in ANATOMY_FOLDER: `on-N-PID`, and
+`off-N-PID` with the tree of calls as JSON. `ready-PID` says that a process handles the signals.
+The garbage collector is off during a count: when it runs does not depend on the request.
 """
 
 import gc
@@ -34,13 +34,13 @@ class Node:
         self.children: dict[CodeType, Node] = {}
 
     def child(self, code: CodeType) -> "Node":
-        """The node of a function that is called from here."""
+        """The node of a function called from here."""
         if (found := self.children.get(code)) is None:
             found = self.children[code] = Node(code)
         return found
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """As a JSON object."""
         code = self.code
         return {
             "file": code.co_filename if code else "",
@@ -57,12 +57,12 @@ number = 0
 
 
 def stack() -> list[Node]:
-    """The functions that run now in this thread, of those that were entered since the count began."""
+    """The functions now running in this thread that were entered since the count began."""
     return stacks.setdefault(threading.get_ident(), [root])
 
 
 def above(frame: FrameType) -> list[Node]:
-    """The same, down to the caller of a frame: one that was left without an event is forgotten."""
+    """The same, down to the caller of a frame: functions that were left without an event are dropped."""
     running = stack()
     caller = frame.f_back.f_code if frame.f_back else None
     while len(running) > 1 and running[-1].code is not caller:
@@ -71,14 +71,14 @@ def above(frame: FrameType) -> list[Node]:
 
 
 def enter(code: CodeType, _offset: int) -> None:
-    """A function begins."""
+    """A function starts."""
     running = above(sys._getframe(1))
     running.append(running[-1].child(code))
     running[-1].calls += 1
 
 
 def resume(code: CodeType, *_: object) -> None:
-    """A coroutine or a generator goes on."""
+    """A coroutine or a generator resumes."""
     running = above(sys._getframe(1))
     running.append(running[-1].child(code))
 
@@ -91,7 +91,7 @@ def leave(code: CodeType, *_: object) -> None:
 
 
 def step(code: CodeType, _offset: int) -> None:
-    """One bytecode; those before a function's RESUME come before its `enter`."""
+    """One bytecode; those before a function's RESUME arrive before its `enter`."""
     top = stack()[-1]
     (top if top.code is code else above(sys._getframe(1))[-1].child(code)).bytecodes += 1
 
@@ -108,7 +108,7 @@ CALLBACKS: dict[int, Callable[..., None]] = {
 
 
 def begin(_signal: int, _frame: FrameType | None) -> None:
-    """Start a count from nothing."""
+    """Start a new count."""
     global root, number
     number += 1
     root = Node(None)
@@ -124,7 +124,7 @@ def begin(_signal: int, _frame: FrameType | None) -> None:
 
 
 def end(_signal: int, _frame: FrameType | None) -> None:
-    """End the count, and write it."""
+    """End the count and write it."""
     sys.monitoring.set_events(TOOL, 0)
     gc.enable()
     part = FOLDER / f"part-{os.getpid()}"
@@ -133,7 +133,7 @@ def end(_signal: int, _frame: FrameType | None) -> None:
 
 
 def ready() -> None:
-    """Say that this process heeds the signals."""
+    """Say that this process handles the signals."""
     (FOLDER / f"ready-{os.getpid()}").touch()
 
 

@@ -1,7 +1,7 @@
-//! Layer `axum`: the User request as axum's documentation writes a JSON endpoint, for reference: another language,
-//! a compiled parser, router and serialiser, and one worker thread of tokio's or as many as there are cores.
+//! Layer `axum`: a JSON endpoint as axum's documentation writes it, for reference: another language, a compiled
+//! parser, router and serialiser, and one tokio worker thread, or one per core.
 //!
-//! axum-server HOST PORT THREADS, where 0 threads are all.
+//! axum-server HOST PORT THREADS, where 0 means one thread per core.
 
 use std::{env, process};
 
