@@ -36,12 +36,13 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHO
 # By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere.
 bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
+flag = $(if $(filter-out 0 no,$(strip $($1))),--$2)
 python = '$(subst ','\'',$(strip $(PYTHON)))'
 load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
-format = $(call option,FORMAT,format) $(if $(strip $(WIDE)),--wide)
+format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
-anatomy = $(call option,RECORD,record) $(if $(strip $(SPLIT)),--split) $(call option,RESULTS,results) $(format)
+anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
@@ -63,7 +64,7 @@ pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(run)
 
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
-	$(bench) compare $(two) $(if $(strip $(FORCE)),--force) $(format)
+	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
 
 machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(format)

@@ -90,8 +90,8 @@ def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
             if not row.faults:
                 watch.tell(f"{layer.name}: {name}", done)
                 attempt(name, tool, partial(count, layer, contract, found), found)
+                watch.keep()
             done += length
-        watch.keep()
 
 
 def attempt(name: str, tool: str | None, count: Callable[[], None], found: Counts) -> None:

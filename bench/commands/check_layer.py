@@ -5,11 +5,12 @@ import click
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
-from bench.data.errors import ServerFault
-from bench.data.layers import ROOT, Catalogue, Layer
+from bench.data.errors import BadInput, ServerFault
+from bench.data.layers import ROOT, Layer
 from bench.host import conformance
 from bench.host.environments import build
 from bench.host.server import Server
+from bench.host.versions import read_versions
 from bench.report.escape import plain
 
 
@@ -21,23 +22,25 @@ def command(context: click.Context, /, name: str) -> None:
 
     Exit codes: 0 nothing, 1 something, 2 no such layer.
     """
+    if not name.strip():
+        raise BadInput("say LAYER=: `make ladders` lists them all")
     catalogue, contract = read_catalogue(context.obj), read_contract()
     layer = catalogue.one(name)
-    lacking = [*_entry(catalogue, layer, contract), *_file(layer), *_answers(layer, contract)]
+    lacking = [*_entry(layer, contract), *_file(layer), *_answers(layer, contract)]
     for each in lacking:
         show(plain(f"{name}: {each}"))
     if lacking:
         context.exit(1)
+    if not any(layer.base in ladder.layers for ladder in catalogue.ladders.values()):
+        show(f"note: {name} is in no ladder yet, so it is measured only by name: `layers` of a ladder is the place")
     show(f"{name} is complete: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
 
 
-def _entry(catalogue: Catalogue, layer: Layer, contract: Contract) -> list[str]:
+def _entry(layer: Layer, contract: Contract) -> list[str]:
     """What is missing or wrong in its entry in layers.toml."""
     found = []
     if not layer.adds:
         found.append("`adds` is empty: say in one sentence what it adds to the layer it stands on")
-    if not any(layer.base in ladder.layers for ladder in catalogue.ladders.values()):
-        found.append("it is not in any ladder: add it to the `layers` of one in layers.toml")
     for case, status in layer.differs.items():
         if case in contract.cases and contract.cases[case].status == status and not contract.cases[case].refused:
             found.append(f"`differs` lists {case!r}, but {status} is what every layer answers there: remove it")
@@ -62,8 +65,11 @@ def _answers(layer: Layer, contract: Contract) -> list[str]:
     """Where its answers are not what the contract and its `differs` say."""
     if failed := build([layer], say):
         return [failed[layer.name]]
+    known = read_versions([layer])
+    wanted = [*layer.versions, *(layer.build.versions if layer.build else ())]
+    lacking = [f"`versions` lists {each!r}, which is not there where it runs" for each in wanted if each not in known]
     try:
         with Server(layer, contract) as server:
-            return conformance.check(contract, layer, server.host, server.port)
+            return lacking + conformance.check(contract, layer, server.host, server.port)
     except ServerFault as fault:
-        return [fault.what]
+        return [*lacking, fault.what]

@@ -56,6 +56,9 @@ def run() -> int:
         return code if isinstance(code, int) else 0
     except Fault as fault:
         return _fail(fault.message, fault.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.ctx.get_help() if error.ctx else error.message)
+        return 2
     except click.UsageError as error:
         return _fail(_in_words(error), 2)
     except OSError as error:  # such as a full disk under a temporary file: rare, but still one line
@@ -69,9 +72,9 @@ def _in_words(error: click.UsageError) -> str:
     message = error.format_message().removesuffix(".")
     if isinstance(error, click.BadParameter) and error.param:
         option = error.param.opts[0]
-        what = error.message.removesuffix(".")
-        return f"{option.strip('-').upper()} ({option}): {what}"
-    return f"{message}: see `python -m bench {error.ctx.info_name if error.ctx else ''} --help`"
+        what = error.message.removesuffix(".") or f"it is needed: {getattr(error.param, 'help', None) or 'see --help'}"
+        return f"{option.strip('-').upper()} ({option}): {what.removesuffix('.')}"
+    return f"{message}: see `{error.ctx.command_path if error.ctx else 'python -m bench'} --help`"
 
 
 def _fail(message: str, code: int) -> int:

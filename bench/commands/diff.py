@@ -1,5 +1,6 @@
 """`make diff`: which Python functions layer B calls that layer A does not."""
 
+import os
 from pathlib import Path
 
 import click
@@ -18,5 +19,6 @@ from bench.report.anatomy import difference_document
 @printing_options
 def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
-    record = read_record(path or latest("anatomy"), Anatomy)
-    show(difference_document(record, a, b).render(printing.form, printing.wide))
+    source = path or latest("anatomy")
+    record = read_record(source, Anatomy)
+    show(difference_document(record, a, b, os.path.relpath(source)).render(printing.form, printing.wide))

@@ -195,7 +195,8 @@ class Anatomy(Layers, kw_only=True, tag="anatomy"):
     @property
     def size(self) -> int:
         """How many layers were counted."""
-        return len(self.anatomy)
+        counts = [each for found in self.anatomy for each in (found.instructions, found.bytecodes, found.syscalls)]
+        return len(self.anatomy) + sum(map(bool, counts))
 
 
 class Sensitivity(Kind, kw_only=True, tag="sensitivity"):

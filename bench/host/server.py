@@ -49,7 +49,8 @@ def require_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
-        raise BadInput(f"port {port} on {host} cannot be used ({error.strerror}): try another PORT, or 0") from None
+        why = os.strerror(error.errno) if error.errno else error
+        raise BadInput(f"port {port} on {host} cannot be used ({why}): try another PORT, or 0") from None
 
 
 def require_ports(host: str, port: int, count: int) -> None:
@@ -57,7 +58,12 @@ def require_ports(host: str, port: int, count: int) -> None:
     if port <= LAST_PORT < port + count - 1:
         raise BadInput(f"PORT={port} leaves too few ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
     for place in range(count if port else 0):
-        require_port(host, port + place)
+        try:
+            require_port(host, port + place)
+        except BadInput as error:
+            if not place:
+                raise
+            raise BadInput(f"PORT={port} is for {count} layers, one port each: {error.message}") from None
 
 
 class Server:

@@ -102,13 +102,13 @@ def _below(record: Anatomy) -> list[str]:
     return [*said, *origin(record)]
 
 
-def difference_document(record: Anatomy, a: str, b: str) -> Document:
+def difference_document(record: Anatomy, a: str, b: str, source: str = "this record") -> Document:
     """The functions that cost more or less in layer b than in layer a; raises BadInput if one has no tree."""
     trees = {found.layer: found.tree for found in record.anatomy if found.tree}
     if missing := [repr(name) for name in (a, b) if name not in trees]:
         has = ", ".join(trees) or "no layer"
         raise BadInput(
-            f"no call tree of {' and '.join(missing)} here, only of {has}: type `make anatomy`, or set RECORD="
+            f"no call tree of {' and '.join(missing)} in {source}, only of {has}: type `make anatomy`, or set RECORD="
         )
     found = difference(trees[a], trees[b])
     rows: list[Values] = [dict(zip(DIFFERENCE, (*row, row[4] - row[2]), strict=True)) for row in found]
@@ -123,4 +123,5 @@ def difference_document(record: Anatomy, a: str, b: str) -> Document:
     rest = [f"{len(rows) - MOST} more functions differ: FORMAT=csv lists them all."] if len(rows) > MOST else []
     bytecodes, calls = sum(row[4] - row[2] for row in found), sum(row[3] - row[1] for row in found)
     sums = f"total: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
-    return Document([Table(columns, rows[:MOST]), *rest, sums], Table(columns, rows))
+    said = [*rest, sums, f"From {source}.", *origin(record)]
+    return Document([Table(columns, rows[:MOST]), *said], Table(columns, rows))

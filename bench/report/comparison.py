@@ -29,6 +29,17 @@ def say(obstacle: Obstacle) -> str:
     return SAID[obstacle.what].format(a=obstacle.a or "unknown", b=obstacle.b or "unknown")
 
 
+def _made(record: Windows) -> list[str]:
+    """When, on what and with which code a record was made, as far as it says so."""
+    machine, python = record.machine, record.python
+    return [
+        f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else "no date",
+        f"{machine.cpu}, {machine.cores} cores" if machine else "no machine",
+        f"Python {python.version}" if python else "no Python",
+        f"suite {record.revision or 'of no known revision'}",
+    ]
+
+
 def comparison_document(changes: list[Change], a: Windows, b: Windows) -> Document:
     """The changes, with what else differs."""
     rows = [{**msgspec.structs.asdict(each), "a_cost": each.a_cpu, "b_cost": each.b_cpu} for each in changes]
@@ -37,6 +48,7 @@ def comparison_document(changes: list[Change], a: Windows, b: Windows) -> Docume
     lacking = any(change.ratio_low is None for change in changes)
     said: list[str | Table] = [
         table,
+        *(f"{side}: {', '.join(_made(record))}" for side, record in (("A", a), ("B", b))),
         f"CPU: CPU time per request, as a multiple of {a.layers[0].name}'s in the same record; ratio: requests per"
         f" CPU-second of B to those of A in that unit, with a {level:.4g}% interval per layer, 95% for all together.",
         *(["no interval: one of the records has only one round; record it with a longer BUDGET"] if lacking else []),

@@ -1,12 +1,13 @@
 """The decay table of a bench: its columns, and what stands below them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from bench.data.record import Windows
 from bench.report.document import Column, Document, Table, Values
-from bench.report.notes import below, row_notes
+from bench.report.notes import below, row_notes, solo_notes
 from bench.stats.decay import Figures, figures_of
 from bench.stats.undisturbed import undisturbed
 
@@ -57,7 +58,7 @@ COLUMNS = (
 )
 
 
-def values(found: Figures, note: str = "") -> Values:
+def values(found: Figures, note: str = "") -> dict[str, Any]:
     """A row of the table, by the keys of COLUMNS."""
     older = {"cost_us": found.cpu_us, "cost_low": found.cpu_low, "cost_high": found.cpu_high}
     older |= {"restarts": found.rounds, "windows": found.windows}
@@ -67,13 +68,18 @@ def values(found: Figures, note: str = "") -> Values:
 def decay_table(record: Windows, only: Iterable[str] = ()) -> Table:
     """The table of a record, or of some of its columns, by their headings."""
     fit = undisturbed(record)
-    notes = row_notes(record, fit)
     columns = [each for each in COLUMNS if not only or each.heading in only]
-    return Table(columns, [values(row, "; ".join(notes[row.layer])) for row in figures_of(record, fit)], FIRST)
+    notes = row_notes(record, fit)
+    rows = []
+    for row in figures_of(record, fit):
+        solo = solo_notes(record, record.row(row.layer), row)
+        rows.append(values(row, "; ".join([*notes[row.layer], *solo])) | {"brief": "; ".join(notes[row.layer])})
+    return Table(columns, rows, FIRST)
 
 
 def decay_document(record: Windows, wide: bool = False) -> Document:
     """The table of a record, what must be said of its rows, and where it comes from."""
     table = decay_table(record)
-    said = [f"{row['layer']}: {row['note']}" for row in table.rows if row["note"]]
+    told = "note" if wide or not record.paired else "brief"  # solo req/s is a column of the wide table
+    said = [f"{row['layer']}: {row[told]}" for row in table.rows if row[told]]
     return Document([table, *said, "", *below(record, wide)], table)

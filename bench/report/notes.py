@@ -26,17 +26,16 @@ def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list
 def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> list[str]:
     if row.faults:
         return row.faults[:1]
-    used = full_windows(record, row)
     notes = [told] if (told := terms(row)) else []
     own = [each for each in record.windows if each.layer == row.name]
-    notes += _left_out(own, len(solo_windows(record, row)) - len(used), len(used))
+    notes += _left_out(own)
     if not any(not each.fault for each in own):
         notes.append("no good window" if own else "not measured")
     elif row.on and found.decay is None:
-        notes.append(f"no decay: {row.on} has no figure" if used else "no decay")
+        lacking = record.row(row.on).faults or not solo_windows(record, record.row(row.on))
+        notes.append(f"no decay: {row.on} has no figure" if lacking else f"no decay: not measured beside {row.on}")
     if found.decay is not None and found.margin is None and record.machine:
         notes.append("one round only, so no interval: try a longer BUDGET")
-    notes += _solo(record, row, used, found.bound)
     if found.decay is not None and record.machine and not record.paired:
         notes.append("its decay is from windows one after another, not side by side: indicative only")
     margin, target = found.margin, record.precision if isinstance(record, Bench) else None
@@ -61,24 +60,28 @@ def _disagrees(fit: Undisturbed, row: Row, count: int) -> str:
     )
 
 
-def _left_out(own: list[Window], idle: int, used: int) -> list[str]:
+def _left_out(own: list[Window]) -> list[str]:
     notes = []
     if faults := [each.fault for each in own if each.fault]:
         notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
-    if idle:
-        notes.append(f"{idle} of {idle + used} solo windows left out: the server had under {BUSY:.0%} of its core")
     if stopped := sum(bool(each.throttled) for each in own):
         notes.append(f"{stopped} of {len(own)} windows throttled: the container had used up its share of the CPU")
     return notes
 
 
-def _solo(record: Windows, row: Row, used: list[Window], bound: bool) -> list[str]:
-    """What must be said of its solo requests/s."""
+def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
+    """What must be said of a layer's solo requests/s, wherever that is shown."""
+    if row.faults:
+        return []
+    used = full_windows(record, row)
     cores = max((each.cores for each in used), default=1)
     percent = 100 * max((each.busy or 0 for each in used), default=0)
     share = f"{percent:.0f}% of its {f'{cores} cores' if cores > 1 else 'core'}"
     notes = [f"solo req/s is with {cores} cores, all else per CPU-second of one"] if cores > 1 else []
-    if bound:
+    if idle := len(solo_windows(record, row)) - len(used):
+        left = f"{idle} of {idle + len(used)} solo windows left out"
+        notes.append(f"{left}: the server had under {BUSY:.0%} of its core")
+    if found.bound:
         shared = record.machine and cores >= record.machine.cores
         limit = "wrk had to share them" if shared else "the client or the machine was the limit"
         notes.append(f"solo req/s is a lower bound: the server had at most {share}, so {limit}")
@@ -107,10 +110,13 @@ def below(record: Windows, wide: bool = False) -> list[str]:
     """What stands below a table of windows: what the words mean, the method, and where it was made."""
     load = record.load
     wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
-    lines = [
-        f"decay: % fewer requests {'per CPU-second' if record.paired else 'per second'} than the layer that it stands"
-        " on; + µs/req: the CPU time per request that it adds to that; req/s per core: 1,000,000 / CPU µs."
-    ]
+    lines = ["req/s per core: 1,000,000 / CPU µs."]
+    if any(row.on for row in record.layers):
+        per = "per CPU-second" if record.paired else "per second"
+        lines = [
+            f"decay: % fewer requests {per} than the layer that it stands on; + µs/req: the CPU time per request that"
+            f" it adds to that; {lines[0]}"
+        ]
     if record.paired:
         windows = f"windows of {load.seconds} s of {wrk}"
         seen = disturbance(record)
@@ -121,7 +127,11 @@ def below(record: Windows, wide: bool = False) -> list[str]:
             else f"Decay and CPU time are from pairs side by side on one core, {windows}; the interval is of a"
             " bootstrap over rounds and their windows. Mixture: no sensor told when the core was disturbed."
         )
-    elif any(row.on for row in record.layers):
+    elif not any(window.server_cpu_ns for window in record.windows):
+        lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
+    elif not any(row.on for row in record.layers):
+        lines.append(f"CPU time is from solo windows of {load.seconds} s of {wrk}.")
+    if not record.paired and any(row.on for row in record.layers):
         lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
     if wide:
         lines += _wide(record, wrk)

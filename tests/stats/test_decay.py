@@ -12,7 +12,7 @@ from bench.data.record import Bench as Record
 from bench.data.record import Row
 from bench.data.store import read_record
 from bench.data.window import Window
-from bench.report.notes import row_notes
+from bench.report.notes import row_notes, solo_notes
 from bench.stats.decay import figures
 
 PUBLISHED = ROOT / "results" / "published.json"
@@ -75,7 +75,8 @@ def test_latency_is_the_median_of_windows() -> None:
 
 
 def note(ladder: Record, layer: str) -> str:
-    return "; ".join(row_notes(ladder)[layer])
+    found = next(each for each in figures(ladder) if each.layer == layer)
+    return "; ".join([*row_notes(ladder)[layer], *solo_notes(ladder, ladder.row(layer), found)])
 
 
 def pair(lower: float, upper: float, take: int, busy: float = 0.5) -> list[Window]:
