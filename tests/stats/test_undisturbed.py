@@ -14,7 +14,7 @@ from bench.stats.estimate import decay
 from bench.stats.undisturbed import disagreement, same_program, undisturbed
 from tests.stats.neighbours import COSTS, ON, run
 
-RUNS = 60
+RUNS = 45
 TRUTH = {name: log(COSTS[on] / COSTS[name]) for name, on in ON.items()}
 
 
