@@ -28,7 +28,6 @@ from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
-from bench.stats.decay import figures
 
 
 @click.command("bench")
@@ -77,8 +76,9 @@ def command(
     )
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    show(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    document = decay_document(record, printing.wide)
+    show(document.render(printing.form, printing.wide))
     if problem:
         raise problem
-    if failed := [row.layer for row in figures(record) if row.rps is None]:
+    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
         raise Fault(f"no figure for {', '.join(failed)}: the table says why")
