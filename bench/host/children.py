@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import errno
-import functools
 import os
 import resource
 import select
@@ -12,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,15 +71,16 @@ class Child:
 
 
 class Guard:
-    """The harness's connection to the guardian; raises Fault if that does not answer. There is only one: see `guard`.
+    """The harness's connection to the guardian; raises Fault if that does not answer. One thread uses it: see `guard`.
 
-    `folder` is for temporary files: it is deleted when the harness ends.
+    `folder` is for temporary files: it is deleted with the guardian.
     """
 
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}
         self.said = b""
         self.lost = ""
+        self.closing = False
         self.folder: Path | None = None
         self.stream, other = socket.socketpair()
         self.stream.settimeout(ANSWER)
@@ -141,7 +142,7 @@ class Guard:
 
     def listen(self, seconds: float) -> None:
         """Note which children have ended, waiting at most this long for one."""
-        if not self.said and not self.ready.poll(seconds * 1000):
+        if not self.closing and not self.said and not self.ready.poll(seconds * 1000):
             return
         with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
             if not self.said:  # the message that a child has ended may have arrived along with an answer
@@ -155,10 +156,20 @@ class Guard:
             raise Fault(self.lost)
 
     def close(self) -> None:
-        """End everything that is still running, and wait for it."""
-        self.stream.close()
+        """End everything that is still running, and wait for it. Another thread may call it: the guard's own is then
+        told that the guardian is lost, whatever it waits for.
+        """
+        self.closing = True
+        with contextlib.suppress(OSError):
+            self.stream.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
             self.process.wait(ANSWER)
+        self.stream.close()
+        atexit.unregister(self.close)
+
+    def abandon(self) -> None:
+        """Let go of it, in a copy of the process that started it: the guardian must notice when that one ends."""
+        self.stream.close()
         atexit.unregister(self.close)
 
     def _ask(self, request: Request, files: Sequence[int] = ()) -> None:
@@ -204,12 +215,14 @@ class Guard:
 
     def _lose(self, why: OSError) -> NoReturn:
         """The guardian is lost, so nothing can be started or waited for: end what is left; raises Fault."""
-        self.process.kill()
+        if not self.closing:  # else it is ending them itself
+            self.process.kill()
         for child in self.children.values():
-            child.kill()
+            if not self.closing:
+                child.kill()
             child.returncode = -signal.SIGKILL
         self.children.clear()
-        if self.folder:
+        if self.folder and not self.closing:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.lost = f"the process that starts servers (bench.host.guardian) has ended or does not answer: {why}"
         raise Fault(self.lost) from None
@@ -226,7 +239,44 @@ def _popen(fd: int) -> "subprocess.Popen[bytes]":
         raise Fault(FULL) from None
 
 
-@functools.cache
+_guards: dict[int, Guard] = {}
+
+
 def guard() -> Guard:
-    """The guardian of this process, started when it is first needed."""
-    return Guard()
+    """The guardian of this thread, started when it is first needed.
+
+    Every thread has its own, so that jobs side by side share neither answers nor what is left behind. It ends with the
+    process at the latest, whichever that is: the suite's own, or a worker that somebody else started.
+    """
+    thread = threading.get_ident()
+    if thread not in _guards:
+        _guards[thread] = Guard()
+    return _guards[thread]
+
+
+def release(thread: int | None = None) -> None:
+    """Close the guardian of a thread (by default this one), if it has one: the next `guard` starts another."""
+    if found := _guards.pop(thread or threading.get_ident(), None):
+        found.close()
+
+
+def renew() -> None:
+    """Release this thread's guardian if it is lost."""
+    if (found := _guards.get(threading.get_ident())) and found.lost:
+        release()
+
+
+def interrupt(thread: int) -> None:
+    """End what a thread has started, so that whatever it waits for fails at once."""
+    if found := _guards.get(thread):
+        found.close()
+
+
+def _abandon() -> None:
+    """After a fork: the guardians are the parent's."""
+    for each in _guards.values():
+        each.abandon()
+    _guards.clear()
+
+
+os.register_at_fork(after_in_child=_abandon)

@@ -90,7 +90,7 @@ class Wrk:
                 if late > GRACE:
                     raise ServerFault(name, f"kept wrk for {GRACE:.0f} s after its window")
             self.server.require_alive("died under load")
-            guard().require()
+            self.process.guard.require()
             if (code := self.process.returncode or 0) < 0:
                 raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name} from outside")
             if code:
