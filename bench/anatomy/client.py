@@ -15,7 +15,7 @@ from bench.host.server import Server
 
 PAUSE = 0.001  # seconds between requests, at least
 LOOK = 0.0005  # seconds between two looks at whether the server is done
-LONGEST = 0.05  # seconds that a server has to be done with a request that it has answered
+LONGEST = 0.2  # seconds that a server has to be done with a request that it has answered
 CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 

@@ -23,11 +23,12 @@ IDLE = 2.0  # seconds
 PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 
 
-def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> list[dict[str, float]]:
-    """Instructions per request by component, a dict for each batch.
+def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list[dict[str, float]]:
+    """Instructions per request by component, a dict for each batch of so many (by default BATCH) requests.
 
     Raises ServerFault, or Fault if valgrind fails.
     """
+    batch = batch or BATCH
     with _under_callgrind(layer, contract) as (client, callgrind):
         client.warm_up(WARM_UP)
         callgrind.start()

