@@ -20,7 +20,7 @@ from bench.data.errors import Fault, ServerFault, ServerKilled, Stopped
 from bench.data.layers import Layer
 from bench.data.record import Counts
 from bench.host import conformance
-from bench.host.children import renew
+from bench.host.guards import renew
 from bench.host.server import Server
 from bench.host.versions import own_versions
 from bench.stats.trees import add_up, by_package

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +70,7 @@ class Child:
 
 
 class Guard:
-    """The harness's connection to the guardian; raises Fault if that does not answer. One thread uses it: see `guard`.
+    """The harness's connection to the guardian; raises Fault if that does not answer. One thread uses it: see guards.py.
 
     `folder` is for temporary files: it is deleted with the guardian.
     """
@@ -237,46 +236,3 @@ def _popen(fd: int) -> "subprocess.Popen[bytes]":
         )  # fmt: skip
     except BlockingIOError:
         raise Fault(FULL) from None
-
-
-_guards: dict[int, Guard] = {}
-
-
-def guard() -> Guard:
-    """The guardian of this thread, started when it is first needed.
-
-    Every thread has its own, so that jobs side by side share neither answers nor what is left behind. It ends with the
-    process at the latest, whichever that is: the suite's own, or a worker that somebody else started.
-    """
-    thread = threading.get_ident()
-    if thread not in _guards:
-        _guards[thread] = Guard()
-    return _guards[thread]
-
-
-def release(thread: int | None = None) -> None:
-    """Close the guardian of a thread (by default this one), if it has one: the next `guard` starts another."""
-    if found := _guards.pop(thread or threading.get_ident(), None):
-        found.close()
-
-
-def renew() -> None:
-    """Release this thread's guardian if it is lost."""
-    if (found := _guards.get(threading.get_ident())) and found.lost:
-        release()
-
-
-def interrupt(thread: int) -> None:
-    """End what a thread has started, so that whatever it waits for fails at once."""
-    if found := _guards.get(thread):
-        found.close()
-
-
-def _abandon() -> None:
-    """After a fork: the guardians are the parent's."""
-    for each in _guards.values():
-        each.abandon()
-    _guards.clear()
-
-
-os.register_at_fork(after_in_child=_abandon)

@@ -8,8 +8,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from bench.host.children import interrupt, release
 from bench.host.cores import siblings
+from bench.host.guards import interrupt, release
 from bench.host.quota import quota
 
 POLL = 0.05

@@ -17,9 +17,9 @@ import psutil
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Broken, ServerFault, ServerKilled
 from bench.data.layers import Layer
-from bench.host.children import guard
 from bench.host.conformance import check_user
 from bench.host.counters import descendants
+from bench.host.guards import guard
 from bench.host.signals import held
 from bench.host.variables import clean_environment
 

@@ -11,7 +11,7 @@ import msgspec
 from bench.data.errors import BadInput, Fault, ServerFault, WrkFault
 from bench.data.layers import ROOT
 from bench.data.load import Load, Summary
-from bench.host.children import guard
+from bench.host.guards import guard
 from bench.host.server import Server
 from bench.host.signals import held
 

@@ -22,8 +22,8 @@ from bench.data.errors import ServerKilled
 from bench.data.layers import ROOT, Layer
 from bench.data.plan import select
 from bench.data.record import Anatomy, Counts, Frame
-from bench.host.children import guard
 from bench.host.executor import Cores
+from bench.host.guards import guard
 from bench.host.server import Server
 from tests.conftest import CATALOGUE, family_of, processes, require_tool, wait_for
 
