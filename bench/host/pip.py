@@ -1,7 +1,9 @@
 """Requirements -> the packages that pip would install for them, or one line that says why it would not."""
 
+import hashlib
 import os
 import re
+import time
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Fault
+from bench.data.layers import ROOT
 from bench.data.resolution import Pin
 from bench.data.sides import canonical
 from bench.data.toml import short
@@ -25,6 +28,8 @@ NOT_POSSIBLE = (
     re.compile(r"^ERROR: (Package .* requires a different Python: .*)", re.MULTILINE),
     re.compile(r"^ERROR: (.*[Ii]nvalid (?:requirement|wheel).*)", re.MULTILINE),
 )
+KEPT = ROOT / ".venvs" / "resolved"
+FRESH = 24 * 3600.0  # seconds that an answer counts: then there may be newer releases
 SHOWN = 5  # of the releases that there are, where the one that is asked for is not among them
 
 
@@ -75,18 +80,38 @@ def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int 
 def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), options: Sequence[str] = ()) -> list[Pin]:
     """What pip would add to an environment, or change there, for these requirements within these bounds (constraints).
 
-    What is installed stays wherever they allow it. Only wheels count. Raises Conflict, BadInput for what cannot be
-    installed here, and Fault where the index cannot be reached.
+    What is installed stays wherever they allow it. Only wheels count. What pip says is kept for a day. Raises Conflict,
+    BadInput for what cannot be installed here, and Fault where the index cannot be reached.
     """
+    settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_"))
+    asked = [os.path.realpath(Path(python).parents[1]), *wanted, "-c", *bounds, *options, *settings]
+    kept = KEPT / f"{hashlib.sha256('\n'.join(asked).encode()).hexdigest()[:16]}.json"
+    if kept.is_file() and time.time() - kept.stat().st_mtime < FRESH:
+        found = msgspec.json.decode(kept.read_bytes(), type=list[Pin] | str)
+    else:
+        found = _resolve(python, wanted, bounds, options)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        new = kept.with_suffix(f".new{os.getpid()}")
+        new.write_bytes(msgspec.json.encode(found))
+        new.replace(kept)
+    if isinstance(found, str):
+        raise Conflict(found)
+    return found
+
+
+def _resolve(python: str, wanted: Sequence[str], bounds: Sequence[str], options: Sequence[str]) -> list[Pin] | str:
+    """The same from pip itself; a conflict in words."""
     with scratch() as folder:
         report, within = folder / "report.json", folder / "bounds.txt"
         within.write_text("".join(f"{line}\n" for line in bounds))
         how = ["install", "--dry-run", "--only-binary", ":all:", "--report", str(report), "-c", str(within)]
         code, said = pip(python, [*how, *options, *wanted])
-        if code:
-            raise why(said)
-        found = msgspec.json.decode(report.read_bytes(), type=Report).install
-    return [_pin(each) for each in found]
+        if not code:
+            return [_pin(each) for each in msgspec.json.decode(report.read_bytes(), type=Report).install]
+    fault = why(said)
+    if isinstance(fault, Conflict):
+        return fault.message
+    raise fault
 
 
 def _pin(install: Install) -> Pin:

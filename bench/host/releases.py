@@ -65,14 +65,15 @@ def releases(package: str, python: str = str(PYTHON)) -> tuple[Release, ...]:
 
 
 def before(package: str, day: datetime.datetime, python: str = str(PYTHON)) -> str:
-    """The constraint that holds a package to what was on the index at a time; raises BadInput where there was none."""
+    """The constraint that holds a package to what was on the index at a time: to nothing, where it was not there yet.
+
+    Raises BadInput if the index tells no times.
+    """
     known = [each for each in releases(package, python) if each.uploaded]
     if not known:
         raise BadInput(f"DEPS=dated: the package index does not tell when {package} was uploaded: try DEPS=newest")
     there = [each.version for each in known if each.uploaded and each.uploaded <= day]
-    if not there:
-        raise BadInput(f"{package} has no release before {day:%Y-%m-%d} with a wheel for this Python")
-    return f"{package}<={there[-1]}"
+    return f"{package}<={there[-1]}" if there else f"{package}<0"
 
 
 def _version(filename: str, package: str) -> str:

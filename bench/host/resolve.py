@@ -1,15 +1,16 @@
 """Two sides of the same packages -> which others each gets: those of the lock, or the newest that both allow."""
 
+import datetime
 from collections.abc import Sequence
 
 from bench.data.layers import PYTHON, ROOT
 from bench.data.resolution import Pin, Resolution, bounds, changed, locked, pins
 from bench.data.sides import canonical
 from bench.host.pip import Conflict, resolve
+from bench.host.releases import before
 from bench.host.versions import read_packages
 
-NEWEST = ("--upgrade", "--upgrade-strategy", "eager")
-ROUNDS = 8  # of a resolution as of a date, each of which may bring packages that the one before did not have
+AFRESH = ("--ignore-installed",)
 
 
 class Resolver:
@@ -35,9 +36,20 @@ class Resolver:
 
     def newest(self, wanted: Sequence[Pin], within: Sequence[str] = ()) -> Resolution:
         """What a side gets with the newest of all that its packages depend on; what they do not is held."""
-        alone = resolve(self.python, [pin.requirement for pin in wanted], within, NEWEST)
-        others = {pin.name: pin for pin in alone if pin.name not in {each.name for each in wanted}}
-        return self.one(wanted, [*within, *pins(others)])
+        return self.one(wanted, [*within, *pins(self._afresh(wanted, within))])
+
+    def dated(self, wanted: Sequence[Pin], day: datetime.datetime) -> Resolution:
+        """The same with the newest as of a time; raises BadInput also where the index does not tell of that."""
+        within: dict[str, str] = {}
+        while missing := [name for name in self._afresh(wanted, [*within.values()]) if name not in within]:
+            within |= {name: before(name, day, self.python) for name in missing}
+        return self.newest(wanted, [*within.values()])
+
+    def _afresh(self, wanted: Sequence[Pin], within: Sequence[str]) -> dict[str, Pin]:
+        """What packages depend on, whatever is installed."""
+        names = {pin.name for pin in wanted}
+        found = resolve(self.python, [pin.requirement for pin in wanted], within, AFRESH)
+        return {pin.name: pin for pin in found if pin.name not in names}
 
     def both(self, a: Sequence[Pin], b: Sequence[Pin]) -> tuple[Resolution, Resolution]:
         """Both sides, with the same other packages if there are versions that both allow."""

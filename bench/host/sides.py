@@ -69,7 +69,10 @@ def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[s
 def find(
     packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
 ) -> tuple[tuple[str, ...], list[Pin]]:
-    """What each package of a side is, in words, and as pip takes it: what is not built yet is built."""
+    """What each package of a side is, and as pip takes it: what is not built yet is built.
+
+    What it is, is a commit or a file in words; empty for a release, whose version tells all.
+    """
     each = [_find(name, source, tell) for name, source in zip(packages, sources, strict=True)]
     return tuple(said for said, _ in each), [pin for _, pin in each]
 
@@ -77,7 +80,7 @@ def find(
 def _find(name: str, source: Source, tell: Callable[[str], None]) -> tuple[str, Pin]:
     match source:
         case Version(version):
-            return f"{name} {version}", Pin(name, version)
+            return "", Pin(name, version)
         case Wheel(path):
             if not path.is_file():
                 raise BadInput(f"no wheel {path}")
@@ -130,7 +133,8 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     if code:
         lines = [line for line in output.splitlines() if line.strip()]
         raise Fault(f"side {mark}: {lines[-1].removeprefix('error: ') if lines else 'the set-up failed'}")
-    return Side(mark, said, given, group, below)
+    plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
+    return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)
 
 
 def served_by(layer: Layer, side: Side) -> tuple[Layer, list[str]]:
