@@ -104,7 +104,7 @@ def build(package: str, snapshot: Snapshot, prefix: str, said: str) -> Path:
         tag = git(snapshot.repo, "describe", "--tags", "--long", "--always", snapshot.commit, **_found(snapshot))
     except GitFault:
         tag = ""
-    parts = [package, *snapshot.identity(), tag, prefix, PYTHON.parents[1].name, *settings]
+    parts = [*snapshot.identity(), tag, prefix, PYTHON.parents[1].name, *settings]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     if not (made := sorted((WHEELS / key).glob("*.whl"))):
         with scratch() as folder:

@@ -13,7 +13,7 @@ INHERITED = re.compile("GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE
 
 
 class GitFault(Fault):
-    """git failed: `said` is the last line that it printed."""
+    """git failed: `said` is the line in which it says why."""
 
     def __init__(self, what: str, said: str) -> None:
         super().__init__(f"git {what} failed: {short(said, 300)}")
@@ -33,7 +33,10 @@ def git(folder: Path, *words: str, **environment: str) -> str:
         raise BadInput(f"a checkout needs git, which cannot be run here ({error.strerror})") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise GitFault(words[0], lines[-1].removeprefix("fatal: ") if lines else f"exit code {done.returncode}")
+        first = next(
+            (line for line in lines if "fatal: " in line), lines[-1] if lines else f"exit code {done.returncode}"
+        )
+        raise GitFault(words[0], first.partition("fatal: ")[2] or first)
     return done.stdout.rstrip("\n")
 
 

@@ -4,7 +4,6 @@ import base64
 import datetime
 import functools
 import netrc
-import os
 import re
 import ssl
 import urllib.error
@@ -125,12 +124,11 @@ def _login(user: str | None, password: str | None, host: str) -> str:
 @functools.cache
 def _setting(python: str, name: str) -> str:
     """A setting of pip's: from the environment, its files, or its default, which only its help tells."""
-    if value := os.environ.get(f"PIP_{name.upper().replace('-', '_')}"):
-        return value
-    for section in ("index", "install", "global"):
-        code, said = pip(python, ["config", "get", f"{section}.{name}"])
-        if not code and said.strip():
-            return said.strip().splitlines()[-1]
+    said = pip(python, ["config", "list"])[1]
+    found = dict(re.findall(rf"^(\S+)\.{name}='(.*)'", said, re.MULTILINE))
+    for section in (":env:", "install", "global"):
+        if section in found:
+            return str(found[section])
     said = pip(python, ["install", "--help"], COLUMNS="1000")[1]
-    found = re.search(rf"--{name} <\w+>.*?\(default\s+(\S+?)\)", said)
-    return found[1] if found else ""
+    default = re.search(rf"--{name} <\w+>.*\(default (\S+?)\)", said)
+    return default[1] if default else ""
