@@ -28,7 +28,7 @@ def lacking(layer: Layer) -> tuple[str, list[str]]:
     missing = [flag for flag in asked if flag not in known]
     command = layer.command
     for flag in missing:
-        command = re.sub(rf"\s{re.escape(flag)}(=\S+|\s+(?![-{{])\S+)?(?=\s|$)", "", command)
+        command = re.sub(rf"\s{re.escape(flag)}(=\S+|\s+(?!-|\{{app\}})\S+)?(?=\s|$)", "", command)
     return command, missing
 
 

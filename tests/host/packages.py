@@ -36,9 +36,17 @@ answer = tomllib.load(open("contract.toml", "rb"))["user"]["answer"].encode()
 given = parser.parse_args()
 
 class Handler(socketserver.StreamRequestHandler):
+    timeout = 0.1
+
     def handle(self):
-        head = b"".join(iter(self.rfile.readline, b"\\r\\n"))
-        self.rfile.read(sum(int(line[15:]) for line in head.lower().splitlines() if line[:15] == b"content-length:"))
+        head = b""
+        try:
+            while piece := self.request.recv(1 << 20):
+                head += piece
+                if head.endswith((b"}", b"\\r\\n\\r\\n")):
+                    break
+        except OSError:
+            pass
         good = head.startswith(b"POST / ")
         self.wfile.write(answer if good else b"HTTP/1.1 STATUS x\\r\\ncontent-length: 0\\r\\n\\r\\n")
 

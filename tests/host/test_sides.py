@@ -107,9 +107,9 @@ def test_a_side_must_serve_the_user(contract: Contract) -> None:
 
 
 def test_flags_go_with_their_values() -> None:
-    uvicorn = "{python} -m uvicorn {app} --port {port} --colour red --workers {workers} --sideways --loop=uvloop"
+    uvicorn = "{python} -m uvicorn {app} --port {port} --colour red --workers {workers} --processes {workers} --sideways --loop=uvloop"
     layer = Layer(name="x", adds="", app="x:x", command=uvicorn)
     expected = "{python} -m uvicorn {app} --port {port} --workers {workers} --loop=uvloop"
-    assert lacking(layer) == (expected, ["--colour", "--sideways"])
+    assert lacking(layer) == (expected, ["--colour", "--processes", "--sideways"])
     own = Layer(name="x", adds="", command="{python} -m servers.protocol_server --none")
     assert lacking(own) == (own.command, [])
