@@ -13,14 +13,15 @@ from bench.commands.options import (
     bring_options,
     budget_option,
     choice_options,
+    contract_for,
     driving_options,
     printing_options,
     results_option,
+    workload_option,
 )
 from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import Fault
 from bench.data.plan import Plan
 from bench.data.record import Bench
@@ -40,6 +41,7 @@ from bench.report.decay_table import decay_document
     help="Stop once decays are known to ± this many points.",
 )
 @budget_option
+@workload_option
 @bring_options
 @driving_options
 @results_option
@@ -51,6 +53,7 @@ def command(
     choice: Choice,
     precision: float,
     budget: float,
+    workload: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -60,9 +63,11 @@ def command(
 
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
     """
-    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    catalogue, contract = read_catalogue(catalogue_file), contract_for(workload)
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
+    plan = Plan(
+        selection, driving.load(selection.contract.workload), lane(), driving.host, driving.port, budget, precision
+    )
     check(plan, results)
     record = Bench(
         **origin(),
@@ -72,6 +77,7 @@ def command(
         precision=precision,
         cores=plan.lane,
         contract=selection.digest(),
+        workload=selection.contract.workload.name,
         layers=selection.rows(),
     )
     make_ready(selection, record)
