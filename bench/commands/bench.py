@@ -23,12 +23,13 @@ from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault
-from bench.data.plan import Plan
+from bench.data.plan import Plan, Selection
 from bench.data.record import Bench
 from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
+from bench.report.document import Document
 
 
 @click.command("bench")
@@ -65,6 +66,18 @@ def command(
     """
     catalogue, contract = read_catalogue(catalogue_file), contract_for(workload)
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
+    document, problem = measure(selection, driving, budget, precision, results, printing)
+    show(document.render(printing.form, printing.wide))
+    if problem:
+        raise problem
+    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+def measure(
+    selection: Selection, driving: Driving, budget: float, precision: float, results: Path, printing: Printing
+) -> tuple[Document, Fault | None]:
+    """Measure a ladder and keep its record; returns its table, and what ended it early. Raises BadInput or Fault."""
     plan = Plan(
         selection, driving.load(selection.contract.workload), lane(), driving.host, driving.port, budget, precision
     )
@@ -82,9 +95,4 @@ def command(
     )
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    document = decay_document(record, printing.wide)
-    show(document.render(printing.form, printing.wide))
-    if problem:
-        raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
-        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+    return decay_document(record, printing.wide), problem

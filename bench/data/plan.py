@@ -47,10 +47,11 @@ class Selection(msgspec.Struct, frozen=True):
                 waits=layer.waits,
                 answer=layer.answer,
                 cases=bool(contract.cases),
-                request=contract.file,
+                request=contract.file or ("" if contract.cases or not asked else f"the workload {named.name}"),
             )
             for layer in self.layers
             for contract in [self.contract_of(layer)]
+            for named, asked in [(contract.workload, contract.workload.asked)]
         ]
 
 
