@@ -45,7 +45,7 @@ format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
 workload = $(call option,WORKLOAD,workload)
-anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
+anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)

@@ -1,4 +1,8 @@
-"""One persistent connection with an exact number of requests, each in an iteration of the event loop of its own."""
+"""One connection with an exact number of requests, each in an iteration of the event loop of its own.
+
+Where a workload has several requests, they come in a fixed order, in their shares; where it pipelines, so many at once;
+where it ends connections, the next request is on a new one.
+"""
 
 import socket
 import time
@@ -8,51 +12,86 @@ from contextlib import contextmanager
 import msgspec
 
 from bench.data.errors import ServerFault
-from bench.host.conformance import accepts
+from bench.host.conformance import answers
 from bench.host.http import Answer, receive
 from bench.host.server import Server
 
 PAUSE = 0.003  # seconds between requests, so that the next has not arrived when the loop polls again
 CLOSING = 0.5  # seconds
+LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times fewer are counted
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
 class Client:
-    """Sends a server the User request, over and over, and checks every answer."""
+    """Sends a server its workload, over and over, and checks every answer."""
 
-    def __init__(self, server: Server, stream: socket.socket) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
-        self.stream = stream
-        self.request = server.contract.user.wire()
+        self.stream = self._connect()
+        asked = [each for each in server.contract.asked for _ in range(each.share)]
+        self.depth = server.contract.workload.pipelining
+        self.cycle = [(each, each.wire()) for each in asked * self.depth]
+        self.place = 0
+
+    def whole(self, count: int) -> int:
+        """About this many requests, fewer where they are large, so that each has exactly its share."""
+        size = max(len(text) for _, text in self.cycle)
+        count = max(1, count if size <= LARGE else count // FEWER)
+        return -(-count // len(self.cycle)) * len(self.cycle)
 
     def ask(self, count: int) -> float:
         """Send this many requests; returns the seconds it took. Raises ServerFault for a wrong answer."""
         begin = time.monotonic()
-        for _ in range(count):
-            answer = self._send(self.request)
-            if not accepts(self.server.contract, self.server.layer, answer):
-                raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+        for _ in range(0, count, self.depth):
+            at = range(self.place, self.place + self.depth)
+            batch = [self.cycle[each % len(self.cycle)] for each in at]
+            self.place = at.stop % len(self.cycle)
+            self._send(b"".join(text for _, text in batch))
+            for asked, _ in batch:
+                answer = self._receive()
+                if not answers(self.server.contract, self.server.layer, asked, answer):
+                    why = f"answered {answer.raw[:200]!r} while its work was counted"
+                    raise ServerFault(self.server.layer.name, why)
+                if asked.close or answer.closes:
+                    self.stream.close()
+                    self.stream = self._connect()
             time.sleep(PAUSE)
         return time.monotonic() - begin
 
     def call(self, what: str, count: int) -> None:
         """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
-        user = self.server.contract.user
-        answer = self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        user = self.server.contract.asked[0].request
+        self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        answer = self._receive()
         if answer.body != str(count).encode():
             raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
 
-    def _send(self, request: bytes) -> Answer:
-        try:
+    def _connect(self) -> socket.socket:
+        with self._blamed():
+            stream = socket.create_connection((self.server.host, self.server.port), TIMEOUT)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
+
+    def _send(self, request: bytes) -> None:
+        with self._blamed():
             self.stream.sendall(request)
+
+    def _receive(self) -> Answer:
+        with self._blamed():
             answer = receive(self.stream)
+        if not answer.raw:
+            self._require_alive()
+        return answer
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """A connection that fails is the server's fault."""
+        try:
+            yield
         except OSError as error:
             self._require_alive()
             why = f"did not answer while its work was counted ({error})"
             raise ServerFault(self.server.layer.name, why) from None
-        if not answer.raw:
-            self._require_alive()
-        return answer
 
     def _require_alive(self) -> None:
         """Raise ServerFault if the server has ended, or is about to: it may just have closed the connection."""
@@ -63,6 +102,8 @@ class Client:
 @contextmanager
 def connected(server: Server) -> Iterator[Client]:
     """A client on a connection of its own."""
-    with socket.create_connection((server.host, server.port), TIMEOUT) as stream:
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield Client(server, stream)
+    client = Client(server)
+    try:
+        yield client
+    finally:
+        client.stream.close()

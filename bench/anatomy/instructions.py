@@ -33,9 +33,10 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = BATCH) -> 
         with server, connected(server) as client:
             alive = partial(server.require_alive, "died while its work was counted")
             callgrind = Callgrind(server.process.pid, folder, layer.name, alive)
-            client.ask(WARM_UP)
+            batch = client.whole(batch)
+            client.ask(client.whole(WARM_UP))
             callgrind.start()
-            client.ask(FIRST)
+            client.ask(client.whole(FIRST))
             callgrind.dump()
             time.sleep(IDLE)
             idle = callgrind.dump()

@@ -73,7 +73,8 @@ def command(
     files = files_of(paths) if paths.strip() else files_of(str(results))
     found = newest(files, ladder)
     if not found and not paths.strip():
-        found = newest([*files_of(str(REFERENCE / "workloads")), *files_of(str(REFERENCE / ladder))], ladder)
+        folders = [folder for folder in (REFERENCE / "workloads", REFERENCE / ladder) if folder.is_dir()]
+        found = newest([file for folder in folders for file in files_of(str(folder))], ladder)
     records = {name: found[name].record for name in chosen if name in found}
     if not records:
         raise BadInput(f"no record of the ladder {ladder!r} in {paths or results}: try MEASURE=1")

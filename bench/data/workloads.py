@@ -133,7 +133,7 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
     elif answer is not None:
         answer = _whole(user, status, answer)
     else:
-        answer = user.answer if status == 200 else ""
+        answer = _whole(user, status, user.answer.partition("\r\n\r\n")[2]) if status < 300 else ""
     return Asked(
         request=msgspec.structs.replace(request, headers=headers, answer=answer), status=status, share=wanted.share
     )

@@ -1,7 +1,7 @@
 """What was asked of the layers of a record, and what wrk could not do of it, in words."""
 
 from bench.data.load import Load
-from bench.data.record import Windows
+from bench.data.record import Layers, Windows
 from bench.data.workloads import USER
 
 
@@ -15,11 +15,14 @@ def driven(load: Load) -> str:
     return f"wrk with {', '.join(words[:-1])} and {words[-1]}"
 
 
-def workload_lines(record: Windows) -> list[str]:
+def named(record: Layers) -> list[str]:
     """The workload of a record, where it is not the User request again and again."""
-    load, lines = record.load, []
-    if record.workload != USER:
-        lines.append(f"Workload: {record.workload} (docs/WORKLOADS.md).")
+    return [f"Workload: {record.workload} (docs/WORKLOADS.md)."] if record.workload != USER else []
+
+
+def workload_lines(record: Windows) -> list[str]:
+    """The workload of a record, and how far wrk could drive it."""
+    load, lines = record.load, named(record)
     if load.pipelining > 1:
         lines.append(
             f"wrk sends {load.pipelining} requests at once, and the next {load.pipelining} when all are answered; its"
