@@ -72,7 +72,7 @@ def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
     A layer that does not start or breaks the contract gets a row that says so.
     """
     done = 0.0
-    if shutil.which("valgrind"):
+    if shutil.which("valgrind") and not selection.contract.name:  # another contract has another endpoint
         watch.tell("share.endpoint: instructions", done)
         record.endpoint = Counts(layer="share.endpoint")
         attempt("instructions", "valgrind", partial(endpoint, selection.contract, record.endpoint), record.endpoint)

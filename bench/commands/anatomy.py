@@ -56,7 +56,8 @@ def command(
     if path:
         shown = anatomy_document(read_record(path, Anatomy), split)
         return show(shown.render(printing.form, printing.wide))
-    catalogue, contract = read_catalogue(catalogue_file), contract_for(workload)
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     require_folder(results)
     asked = selection.contract.workload.name

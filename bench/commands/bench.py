@@ -64,7 +64,8 @@ def command(
 
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
     """
-    catalogue, contract = read_catalogue(catalogue_file), contract_for(workload)
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     document, problem = measure(selection, driving, budget, precision, results, printing)
     show(document.render(printing.form, printing.wide))

@@ -8,6 +8,7 @@ from bench.commands.options import Printing, printing_options, workload_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
+from bench.data.workloads import USER
 from bench.report.machines import machines_document
 from bench.stats.machines import sites
 
@@ -25,17 +26,19 @@ def command(paths: str, workload: str, printing: Printing) -> None:
     files = files_of(paths) if paths.strip() else files_of(str(folder))
     read = {file: read_record(file, Kind) for file in files}
     windows = {_label(file, files): record for file, record in read.items() if isinstance(record, Windows)}
-    measured = {label: record for label, record in windows.items() if record.workload == workload}
+    measured = {label: record for label, record in windows.items() if record.workload == (workload or USER)}
     if windows and not measured:
         others = ", ".join(sorted({record.workload for record in windows.values()}))
-        raise BadInput(f"no record of the workload {workload!r} in {paths or RESULTS}, but of {others}: try WORKLOAD=")
+        raise BadInput(
+            f"no record of the workload {workload or USER!r} in {paths or RESULTS}, but of {others}: try WORKLOAD="
+        )
     found = sites(measured)
     if not found:
         raise BadInput(f"no record of `make bench` that says where it was made in {paths or RESULTS}: name RECORD=")
     anatomies = [record for record in read.values() if isinstance(record, Anatomy)]
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
-    anatomies = [record for record in anatomies if record.workload == workload]
+    anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
     click.echo(machines_document(found, anatomies).render(printing.form, printing.wide))
 

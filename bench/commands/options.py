@@ -2,21 +2,21 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from bench.data.contract import Contract, Workload, read_contract
+from bench.data.contract import Contract, Workload, contract_of
 from bench.data.custom import Custom, read_custom
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
+from bench.data.layers import Catalogue, Layer
 from bench.data.load import Load
 from bench.data.plan import Selection, select
 from bench.data.store import RESULTS
-from bench.data.workloads import USER, read_workload
+from bench.data.workloads import read_workload
 from bench.report.document import FORMATS
 
 Command = Callable[..., Any]
@@ -36,6 +36,10 @@ class Choice(msgspec.Struct, frozen=True):
         if not all(each.isdecimal() and len(each) < 5 for each in found):
             raise BadInput(f"WORKERS must be process counts, such as '2 4', not {self.workers!r}")
         return [int(each) for each in found]
+
+    def named(self, catalogue: Catalogue) -> list[Layer]:
+        """The layers chosen, as they are in the catalogue; raises BadInput."""
+        return catalogue.choose(self.layers, self.ladder)
 
     def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
         """The layers chosen, with the custom server; raises BadInput."""
@@ -103,9 +107,9 @@ class Number(click.FloatRange):
         return found
 
 
-def contract_for(workload: str) -> Contract:
-    """The contract, with the workload of that name; raises BadInput."""
-    contract = read_contract()
+def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
+    """The contract of these layers, with the workload of that name, or its default; raises BadInput."""
+    contract = contract_of(layers)
     return msgspec.structs.replace(contract, workload=read_workload(workload, contract))
 
 
@@ -141,7 +145,9 @@ threshold_option = click.option(
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
 workload_option = click.option(
-    "--workload", default=USER, show_default=True, help="What wrk sends: a workload of workloads.toml."
+    "--workload",
+    default="",
+    help="What wrk sends: a workload of workloads.toml.  [user; for LADDER=arena arena-baseline]",
 )
 choice_options = gathered(
     "choice",

@@ -58,7 +58,8 @@ def command(
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
-    catalogue, contract = read_catalogue(context.obj), contract_for(workload)
+    catalogue = read_catalogue(context.obj)
+    contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name])
     selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
     plan = Plan(
         selection,

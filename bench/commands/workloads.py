@@ -18,12 +18,13 @@ from bench.commands.options import (
 )
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
+from bench.data.contract import contract_of
 from bench.data.errors import BadInput, Fault, Stopped
 from bench.data.layers import Catalogue
 from bench.data.plan import select
 from bench.data.record import Bench, Kind
 from bench.data.store import REFERENCE, files_of, is_live, read_record
-from bench.data.workloads import read_names
+from bench.data.workloads import read_entries
 from bench.report.workloads import workloads_document
 
 
@@ -59,9 +60,8 @@ def command(
     printing: Printing,
 ) -> None:
     """Print what each layer of a ladder costs in each workload, from the newest record of each."""
-    catalogue, known = read_catalogue(catalogue_file), read_names()
-    if ladder not in catalogue.ladders:
-        raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(catalogue.ladders)}")
+    catalogue = read_catalogue(catalogue_file)
+    known = read_entries(contract_of(catalogue.choose("", ladder)).name)
     chosen = names.replace(",", " ").split() or [*known]
     if unknown := [each for each in chosen if each not in known]:
         raise BadInput(f"unknown workload {unknown[0]!r}: workloads.toml has {', '.join(known)}")
@@ -80,7 +80,8 @@ def command(
         raise BadInput(f"no record of the ladder {ladder!r} in {paths or results}: try MEASURE=1")
     of = f" LADDER={ladder}" if ladder != "default" else ""
     lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in found]
-    document = workloads_document(records, lacking, _sources(found, [*records], printing.wide))
+    lacking += _published({name: known[name].published for name in chosen})
+    document = workloads_document(records, next(iter(known)), lacking, _sources(found, [*records], printing.wide))
     show(document.render(printing.form, printing.wide))
     if problems:
         raise Fault("; ".join(problems))
@@ -99,7 +100,7 @@ def _measure(
     """Measure one workload; returns what went wrong, so that the others are measured all the same."""
     say(f"workload {name}:")
     try:
-        selection = select(catalogue, contract_for(name), ladder=ladder)
+        selection = select(catalogue, contract_for(name, catalogue.choose("", ladder)), ladder=ladder)
         _, problem = measure(selection, driving, budget, precision, results, printing)
     except BadInput:
         raise
@@ -120,6 +121,12 @@ def newest(files: list[Path], ladder: str) -> dict[str, Found]:
             if not before or str(before.record.made) < str(record.made):
                 found[record.workload] = Found(file, record)
     return found
+
+
+def _published(found: dict[str, float | None]) -> list[str]:
+    """What somebody else published for the same workloads."""
+    told = ", ".join(f"{name} {percent:g}%" for name, percent in found.items() if percent is not None)
+    return [f"HttpArena published, of FastAPI on Starlette and from separate runs: {told}."] if told else []
 
 
 def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:

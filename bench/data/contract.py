@@ -1,10 +1,12 @@
 """What every layer must answer: to the User request, to bad input, to a workload. The cases are in contract.toml."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from bench.data.errors import BadInput
 from bench.data.layers import ROOT, Layer
 from bench.data.toml import convert, read_toml
 
@@ -62,6 +64,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     case: str = ""
     """The contract's case that it is: its status is the layer's own, and its answer is held to no more than that."""
 
+    sha256: str = ""
+    """Of the value of its answer, where that is long."""
     close: bool = False
     """It is the last of its connection: it has `Connection: close`, and its answer may have it as well."""
 
@@ -103,6 +107,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str = ""
     """The name of the file that `user` comes from; empty: contract.toml."""
     workload: Workload = Workload()
+    name: str = ""
+    """Of contract-NAME.toml; empty: contract.toml."""
 
     @property
     def asked(self) -> tuple[Asked, ...]:
@@ -135,6 +141,17 @@ def compose(request: Request, length: bool, pad: int = 0) -> bytes:
 def read_contract(path: Path = FILE) -> Contract:
     """Read contract.toml; raises BadInput that names the file and the key."""
     return convert(read_toml(path), Contract, path.name)
+
+
+def contract_of(layers: Sequence[Layer]) -> Contract:
+    """The contract that these layers share; raises BadInput where they have different ones."""
+    names = {layer.contract: layer.name for layer in layers}
+    if len(names) > 1:
+        one, other = [*names.values()][:2]
+        raise BadInput(f"{one} and {other} have different contracts: expected layers that answer the same requests")
+    name = next(iter(names), "")
+    found = read_contract(ROOT / f"contract-{name}.toml" if name else FILE)
+    return msgspec.structs.replace(found, name=name)
 
 
 def differences(contract: Contract, layers: list[Layer]) -> list[list[str]]:

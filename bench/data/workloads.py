@@ -30,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, Meta(ge=1, le=LARGEST)] | None = None
     status: Annotated[int, Meta(ge=200, le=599)] | None = None
     answer: str | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     case: str | None = None
     share: Annotated[int, Meta(ge=1, le=1000)] = 1
 
@@ -38,25 +39,38 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     """The other keys of a workload."""
 
     about: str = ""
+    contract: str = ""
+    published: Annotated[float, Meta(gt=-100, lt=100)] | None = None
     pipelining: Annotated[int, Meta(ge=1, le=256)] = 1
     requests_per_connection: Annotated[int, Meta(ge=0, le=100_000)] = 0
     connections: Annotated[int, Meta(ge=1, le=50_000)] | None = None
     seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None
 
 
+DRIVING = ("pipelining", "requests_per_connection", "connections", "seconds")
 OF_ENTRY = {each.encode_name for each in msgspec.structs.fields(Entry)}
 
 
-def read_names(path: Path = FILE) -> dict[str, str]:
-    """What each workload of a file is, by name; raises BadInput."""
-    return {name: _entry(table, f"{path.name}: [workloads.{name}]").about for name, table in _tables(path).items()}
+def read_names(contract: str = "", path: Path = FILE) -> dict[str, str]:
+    """What each workload of a contract is, by name, its default first; raises BadInput."""
+    return {name: entry.about for name, entry in read_entries(contract, path).items()}
+
+
+def read_entries(contract: str = "", path: Path = FILE) -> dict[str, Entry]:
+    """The workloads of a contract, without their requests; raises BadInput."""
+    found = {name: _entry(table, f"{path.name}: [workloads.{name}]") for name, table in _tables(path).items()}
+    return {name: entry for name, entry in found.items() if entry.contract == contract}
 
 
 def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
-    """One workload of a file; raises BadInput that names the file, the workload and the key."""
+    """One workload of a file, the contract's default if unnamed; raises BadInput that names the file and the key."""
     tables = _tables(path)
+    known = read_names(contract.name, path)
+    name = name or next(iter(known))
+    if name in tables and name not in known:
+        raise BadInput(f"the workload {name} is for other layers: these can be asked {', '.join(known)}")
     if name not in tables:
-        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(tables)}")
+        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}")
     where = f"{path.name}: [workloads.{name}]"
     found, _ = _workload(name, tables[name], contract, where)
     if not found.about:
@@ -103,7 +117,7 @@ def _workload(name: str, table: dict[str, Any], contract: Contract, where: str) 
         wanted = convert({**common, **each}, Wanted, place)
         asked.append(_asked(wanted, contract, place))
         exact &= bool(wanted.answer and wanted.answer.startswith("HTTP/1.1 "))
-    driving = msgspec.structs.asdict(entry)
+    driving = {key: getattr(entry, key) for key in ("about", *DRIVING)}
     if not common and own == [{}]:  # nothing but the User request
         return Workload(name=name, **driving), exact
     return Workload(name=name, asked=tuple(asked), **driving), exact
@@ -126,7 +140,9 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
     if "Host" not in dict(headers):
         headers.insert(0, ("Host", "127.0.0.1"))
     status = wanted.status or 200
-    if answer and answer.startswith("HTTP/1.1 "):
+    if wanted.sha256:
+        answer = ""
+    elif answer and answer.startswith("HTTP/1.1 "):
         if not re.match("[2-5][0-9][0-9] ", answer[9:13]) or (wanted.status and wanted.status != int(answer[9:12])):
             raise BadInput(f"{where}: `answer` has the status {short(repr(answer[9:12]))}, expected {status}")
         status = int(answer[9:12])
@@ -134,9 +150,8 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
         answer = _whole(user, status, answer)
     else:
         answer = _whole(user, status, user.answer.partition("\r\n\r\n")[2]) if status < 300 else ""
-    return Asked(
-        request=msgspec.structs.replace(request, headers=headers, answer=answer), status=status, share=wanted.share
-    )
+    request = msgspec.structs.replace(request, headers=headers, answer=answer)
+    return Asked(request=request, status=status, share=wanted.share, sha256=wanted.sha256 or "")
 
 
 def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
@@ -181,7 +196,7 @@ def _cannot_be_sent(request: Request) -> str:
         return f"the path must start with a slash and have only printable ASCII without spaces, not {path}"
     if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
         return "every header must have a unique name, without spaces or colons"
-    if framing := {"content-length", "transfer-encoding", "connection"} & {*names}:
+    if framing := {"content-length", "connection"} & {*names}:
         return f"wrk sets {framing.pop()!r} itself: leave it out"
     if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
         return "headers must not contain line breaks, and neither headers nor the body a NUL"

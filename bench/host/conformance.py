@@ -2,8 +2,11 @@
 
 import contextlib
 import functools
+import gzip
+import hashlib
 import io
 import socket
+import zlib
 
 import msgspec
 
@@ -13,6 +16,7 @@ from bench.data.layers import Layer
 from bench.host.http import Answer, read_answer, receive
 
 ANY = range(100, 600)  # the statuses of whole answers
+GZIP = b"\x1f\x8b"
 TIMEOUT = 5.0  # seconds that a layer has to answer
 
 
@@ -69,6 +73,8 @@ def _name(contract: Contract, asked: Asked) -> str:
 def _wanted(layer: Layer, asked: Asked) -> str:
     """What a layer must answer, in words."""
     whole = asked.request.answer
+    if asked.sha256:
+        return f"an answer whose value has the SHA-256 {asked.sha256[:16]}..."
     if asked.case or not whole:
         return str(asked.expected(layer) or "a whole answer")
     like = "" if layer.answer == "bytes" else ", or an answer that is equal as JSON"
@@ -77,6 +83,8 @@ def _wanted(layer: Layer, asked: Asked) -> str:
 
 def answers(contract: Contract, layer: Layer, asked: Asked, answer: Answer) -> bool:
     """Whether this is what the layer must answer to a request of its workload."""
+    if asked.sha256:
+        return answer.status == asked.status and _digest(answer.body) == asked.sha256
     if asked.case or not asked.request.answer:
         expected = asked.expected(layer)
         if not (asked.case and expected == asked.status == 200 and layer.answer == "bytes"):
@@ -100,6 +108,15 @@ def _is(expected: bytes, answer: Answer, exactly: bool) -> bool:
 @functools.lru_cache(maxsize=16)
 def _parsed(raw: bytes) -> Answer:
     return read_answer(io.BytesIO(raw))
+
+
+def _digest(body: bytes) -> str:
+    """SHA-256 of the value of a body as JSON, in one spelling; of the body itself if it is not JSON."""
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        body = gzip.decompress(body) if body.startswith(GZIP) else body
+    value = _json(body)
+    spelled = value if isinstance(value, bytes) else msgspec.json.encode(value, order="sorted")
+    return hashlib.sha256(spelled).hexdigest()
 
 
 def _json(body: bytes) -> object:

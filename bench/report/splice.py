@@ -11,7 +11,7 @@ from bench.data.errors import BadInput
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
-from bench.data.workloads import read_names
+from bench.data.workloads import USER, read_names
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
@@ -39,7 +39,11 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "workloads": workloads_table().for_people("markdown"),
             "matrix": _matrix(),
         },
-        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
+        ROOT / "docs" / "LADDERS.md": {
+            "ladders": "\n\n".join(
+                _ladder(catalogue, name) for name in catalogue.ladders if (REFERENCE / name).is_dir()
+            )
+        },
     }
 
 
@@ -59,7 +63,7 @@ def _matrix() -> str:
     if not found:
         return "No reference records yet: `make workloads MEASURE=1`."
     records = {name: found[name] for name in read_names() if name in found}
-    return workloads_document(records, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
+    return workloads_document(records, USER, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
 
 
 def workloads_table() -> Table:

@@ -6,7 +6,6 @@ from itertools import groupby
 import msgspec
 
 from bench.data.record import Windows
-from bench.data.workloads import USER
 from bench.report.document import Column, Document, Table
 from bench.report.origin import origin
 from bench.stats.machines import identity
@@ -17,8 +16,13 @@ FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_u
 KEYS = (*FIRST, "cpu_us")
 
 
-def workloads_document(records: Mapping[str, Windows], lacking: Sequence[str], sources: Sequence[str]) -> Document:
-    """The matrix of each workload's record; `lacking` are lines on what is missing, `sources` where it is from."""
+def workloads_document(
+    records: Mapping[str, Windows], base: str, lacking: Sequence[str], sources: Sequence[str]
+) -> Document:
+    """The matrix of each workload's record, its costs compared with those in `base`.
+
+    `lacking` are lines on what is missing, `sources` on where it is from.
+    """
     found = cells(records)
     said: list[str | Table] = []
     for title, key, margin, show in (
@@ -26,7 +30,7 @@ def workloads_document(records: Mapping[str, Windows], lacking: Sequence[str], s
         ("+ µs/req, the CPU time per request that it adds to that", "added_us", "added_margin", "{:+,.1f}"),
     ):
         said += [f"{title}:", *_grids(found, [*records], key, margin, show)]
-    told = spread(found, USER)
+    told = spread(found, base)
     said += [sentence(told), ""] if told else []
     said += [*lacking, *_unlike(records), "±: half of a 95% interval.", *sources]
     first = next(iter(records.values()), None)
