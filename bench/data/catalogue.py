@@ -115,7 +115,9 @@ def _inherited(name: str, entries: Entries, file: str) -> dict[str, Any]:
         if "{app}" not in own.get("command", "{app}"):
             dropped.add("app")
         kept = {key: value for key, value in whole.items() if key not in dropped}
-        whole = {**kept, **own, "differs": {**whole.get("differs", {}), **own.get("differs", {})}}
+        another = own.get("contract", whole.get("contract")) != whole.get("contract")  # with other cases
+        differs = {} if another else whole.get("differs", {})
+        whole = {**kept, **own, "differs": {**differs, **own.get("differs", {})}}
     whole.pop("like", None)
     return whole
 

@@ -37,6 +37,7 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
         ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
+            "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
         ROOT / "docs" / "LADDERS.md": {
@@ -66,10 +67,10 @@ def _matrix() -> str:
     return workloads_document(records, USER, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
 
 
-def workloads_table() -> Table:
-    """Every workload, and what it is."""
+def workloads_table(contract: str = "") -> Table:
+    """Every workload of a contract, and what it is."""
     columns = (Column("workload", "workload", left=True), Column("about", "what it is", left=True))
-    return Table(columns, [{"workload": name, "about": about} for name, about in read_names().items()])
+    return Table(columns, [{"workload": name, "about": about} for name, about in read_names(contract).items()])
 
 
 def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:

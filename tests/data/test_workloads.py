@@ -5,9 +5,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract
+from bench.data.contract import Contract, contract_of
 from bench.data.errors import BadInput
+from bench.data.layers import Catalogue
 from bench.data.workloads import read_names, read_workload
+
+
+@pytest.mark.parametrize("name", read_names("arena"))
+def test_every_workload_of_the_arena_can_be_read(catalogue: Catalogue, name: str) -> None:
+    arena = contract_of(catalogue.choose("", "arena"))
+    assert read_workload(name, arena).about
+    assert read_workload("", arena).name == "arena-baseline"
 
 
 @pytest.mark.parametrize("name", read_names())
@@ -46,9 +54,9 @@ def test_one_request_in_ten_is_the_last_of_its_connection(contract: Contract) ->
     assert b"Connection: close\r\n" in fresh.asked[0].wire()
 
 
-def test_an_error_is_the_layers_own(contract: Contract, catalogue: object) -> None:
+def test_an_error_is_the_layers_own(contract: Contract, catalogue: Catalogue) -> None:
     path, method, malformed = read_workload("wrong", contract).asked
-    starlette, fastapi = (catalogue.layers[name] for name in ("starlette", "fastapi"))  # type: ignore[attr-defined]
+    starlette, fastapi = (catalogue.layers[name] for name in ("starlette", "fastapi"))
     assert (path.expected(starlette), method.expected(starlette), malformed.expected(starlette)) == (404, 405, 400)
     assert malformed.expected(fastapi) == 422
 

@@ -1,6 +1,8 @@
 """Workloads under real wrk: every answer is accounted for, and a wrong one is noticed."""
 
 import contextlib
+import gzip
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -10,19 +12,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract
+from bench.data.contract import Contract, contract_of
 from bench.data.layers import Catalogue, Layer
 from bench.data.load import Load, Summary
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.data.workloads import read_names, read_workload
 from bench.host.children import guard
+from bench.host.conformance import answers, check
+from bench.host.environments import build
+from bench.host.http import Answer
 from bench.host.server import Server
 from bench.measure.answered import fault_of, unexpected
 from bench.measure.window import driven, verify
 from bench.measure.wrk import Wrk
+from servers.arena_data import ITEMS, STOCK, totals
 from tests.conftest import Bench
 
+MADE = {"items": totals(STOCK), "count": ITEMS}
 DRIVEN = [name for name in read_names() if name != "user"]
 
 
@@ -111,6 +118,55 @@ def test_a_layer_that_cannot_be_asked_is_a_row_that_says_so(bench: Bench, tmp_pa
     other = bench("machines", "--record", path)
     assert other.returncode == 2
     assert "no record of the workload 'user'" in other.stderr
+
+
+@pytest.mark.parametrize("layer", ["arena-starlette", "arena-fastapi"])
+def test_the_arena(catalogue: Catalogue, layer: str) -> None:
+    """All of its endpoints, and its contract."""
+    arena = contract_of([catalogue.layers[layer]])
+    workloads = ["arena-mixed", "arena-noisy", "arena-baseline"]
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Server(catalogue.layers[layer], asked(arena, name))) for name in workloads]
+        assert check(arena, servers[0].layer, servers[0].host, servers[0].port) == []
+        with driven(servers, Load(seconds=1, connections=2)) as wrks:
+            for server, wrk in zip(servers, wrks, strict=True):
+                assert fault_of(wrk.finish(), server, wrk.unanswered) is None, server.contract.workload.name
+
+
+def test_a_long_answer_is_held_to_its_value(catalogue: Catalogue) -> None:
+    layer = catalogue.layers["arena-starlette"]
+    arena = asked(contract_of([layer]), "arena-json")
+    (request,) = arena.asked
+    for body, right in (
+        (json.dumps(MADE), True),
+        (json.dumps(MADE, indent=2, sort_keys=True), True),
+        (gzip.compress(json.dumps(MADE).encode()).decode("latin-1"), True),
+        (json.dumps({**MADE, "count": 49}), False),
+        ("nothing", False),
+    ):
+        assert answers(arena, layer, request, Answer(200, b"", body.encode("latin-1"))) is right
+
+
+def test_layers_of_two_contracts(bench: Bench) -> None:
+    mixed = bench("pair", "--a", "starlette", "--b", "arena-starlette")
+    assert mixed.returncode == 2
+    assert "starlette and arena-starlette have different contracts" in mixed.stderr
+    other = bench("bench", "--ladder", "arena", "--workload", "short")
+    assert other.returncode == 2
+    assert "the workload short is for other layers: these can be asked arena-baseline, arena-pipelined" in other.stderr
+
+
+@pytest.mark.all
+def test_every_layer_of_the_arena_answers_every_workload(catalogue: Catalogue) -> None:
+    layers = catalogue.choose("", "arena")
+    assert not build(layers, print)
+    for name in read_names("arena"):
+        for layer in layers:
+            with (
+                Server(layer, asked(contract_of(layers), name)) as server,
+                driven([server], Load(seconds=1, connections=4)) as wrks,
+            ):
+                assert fault_of(wrks[0].finish(), server, wrks[0].unanswered) is None, (name, layer.name)
 
 
 @pytest.mark.all
