@@ -90,6 +90,7 @@ def take(
             statuses=summary.statuses,
             cores=len(cores or {0}),
             client_cpu_ns=wrk.cpu_ns,
+            client_sleeps=wrk.sleeps,
             throttled=stopped,
             fault=fault_of(summary, server, wrk.unanswered),
         )
