@@ -60,9 +60,14 @@ def command(
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     require_folder(results)
-    asked = selection.contract.workload.name
-    made = {"ladder": selection.ladder, "contract": selection.digest(), "workload": asked}
-    record = Anatomy(**origin(), **made, layers=selection.rows())
+
+    record = Anatomy(
+        **origin(),
+        ladder=selection.ladder,
+        contract=selection.digest(),
+        workload=selection.contract.workload.name,
+        layers=selection.rows(),
+    )
     make_ready(selection, record)
     seconds = seconds_needed(selection.layers)
     problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
