@@ -53,7 +53,7 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         with server, connected(server) as client:
             probes = Probes(server, folder)
             count = client.whole(REQUESTS)
-            client.ask(client.whole(WARM_UP))
+            client.warm_up(client.whole(WARM_UP))
             probes.begin()
             seconds = client.ask(count)
             time.sleep(max(0, SPAN - seconds))

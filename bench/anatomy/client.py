@@ -13,10 +13,13 @@ import msgspec
 
 from bench.data.errors import ServerFault
 from bench.host.conformance import answers
+from bench.host.counters import asleep, family
 from bench.host.http import Answer, receive
 from bench.host.server import Server
 
-PAUSE = 0.003  # seconds between requests, so that the next has not arrived when the loop polls again
+PAUSE = 0.001  # seconds between requests, at least
+LOOK = 0.0005  # seconds between two looks at whether the server is done
+LONGEST = 0.2  # seconds that a server has to be done with a request that it has answered
 CLOSING = 0.5  # seconds
 LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times fewer are counted
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
@@ -32,6 +35,7 @@ class Client:
         self.depth = server.contract.workload.pipelining
         self.cycle = [(each, each.wire()) for each in asked * self.depth]
         self.place = 0
+        self.pids = family(server.process.pid)
 
     def whole(self, count: int) -> int:
         """About this many requests, fewer where they are large, so that each has exactly its share."""
@@ -39,24 +43,31 @@ class Client:
         count = max(1, count if size <= LARGE else count // FEWER)
         return -(-count // len(self.cycle)) * len(self.cycle)
 
+    def warm_up(self, count: int) -> None:
+        """Send this many requests, one right after the other."""
+        for _ in range(0, count, self.depth):
+            self._ask()
+
     def ask(self, count: int) -> float:
-        """Send this many requests; returns the seconds it took. Raises ServerFault for a wrong answer."""
+        """Send this many requests, each once the server waits for it; returns the seconds it took.
+
+        So the next has never arrived when the event loop polls again, however slow the server is just now.
+
+        Raises ServerFault for a wrong answer.
+        """
         begin = time.monotonic()
         for _ in range(0, count, self.depth):
-            at = range(self.place, self.place + self.depth)
-            batch = [self.cycle[each % len(self.cycle)] for each in at]
-            self.place = at.stop % len(self.cycle)
-            self._send(b"".join(text for _, text in batch))
-            for asked, _ in batch:
-                answer = self._receive()
-                if not answers(self.server.contract, self.server.layer, asked, answer):
-                    why = f"answered {answer.raw[:200]!r} while its work was counted"
-                    raise ServerFault(self.server.layer.name, why)
-                if asked.close or answer.closes:
-                    self.stream.close()
-                    self.stream = self._connect()
+            self._ask()
             time.sleep(PAUSE)
+            latest = time.monotonic() + LONGEST
+            while not all(map(asleep, self.pids)) and time.monotonic() < latest:
+                time.sleep(LOOK)
         return time.monotonic() - begin
+
+    def rest(self, seconds: float) -> None:
+        """Ask nothing for so long; raises ServerFault if the server ends meanwhile."""
+        self.server.process.wait(seconds)
+        self.server.require_alive("died while its work was counted")
 
     def call(self, what: str, count: int) -> None:
         """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
@@ -65,6 +76,20 @@ class Client:
         answer = self._receive()
         if answer.body != str(count).encode():
             raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+
+    def _ask(self) -> None:
+        """Send one request, or so many as are pipelined, and check the answers."""
+        batch = [self.cycle[each % len(self.cycle)] for each in range(self.place, self.place + self.depth)]
+        self.place = (self.place + self.depth) % len(self.cycle)
+        self._send(b"".join(text for _, text in batch))
+        for asked, _ in batch:
+            answer = self._receive()
+            if not answers(self.server.contract, self.server.layer, asked, answer):
+                why = f"answered {answer.raw[:200]!r} while its work was counted"
+                raise ServerFault(self.server.layer.name, why)
+            if asked.close or answer.closes:
+                self.stream.close()
+                self.stream = self._connect()
 
     def _connect(self) -> socket.socket:
         with self._blamed():

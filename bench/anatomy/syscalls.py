@@ -31,10 +31,10 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
         with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
             count = client.whole(REQUESTS)
-            client.ask(client.whole(WARM_UP))
+            client.warm_up(client.whole(WARM_UP))
             time.sleep(SETTLE)
             begin = log.stat().st_size
-            time.sleep(IDLE)
+            client.rest(IDLE)
             middle = log.stat().st_size
             seconds = client.ask(count)
             time.sleep(SETTLE)

@@ -18,9 +18,9 @@ from bench.data.load import Load, Summary
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.data.workloads import read_names, read_workload
-from bench.host.children import guard
 from bench.host.conformance import answers, check
 from bench.host.environments import build
+from bench.host.guards import guard
 from bench.host.http import Answer
 from bench.host.server import Server
 from bench.measure.answered import fault_of, unexpected
