@@ -13,21 +13,23 @@ from bench.commands.options import (
     bring_options,
     budget_option,
     choice_options,
+    contract_for,
     driving_options,
     printing_options,
     results_option,
+    workload_option,
 )
 from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.plan import Plan
+from bench.data.plan import Plan, Selection
 from bench.data.record import Bench
 from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
+from bench.report.document import Document
 
 
 @click.command("bench")
@@ -40,6 +42,7 @@ from bench.report.decay_table import decay_document
     help="Stop once decays are known to ± this many points.",
 )
 @budget_option
+@workload_option
 @bring_options
 @driving_options
 @results_option
@@ -51,6 +54,7 @@ def command(
     choice: Choice,
     precision: float,
     budget: float,
+    workload: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -60,9 +64,24 @@ def command(
 
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
     """
-    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
+    document, problem = measure(selection, driving, budget, precision, results, printing)
+    show(document.render(printing.form, printing.wide))
+    if problem:
+        raise problem
+    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+def measure(
+    selection: Selection, driving: Driving, budget: float, precision: float, results: Path, printing: Printing
+) -> tuple[Document, Fault | None]:
+    """Measure a ladder and keep its record; returns its table, and what ended it early. Raises BadInput or Fault."""
+    plan = Plan(
+        selection, driving.load(selection.contract.workload), lane(), driving.host, driving.port, budget, precision
+    )
     check(plan, results)
     record = Bench(
         **origin(),
@@ -72,13 +91,9 @@ def command(
         precision=precision,
         cores=plan.lane,
         contract=selection.digest(),
+        workload=selection.contract.workload.name,
         layers=selection.rows(),
     )
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    document = decay_document(record, printing.wide)
-    show(document.render(printing.form, printing.wide))
-    if problem:
-        raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
-        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+    return decay_document(record, printing.wide), problem

@@ -7,6 +7,7 @@ from bench.data.record import Anatomy
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
+from bench.report.workload import named
 from bench.stats.counts import UNSURE, lines, spread, total, units
 from bench.stats.trees import difference
 
@@ -101,7 +102,7 @@ def _below(record: Anatomy) -> list[str]:
     ]
     for row in record.layers:
         said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
-    return [*said, *origin(record)]
+    return [*named(record), *said, *origin(record)]
 
 
 def difference_document(record: Anatomy, a: str, b: str, source: str = "this record") -> Document:

@@ -5,6 +5,7 @@ from statistics import median
 from bench.data.record import Bench, Row, Windows
 from bench.data.window import Window
 from bench.report.origin import origin
+from bench.report.workload import driven, workload_lines
 from bench.stats.decay import Figures, figures_of
 from bench.stats.disturbance import Disturbance, disturbance
 from bench.stats.estimate import decay
@@ -109,7 +110,7 @@ def terms(row: Row) -> str:
 def below(record: Windows, wide: bool = False) -> list[str]:
     """What stands below a table of windows: what the words mean, the method, and where it was made."""
     load = record.load
-    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
+    wrk = driven(load)
     lines = ["req/s per core: 1,000,000 / CPU µs."]
     if any(row.on for row in record.layers):
         per = "per CPU-second" if record.paired else "per second"
@@ -133,6 +134,7 @@ def below(record: Windows, wide: bool = False) -> list[str]:
         lines.append(f"CPU time is from solo windows of {load.seconds} s of {wrk}.")
     if not record.paired and any(row.on for row in record.layers):
         lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
+    lines += workload_lines(record)
     if wide:
         lines += _wide(record, wrk)
     if record.quota:
