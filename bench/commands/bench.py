@@ -1,5 +1,6 @@
 """`make bench`: measure a ladder, print its decay table, keep a record."""
 
+import os
 from pathlib import Path
 
 import click
@@ -75,8 +76,9 @@ def command(
         layers=selection.rows(),
     )
     make_ready(selection, record)
-    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    document = decay_document(record, printing.wide)
+    announce = printing.form in ("csv", "json")  # the others have it below the table
+    problem, path = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget, announce)
+    document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
     show(printing.render(document))
     if problem:
         raise problem
