@@ -14,7 +14,7 @@ from bench.stats.windows import BUSY, full_windows, good_windows, solo_windows
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""
 
-MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††")
+MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")
 AS_JSON = "its answer is equal as JSON, not to the byte"
 ALONE = "held to its request alone, not to contract.toml"
 OWN = "in an environment of its own"
