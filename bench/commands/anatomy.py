@@ -57,7 +57,7 @@ def command(
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
         shown = anatomy_document(read_record(path, Anatomy), split)
-        return show(shown.render(printing.form, printing.wide))
+        return show(printing.render(shown))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
@@ -77,13 +77,13 @@ def command(
             dissect(selection, record, watch, cores, cores.width)
 
     cores = Cores()
-    problem = carry_out(count, record, results, seconds_needed(selection, cores.width))
+    problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
-    show(anatomy_document(record, split).render(printing.form, printing.wide))
+    show(printing.render(anatomy_document(record, split)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
         show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
-        show(shown.render(printing.form, printing.wide))
+        show(printing.render(shown))
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:

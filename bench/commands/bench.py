@@ -1,5 +1,6 @@
 """`make bench`: measure a ladder, print its decay table, keep a record."""
 
+import os
 from pathlib import Path
 
 import click
@@ -68,7 +69,7 @@ def command(
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     document, problem = measure(selection, driving, budget, precision, results, printing)
-    show(document.render(printing.form, printing.wide))
+    show(printing.render(document))
     if problem:
         raise problem
     if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
@@ -95,5 +96,6 @@ def measure(
         layers=selection.rows(),
     )
     make_ready(selection, record)
-    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    return decay_document(record, printing.wide), problem
+    announce = printing.form in ("csv", "json")  # the others have it below the table
+    problem, path = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget, announce)
+    return decay_document(record, printing.wide, os.path.relpath(path) if path else ""), problem

@@ -82,7 +82,7 @@ def command(
     lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in found]
     lacking += _published({name: known[name].published for name in chosen})
     document = workloads_document(records, next(iter(known)), lacking, _sources(found, [*records], printing.wide))
-    show(document.render(printing.form, printing.wide))
+    show(printing.render(document))
     if problems:
         raise Fault("; ".join(problems))
 
