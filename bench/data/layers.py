@@ -53,7 +53,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     group: str = ""
     build: Build | None = None
     versions: tuple[str, ...] = ()
-    answer: Literal["bytes", "json"] = "bytes"
+    answer: Literal["bytes", "dated", "json"] = "bytes"
     differs: dict[str, Annotated[int, msgspec.Meta(ge=0, le=599)]] = {}
     loop: bool = False
     waits: bool = False

@@ -31,8 +31,8 @@ class Row(msgspec.Struct, kw_only=True):
     """The size of its answer to its request; null: it varies, so wrk's byte count cannot verify it."""
     waits: bool = False
     """Its endpoint waits, so it never uses a full core, whatever the client does."""
-    answer: Literal["bytes", "json"] = "bytes"
-    """Whether its answer must match byte for byte, or only be equal as JSON."""
+    answer: Literal["bytes", "dated", "json"] = "bytes"
+    """Whether its answer must match byte for byte, the same without Date and Server headers, or be equal as JSON."""
     cases: bool = True
     """Whether it was checked against all cases of contract.toml, or against one request only."""
     request: str = ""

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import re
 import socket
 
 import msgspec
@@ -13,6 +14,12 @@ from bench.data.layers import Layer
 from bench.host.http import Answer, read_answer, receive
 
 TIMEOUT = 5.0  # seconds that a layer has to answer
+ALIKE = {
+    "bytes": "",
+    "dated": ", with Date and Server headers or without",
+    "json": ", or an answer that is equal as JSON",
+}
+STAMPS = re.compile(rb"\r\n(?:date|server):[^\r\n]*", re.IGNORECASE)
 
 
 def is_closed(stream: socket.socket) -> bool:
@@ -40,15 +47,18 @@ def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")
     if not accepts(contract, layer, answer):
-        like = "" if layer.answer == "bytes" else ", or an answer that is equal as JSON"
+        like = ALIKE[layer.answer]
         asked = f"the request of {contract.file}" if contract.file else "the User request"
         raise Broken(f"{asked} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
     return answer
 
 
 def accepts(contract: Contract, layer: Layer, answer: Answer) -> bool:
-    """Whether this is what the layer must answer to the User request: byte for byte, or equal as JSON."""
+    """Whether this is what the layer must answer to the User request: byte for byte, or as its entry says."""
     expected = contract.user.answer.encode()
+    if layer.answer == "dated":
+        head, gap, body = answer.raw.partition(b"\r\n\r\n")
+        return STAMPS.sub(b"", head) + gap + body == expected
     if layer.answer == "bytes" or answer.raw == expected:
         return answer.raw == expected
     wanted = _parsed(expected)

@@ -15,6 +15,8 @@ from bench.stats.windows import BUSY, full_windows, solo_windows
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""
 
+EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
+
 
 def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list[str]]:
     """What a reader must know of each layer's row; `fit` is the record's, where it is at hand."""
@@ -93,9 +95,9 @@ def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
 def terms(row: Row) -> str:
     """On what terms a layer was measured, where these are not everybody's, or nothing."""
     found = []
-    if row.answer == "json" or not row.cases:
+    if row.answer != "bytes" or not row.cases:
         alone = f"the request of {row.request} alone" if row.request else "the User request alone"
-        equal = "to the byte" if row.answer == "bytes" else "as JSON"
+        equal = EQUAL[row.answer]
         size = row.answer_bytes or "a varying number of"
         found.append(f"held to {'contract.toml' if row.cases else alone}, its answer equal {equal} ({size} bytes)")
     if row.packages:
