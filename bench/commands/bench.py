@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bench.commands.by_interpreter import measure_each
 from bench.commands.options import (
     Bring,
     Choice,
@@ -28,6 +29,7 @@ from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
+from bench.report.interpreters import interpreters_document
 
 
 @click.command("bench")
@@ -40,6 +42,7 @@ from bench.report.decay_table import decay_document
     help="Stop once decays are known to ± this many points.",
 )
 @budget_option
+@click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")
 @bring_options
 @driving_options
 @results_option
@@ -51,6 +54,7 @@ def command(
     choice: Choice,
     precision: float,
     budget: float,
+    pythons: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -58,27 +62,41 @@ def command(
 ) -> None:
     """Measure a ladder and print its decay table.
 
-    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds; with
+    PYTHONS, that holds for each of them, and each has a record of its own.
     """
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
     check(plan, results)
-    record = Bench(
-        **origin(),
-        ladder=selection.ladder,
-        load=plan.load,
-        budget=budget,
-        precision=precision,
-        cores=plan.lane,
-        contract=selection.digest(),
-        layers=selection.rows(),
-    )
-    make_ready(selection, record)
-    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    document = decay_document(record, printing.wide)
+
+    def begin(plan: Plan) -> Bench:
+        return Bench(
+            **origin(),
+            ladder=selection.ladder,
+            load=plan.load,
+            budget=budget,
+            precision=precision,
+            cores=plan.lane,
+            contract=selection.digest(),
+            layers=selection.rows(),
+        )
+
+    def measure(plan: Plan, record: Bench) -> Fault | None:
+        make_ready(plan.selection, record)
+        return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
+
+    if pythons:
+        found, problem = measure_each(pythons, plan, begin, measure)
+        document = interpreters_document(found)
+        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cost_us"] is None]
+    else:
+        record = begin(plan)
+        problem = measure(plan, record)
+        document = decay_document(record, printing.wide)
+        failed = [row["layer"] for row in document.data.rows if row["rps"] is None]
     show(document.render(printing.form, printing.wide))
     if problem:
         raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+    if failed:
         raise Fault(f"no figure for {', '.join(failed)}: the table says why")
