@@ -1,5 +1,6 @@
 """`make bench`: measure a ladder, print its decay table, keep a record."""
 
+import os
 from pathlib import Path
 
 import click
@@ -69,6 +70,7 @@ def command(
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
     check(plan, results)
+    announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table
 
     def begin(plan: Plan) -> Bench:
         return Bench(
@@ -82,20 +84,20 @@ def command(
             layers=selection.rows(),
         )
 
-    def measure(plan: Plan, record: Bench) -> Fault | None:
+    def measure(plan: Plan, record: Bench) -> tuple[Fault | None, Path | None]:
         make_ready(plan.selection, record)
-        return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
+        return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget, announce)
 
     if pythons:
-        found, problem = measure_each(pythons, plan, begin, measure)
+        found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record)[0])
         document = interpreters_document(found)
         failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cost_us"] is None]
     else:
         record = begin(plan)
-        problem = measure(plan, record)
-        document = decay_document(record, printing.wide)
+        problem, path = measure(plan, record)
+        document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
         failed = [row["layer"] for row in document.data.rows if row["rps"] is None]
-    show(document.render(printing.form, printing.wide))
+    show(printing.render(document))
     if problem:
         raise problem
     if failed:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bench.data.record import Bench
 from bench.report.decay_table import decay_table
 from bench.report.document import Column, Document, Table, Values
-from bench.report.origin import warnings
+from bench.report.origin import made
 
 COLUMNS = (
     Column("layer", "layer", left=True),
@@ -41,10 +41,13 @@ def interpreters_document(found: Mapping[str, Bench | str]) -> Document:
             continue
         python = record.python
         about = {"python": name, "version": python and python.version, "optimised": python and python.optimised}
-        for row in decay_table(record).rows:
-            rows.append({"layer": row["layer"], **{key: row[key] for key in FIGURES}, **about, "note": row["note"]})
-            said += [f"{row['layer']} under {name}: {row['brief']}"] if row["brief"] else []
-        said += [f"Python {name}: {each}" for each in warnings(record) if python and each.startswith("Python ")]
+        rows += [
+            {"layer": row["layer"], **{key: row[key] for key in FIGURES}, **about, "note": row["note"]}
+            for row in decay_table(record).rows
+        ]
+        failed = {row.name: row.faults[0] for row in record.layers if row.faults}
+        said += [f"{layer} under {name}: {why}" for layer, why in failed.items()]
+        said += [f"{name}: {made(record)}"]
     layers = [*dict.fromkeys(row["layer"] for row in rows if row["layer"] != "all"), "all"]
     rows.sort(key=lambda row: layers.index(row["layer"]))
     table = Table(COLUMNS, rows)

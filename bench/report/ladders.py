@@ -20,7 +20,7 @@ from bench.report.escape import markdown
 from bench.report.origin import origin
 from bench.stats.counts import components, lines
 
-SHOWN = ("layer", "on", "decay %", "95% interval", "+ µs/req", "CPU µs/req", "req/s per core", "windows", "rounds")
+SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "windows", "rounds")
 COUNTED = (
     Column("instructions", "instructions", "", "{instructions:,.0f}"),
     Column("added", "added", "", "{added:+,.0f}"),
@@ -59,7 +59,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Produced by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-        " ".join(map(markdown, origin(measured))),
+        " ".join(map(markdown, origin(measured, wide=True))),
     )
     return "\n\n".join(filter(None, parts))
 
