@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.host.children import ANSWER, guard
+from bench.host.children import ANSWER
+from bench.host.guards import guard
 from bench.host.signals import held
 
 POLL = 0.02
