@@ -37,6 +37,8 @@ class Row(msgspec.Struct, kw_only=True):
     """Whether it was checked against all cases of contract.toml, or against one request only."""
     request: str = ""
     """The name of the file that its request comes from; empty: the User request."""
+    start_bytes: list[Count] = []
+    """Its resident memory once it had started, before any load, in each round."""
     packages: dict[str, str] = {}
     """The package versions in its own environment, if it has one."""
     faults: list[str] = []

@@ -55,6 +55,8 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
     assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
     assert 0 < rows["uvicorn"]["decay"] < 100
+    assert 10 * 2**20 < rows["asyncio"]["rss_start"] < rows["fastapi"]["rss_start"] <= rows["fastapi"]["rss_end"] * 1.1
+    assert rows["fastapi"]["rss_requests"] > 100
     assert "round 1: " in done.stderr
     record = only_record(tmp_path)
     assert len([window for window in record.windows if window.pair is None]) == 5
