@@ -70,7 +70,7 @@ class Child:
 
 
 class Guard:
-    """The harness's connection to the guardian; raises Fault if that does not answer. One thread uses it: see guards.py.
+    """A thread's connection to its guardian; raises Fault if that does not answer. See guards.py.
 
     `folder` is for temporary files: it is deleted with the guardian.
     """
