@@ -79,6 +79,8 @@ class Counts(msgspec.Struct, kw_only=True):
     bytecodes: dict[str, float] = {}
     syscalls: dict[str, float] = {}
     """System calls per request by name."""
+    memory: dict[str, float] = {}
+    """Allocations, collections per 1,000 requests, instructions in the collector; the latter are part of the above."""
     tree: Frame | None = None
     notes: list[str] = []
 
