@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ALLOCATORS = ("_PyObject_Malloc", "_PyObject_Calloc", "_PyObject_MiMalloc", "_PyObject_MiCalloc")
-"""Each call takes a block from pymalloc, or from mimalloc in a free-threaded build; an object from a free list is none."""
+"""Each call takes a block from pymalloc, or mimalloc in a free-threaded build; free lists do without."""
 COLLECTORS = ("_Py_RunGC", "gc_collect_main")
 """What begins a collection: the first of these that is there, since one calls the other."""
 ALLOCATIONS, COLLECTOR = "allocations", "instructions in the collector"
