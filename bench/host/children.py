@@ -41,6 +41,8 @@ class Child:
         self.returncode: int | None = None
         self.cpu_ns = 0
         """Its CPU time and that of the children it waited for, known once it has ended."""
+        self.sleeps = 0
+        """Its voluntary context switches, all threads, known once it has ended."""
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal, or None while it runs."""
@@ -210,7 +212,7 @@ class Guard:
 
     def _note(self, message: Message) -> None:
         if isinstance(message, Ended) and (child := self.children.pop(message.pid, None)):
-            child.returncode, child.cpu_ns = message.code, message.cpu_ns
+            child.returncode, child.cpu_ns, child.sleeps = message.code, message.cpu_ns, message.sleeps
 
     def _lose(self, why: OSError) -> NoReturn:
         """The guardian is lost, so nothing can be started or waited for: end what is left; raises Fault."""

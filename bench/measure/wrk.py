@@ -75,6 +75,11 @@ class Wrk:
         """Its CPU time."""
         return self.process.cpu_ns
 
+    @property
+    def sleeps(self) -> int:
+        """How often it slept until something came."""
+        return self.process.sleeps
+
     def finish(self) -> Summary:
         """Wait for the end of the window; raises ServerFault as soon as the server dies or refuses wrk, WrkFault if wrk
         was killed or stopped from outside, or Fault.
