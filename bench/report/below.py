@@ -29,7 +29,7 @@ def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[
     lines = [f"{meaning}{interval}" if has_decays else "req/s per core: 1,000,000 / CPU µs"]
     lines += [_how(record, found), f"Source: {record.source}" if record.source else "", made(record)]
     if path:
-        lines += [f"Record: {path}", _next(record, found) if record.machine else ""]
+        lines += [f"Record: {path}", _next(record, found)]
     elif record.stopped:
         lines.append(ending(record))
     return [*filter(None, lines)]
@@ -78,15 +78,17 @@ def _next(record: Windows, found: Sequence[Figures]) -> str:
     """What to do next: what fits the record."""
     if record.stopped:
         return ending(record)
+    if not record.machine:
+        return ""
     ladder = f" LADDER={record.ladder}" if isinstance(record, Bench) and record.ladder not in ("", "default") else ""
     target = missed(record, found)
     worst = max((each.margin for each in found if each.margin), default=0.0)
     needed = math.ceil((record.seconds or 0) * (worst / target) ** 2 / 10) * 10 if target else 0
     if not worst and any(each.decay is not None for each in found):
-        return "Next: a longer BUDGET, for margins; make table WIDE=1 for every column"
+        return "Next: a longer BUDGET, for margins; WIDE=1 for every column"
     if target and 0 < needed <= LONGEST:
-        return f"Next: BUDGET={needed} for ±{target:g} pp; make report; make table WIDE=1 for every column"
-    return f"Next: make anatomy{ladder}; make report; make table WIDE=1 for every column"
+        return f"Next: BUDGET={needed} for ±{target:g} pp; make report; WIDE=1 for every column"
+    return f"Next: make anatomy{ladder}; make report; WIDE=1 for every column"
 
 
 def in_full(record: Windows, path: str = "") -> list[str]:

@@ -68,8 +68,8 @@ def text(columns: Sequence[Cells], width: int, drawing: Drawing | None = None, c
     fits = _stacked(columns, width, 1)
     widths, gap = [column.whole for column in fits], 2
     if cut and _sum(fits, gap) > width:
-        gap = 1
-        place = next((place for place, column in enumerate(columns) if column.wraps), 0)
+        wrapping = [place for place, column in enumerate(columns) if column.wraps]
+        place, gap = (wrapping[0], gap) if wrapping else (0, 1)
         widths[place] -= max(0, min(_sum(fits, gap) - width, widths[place] - SHORTEST))
     return _text(fits, widths, gap)
 

@@ -15,7 +15,7 @@ TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""
 
 EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
-MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††")
+MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")
 AS_JSON = "its answer is equal as JSON, not to the byte"
 DATED = "its answers have Date and Server headers"
 ALONE = "held to its request alone, not to contract.toml"
