@@ -73,13 +73,13 @@ COLUMNS = (
         wide=True,
     ),
     Column("disturbed", "disturbed", "%", "{disturbed:.0f}", wide=True),
-    Column("rss_start", "started", "MiB", lambda row: _mebibytes(row["rss_start"]), wide=True),
-    Column("rss_end", "at the end", "MiB", lambda row: _mebibytes(row["rss_end"]), wide=True),
-    Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
     Column("windows pairs solo", "windows", "", "{solo} + {pairs}", wide=True),
     Column("restarts", "rounds", wide=True),
     Column("margin"),
     Column("note"),
+    Column("rss_start", "started", "MiB", lambda row: _mebibytes(row["rss_start"]), wide=True),
+    Column("rss_end", "at the end", "MiB", lambda row: _mebibytes(row["rss_end"]), wide=True),
+    Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
     Column("", bars=Bars("under_us", "cost_us", "µs")),
 )
 
