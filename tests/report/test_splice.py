@@ -21,7 +21,7 @@ def test_a_ladder_without_reference_records() -> None:
     found.ladders["new"] = Ladder(name="new", adds="what is new", layers=["uvicorn", "starlette"])
     text = pages(found, read_contract())[ROOT / "docs" / "LADDERS.md"]["ladders"]
     assert "### new\n\nWhat is new.\n\n| layer " in text
-    assert "| └ starlette | routing by path" in text
+    assert "starlette | routing by path" in text
     assert "`make walk LADDER=new`" in text
 
 
