@@ -31,6 +31,7 @@ SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)                     [20]
 ONLY        =# run only these tests: tests/stats/test_decay.py (test)
 PYTHON      =# the Python to serve and measure with                [python3]
+PYTHONS     =# serve a ladder with each of these instead: "3.12 3.13 3.14t" (bench)
 
 # These would make Python import modules other than its own.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
@@ -58,7 +59,7 @@ help: ## show this list
 	sh scripts/help.sh $(MAKEFILE_LIST)
 
 bench: setup ## measure a ladder, print its decay table, keep a record
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(call option,PYTHONS,pythons) $(bring) $(ladder) $(workload) $(run)
 
 bench-%: setup ## measure one layer
 	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)

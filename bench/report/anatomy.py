@@ -42,6 +42,7 @@ def anatomy_document(record: Anatomy, split: bool = False) -> Document:
         ("instructions", "Instructions per request, by component"),
         ("bytecodes", "Bytecodes per request, by package"),
         ("syscalls", "System calls per request, by name"),
+        ("memory", "Memory, per request where nothing else is said; the collector is part of the instructions above"),
     ):
         if counts := _split(record, unit):
             parts += ["", f"{title}:", counts]
@@ -62,8 +63,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     largest: dict[str, float] = {}
     for counts in layers.values():
         for name, count in counts.items():
-            share = count / sum(counts.values())
-            if unit != "bytecodes" or share >= LEAST:
+            if unit != "bytecodes" or count / sum(counts.values()) >= LEAST:
                 largest[name] = max(largest.get(name, 0), count)
     rows: list[Values] = [
         {"": name, **{str(place): counts.get(name) for place, counts in enumerate(layers.values())}}
@@ -72,7 +72,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     rest = [sum(count for name, count in counts.items() if name not in largest) for counts in layers.values()]
     if unit == "bytecodes" and any(rest):
         rows.append({"": f"each under {LEAST:.1%}", **{str(place): count for place, count in enumerate(rest)}})
-    pattern = ",.0f" if unit == "instructions" else ",.10g"
+    pattern = {"instructions": ",.0f", "memory": ",.1f"}.get(unit, ",.10g")
 
     def column(place: int, name: str) -> Column:
         key = str(place)

@@ -15,7 +15,7 @@ from bench.data.workloads import USER, read_names
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
-from bench.report.ladders import part
+from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
 from bench.report.workloads import workloads_document
 
@@ -49,8 +49,11 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
 
 
 def _ladder(catalogue: Catalogue, ladder: str) -> str:
-    """A ladder's part of docs/LADDERS.md, from its reference records."""
+    """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     folder = REFERENCE / ladder
+    if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):
+        layers = layers_table(catalogue, ladder).for_people("markdown")
+        return "\n\n".join((title(catalogue, ladder), layers, f"Not on record yet: `make walk LADDER={ladder}`."))
     measured = read_record(latest("bench", folder), Bench)
     return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
 
