@@ -8,6 +8,7 @@ from bench.commands.options import (
     PATH,
     Driving,
     Printing,
+    Whole,
     budget_option,
     driving_options,
     printing_options,
@@ -32,7 +33,7 @@ from bench.stats.verdict import FLOOR
 
 @click.command("sensitivity")
 @click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Slow-downs to inject, in percent.")
-@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Runs of each size.")
+@click.option("--runs", default=20, show_default=True, type=Whole(1, 10_000), help="Runs of each size.")
 @threshold_option
 @budget_option
 @driving_options
