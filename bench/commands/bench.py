@@ -77,7 +77,7 @@ def command(
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
     document = decay_document(record, printing.wide)
-    show(document.render(printing.form, printing.wide))
+    show(printing.render(document))
     if problem:
         raise problem
     if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bench.data.layers import Catalogue
 from bench.data.load import Load
 from bench.data.plan import Selection, select
 from bench.data.store import RESULTS
-from bench.report.document import FORMATS
+from bench.report.document import FORMATS, WIDTH, Document
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -82,6 +83,10 @@ class Printing(msgspec.Struct, frozen=True):
 
     form: str
     wide: bool
+
+    def render(self, document: Document) -> str:
+        """A document, in text as wide as the terminal, or else in 80 columns."""
+        return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 class Number(click.FloatRange):

@@ -74,7 +74,7 @@ def command(
     found: list[Outcome] = []
     problem = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
     judged = found[0] if found else outcome(record, 1, threshold)
-    show(pair_document(judged, record).render(printing.form, printing.wide))
+    show(printing.render(pair_document(judged, record)))
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(judged.verdict, 0))

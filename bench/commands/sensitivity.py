@@ -56,7 +56,7 @@ def command(
     """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
     if path:
         shown = sensitivity_document(read_record(path, Sensitivity))
-        return show(shown.render(printing.form, printing.wide))
+        return show(printing.render(shown))
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())
@@ -67,7 +67,7 @@ def command(
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
     problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
-    show(sensitivity_document(record).render(printing.form, printing.wide))
+    show(printing.render(sensitivity_document(record)))
     if problem:
         raise problem
 

@@ -17,4 +17,4 @@ from bench.report.decay_table import decay_document
 def command(path: Path | None, printing: Printing) -> None:
     """Print the decay table of a record."""
     record = read_record(path or latest("bench"), Windows)
-    show(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    show(printing.render(decay_document(record, printing.wide)))

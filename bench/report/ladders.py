@@ -54,7 +54,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Produced by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-        " ".join(map(markdown, origin(measured))),
+        " ".join(map(markdown, origin(measured, wide=True))),
     )
     return "\n\n".join(filter(None, parts))
 
