@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
-        shown = anatomy_document(read_record(path, Anatomy), split)
+        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
         return show(printing.render(shown))
     catalogue, contract = read_catalogue(catalogue_file), read_contract()
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
@@ -61,7 +61,7 @@ def command(
     seconds = seconds_needed(selection.layers)
     problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
     _write_trees(record, results)
-    show(printing.render(anatomy_document(record, split)))
+    show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
         show(f"\nMeasured, from {os.path.relpath(measured)}:\n")

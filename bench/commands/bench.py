@@ -17,7 +17,7 @@ from bench.commands.options import (
     printing_options,
     results_option,
 )
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
@@ -76,6 +76,9 @@ def command(
     )
     make_ready(selection, record)
     problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
+    if not problem and record.seconds and len({window.round for window in record.windows}) == 1:
+        left = f"{max(0, budget - record.seconds):.0f} s left of BUDGET={budget:g} are too few for another"
+        say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
     document = decay_document(record, printing.wide)
     show(printing.render(document))
     if problem:

@@ -30,7 +30,7 @@ def command(paths: str, printing: Printing) -> None:
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(printing.render(machines_document(found, anatomies)))
+    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
 
 
 def _paths(paths: str) -> list[Path]:

@@ -26,7 +26,18 @@ def check(plan: Plan, results: Path) -> None:
 
 
 def make_ready(selection: Selection, record: Layers) -> None:
-    """Install or compile what the layers need; if that fails for one, its row says so."""
+    """Install or compile what the layers need; if that fails for one, its row says so.
+
+    Warns where layers that stand side by side in the table are not asked the same.
+    """
+    if (custom := selection.custom) and any(
+        selection.contract_of(layer) is not custom.contract for layer in selection.layers
+    ):
+        if custom.contract.user != selection.contract.user:
+            asked = (
+                f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
+            )
+            say(f"warning: {asked}: the difference between them is also that of the work")
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
     if path:
-        shown = sensitivity_document(read_record(path, Sensitivity))
+        shown = sensitivity_document(read_record(path, Sensitivity), printing.wide)
         return show(printing.render(shown))
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
@@ -67,7 +67,7 @@ def command(
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
     problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
-    show(printing.render(sensitivity_document(record)))
+    show(printing.render(sensitivity_document(record, printing.wide)))
     if problem:
         raise problem
 

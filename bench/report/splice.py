@@ -32,7 +32,7 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "anatomy": counts,
         },
         ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
-        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
+        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)},
         ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
 
