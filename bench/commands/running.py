@@ -30,14 +30,10 @@ def make_ready(selection: Selection, record: Layers) -> None:
 
     Warns where layers that stand side by side in the table are not asked the same.
     """
-    if (custom := selection.custom) and any(
-        selection.contract_of(layer) is not custom.contract for layer in selection.layers
-    ):
-        if custom.contract.user != selection.contract.user:
-            asked = (
-                f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
-            )
-            say(f"warning: {asked}: the difference between them is also that of the work")
+    custom = selection.custom
+    if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
+        asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
+        say(f"warning: {asked}: what they differ by is also the work that is asked of them")
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

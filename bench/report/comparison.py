@@ -52,7 +52,7 @@ def comparison_document(
     table = Table(COLUMNS, rows)
     level = f"{100 * (1 - 0.05 / len(changes)):.4g}% interval{'s, 95% for all together' if len(changes) > 1 else ''}"
     lowest = a.layers[0].name
-    differ = [f"{name} {old or 'none'} -> {new or 'none'}" for name, old, new in versions(a, b)]
+    differ = [f"{name}: {old or 'none'} -> {new or 'none'}" for name, old, new in versions(a, b)]
     lacking = any(change.ratio_low is None for change in changes)
     cost = f"CPU: CPU time per request, as a multiple of {lowest}'s in the same record. " if wide else ""
     said: list[str | Table] = [

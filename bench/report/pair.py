@@ -32,9 +32,9 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         table,
         "",
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
-        f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s side"
-        f" by side on one core, new servers for each. The interval allows for {LOOKS} looks, which call a change where"
-        " there is none in 5% of runs at most (O'Brien and Fleming).",
+        f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s"
+        f" side by side on one core, new servers for each. The interval allows for {LOOKS} looks, which call a change"
+        " where there is none in 5% of runs at most (O'Brien and Fleming).",
         *origin(record, wide),
     ]
     return Document(said, table, single=True)
