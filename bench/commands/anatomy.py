@@ -59,7 +59,7 @@ def command(
     record = Anatomy(**origin(), ladder=selection.ladder, contract=selection.digest(), layers=selection.rows())
     make_ready(selection, record)
     seconds = seconds_needed(selection.layers)
-    problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
+    problem, _ = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
     _write_trees(record, results)
     show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):

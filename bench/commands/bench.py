@@ -1,5 +1,6 @@
 """`make bench`: measure a ladder, print its decay table, keep a record."""
 
+import os
 from pathlib import Path
 
 import click
@@ -75,11 +76,12 @@ def command(
         layers=selection.rows(),
     )
     make_ready(selection, record)
-    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
+    announce = printing.form in ("csv", "json")  # the others have it below the table
+    problem, path = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget, announce)
     if not problem and record.seconds and len({window.round for window in record.windows}) == 1:
         left = f"{max(0, budget - record.seconds):.0f} s left of BUDGET={budget:g} are too few for another"
         say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
-    document = decay_document(record, printing.wide)
+    document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
     show(printing.render(document))
     if problem:
         raise problem

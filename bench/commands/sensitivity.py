@@ -66,7 +66,7 @@ def command(
     check(plan, results)
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
-    problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
+    problem, _ = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
     show(printing.render(sensitivity_document(record, printing.wide)))
     if problem:
         raise problem

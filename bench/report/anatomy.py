@@ -30,6 +30,7 @@ UNITS = {
     "syscalls": "system calls by name",
 }
 LEAST = 0.005  # tables omit packages below this share of a layer's bytecodes
+REST = "the rest"  # so the counts call what has no name of its own
 GAP = 2  # columns between those of a table
 
 
@@ -107,18 +108,18 @@ def _shares(record: Anatomy, unit: str, title: str) -> Table | None:
 
 
 def _parts(counts: Mapping[str, float], unit: str, room: int) -> str:
-    """The largest first, then what all others are together."""
+    """The largest first, then all others together."""
     whole = sum(counts.values())
 
     def show(name: str, count: float) -> str:
         return f"{name} {count:.3g}" if unit == "syscalls" else f"{name} {100 * count / whole:.0f}%"
 
     order = sorted(counts.items(), key=lambda item: -item[1])
-    order = [(name, count) for name, count in order if count >= LEAST * whole]
+    order = [(name, count) for name, count in order if count >= LEAST * whole and name != REST]
     for kept in range(len(order), 0, -1):
         rest = whole - sum(count for _, count in order[:kept])
-        others = [show("others", rest)] if rest >= LEAST * whole else []
-        text = ", ".join([*(show(*each) for each in order[:kept]), *others])
+        small = [show(REST, rest)] if rest >= LEAST * whole else []
+        text = ", ".join([*(show(*each) for each in order[:kept]), *small])
         if len(text) <= room or kept == 1:
             return text
     return "-"

@@ -5,6 +5,10 @@ from typing import Any
 
 import msgspec
 from rich.bar import Bar
+from rich.console import RenderableType
+
+SLIVER = "▏"
+LESS = "░"
 
 
 class Bars(msgspec.Struct, frozen=True):
@@ -16,14 +20,24 @@ class Bars(msgspec.Struct, frozen=True):
 
     def size(self, rows: Sequence[Mapping[str, Any]]) -> float:
         """What the whole width stands for; 0 where there is nothing to draw."""
-        return max((row[key] or 0 for row in rows for key in (self.begin, self.end)), default=0)
+        return max((float(row[key] or 0) for row in rows for key in (self.begin, self.end)), default=0)
 
     def heading(self, size: float, width: int) -> str:
         """The scale."""
         zero, most = f"0 {self.unit}", f"{size:,.0f}" if size >= 10 else f"{size:.3g}"
         return f"{zero}{most:>{width - len(zero)}}"
 
-    def bar(self, row: Mapping[str, Any], size: float) -> Bar:
-        """A row's bar; where the row has less than what is below it, from its own value to that."""
-        values = sorted((row[self.begin] or 0, row[self.end] or 0)) if row[self.end] else (0, 0)
-        return Bar(size, *values)
+    def bar(self, row: Mapping[str, Any], size: float, width: int) -> RenderableType:
+        """A row's bar: solid from what is below it to its own value; shaded where its own is less than that.
+
+        Whatever is narrower than half a column is a thin line, lest it look like more.
+        """
+        if not row[self.end]:
+            return ""
+        begin, end = (float(row[key]) / size * width for key in (self.begin, self.end))
+        if abs(end - begin) < 0.5:
+            return " " * min(width - 1, int(min(begin, end))) + SLIVER
+        if end < begin:
+            first = int(end)
+            return " " * first + LESS * max(1, round(begin) - first)
+        return Bar(width, begin, end)

@@ -104,7 +104,9 @@ class Table(msgspec.Struct, frozen=True):
         size = bars.size(rows) if bars else 0
         if not bars or not size:
             return None
-        return grid.Drawing(lambda width: bars.heading(size, width), [bars.bar(row, size) for row in rows])
+        return grid.Drawing(
+            lambda width: bars.heading(size, width), lambda width: [bars.bar(row, size, width) for row in rows]
+        )
 
     def for_programs(self, form: str, single: bool = False) -> str:
         """CSV or a JSON array of objects (`single`: one object), unformatted. Missing values are empty or null."""

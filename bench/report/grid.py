@@ -11,8 +11,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-ROOM, LEAST = 24, 16
+ROOM, LEAST = 24, 12
 """Columns that bars should have, and below which they say nothing."""
+WORTH = 4
+"""Columns that a heading on two lines must save where it only makes bars longer."""
 SHORTEST = 12
 """No name is shortened to less."""
 
@@ -53,30 +55,30 @@ class Drawing(msgspec.Struct, frozen=True):
     """A last column that takes what room is left."""
 
     heading: Callable[[int], str]
-    cells: Sequence[RenderableType]
+    cells: Callable[[int], Sequence[RenderableType]]
 
 
 def text(columns: Sequence[Cells], width: int, drawing: Drawing | None = None, cut: bool = True) -> str:
     """A table that is not wider than this, if that can be: with headings on two lines, without the drawing, with
     narrow gaps, and at last (with `cut`) with a shorter first column.
     """
-    fits = _stacked(columns, width - 2 - ROOM)
+    fits = _stacked(columns, width - 2 - ROOM, WORTH)
     if drawing and (room := width - 2 - _sum(fits, 2)) >= LEAST:
         return _text(fits, [column.whole for column in fits], 2, drawing, room)
-    fits = _stacked(columns, width)
+    fits = _stacked(columns, width, 1)
     widths, gap = [column.whole for column in fits], 2
     if cut and _sum(fits, gap) > width:
-        gap = 1
-        place = next((place for place, column in enumerate(columns) if column.wraps), 0)
+        wrapping = [place for place, column in enumerate(columns) if column.wraps]
+        place, gap = (wrapping[0], gap) if wrapping else (0, 1)
         widths[place] -= max(0, min(_sum(fits, gap) - width, widths[place] - SHORTEST))
     return _text(fits, widths, gap)
 
 
-def _stacked(columns: Sequence[Cells], width: int) -> list[Cells]:
+def _stacked(columns: Sequence[Cells], width: int, worth: int) -> list[Cells]:
     """The columns with as many headings on two lines as it takes, those first that save most."""
     found = [*columns]
     for place in sorted(range(len(columns)), key=lambda place: -columns[place].saves):
-        if _sum(found, 2) > width and found[place].saves:
+        if _sum(found, 2) > width and found[place].saves >= worth:
             found[place] = replace(found[place], heading=found[place].stacked)
     return found
 
@@ -102,7 +104,7 @@ def _text(
     ]
     if drawing:
         table.add_column(Text(drawing.heading(room)), width=room)
-        rows = [[*row, cell] for row, cell in zip(rows, drawing.cells, strict=True)]
+        rows = [[*row, cell] for row, cell in zip(rows, drawing.cells(room), strict=True)]
     for row in rows:
         table.add_row(*row)
     console = Console(file=io.StringIO(), width=sum(widths) + room + gap * len(widths), color_system=None)

@@ -20,7 +20,7 @@ from bench.report.escape import markdown
 from bench.report.origin import origin
 from bench.stats.counts import components, lines
 
-SHOWN = ("layer", "on", "decay %", "95% interval", "+ µs/req", "CPU µs/req", "req/s per core", "windows", "rounds")
+SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "windows", "rounds")
 COUNTED = (
     Column("instructions", "instructions", "", "{instructions:,.0f}"),
     Column("added", "added", "", "{added:+,.0f}"),

@@ -49,9 +49,8 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
     layers = catalogue.choose("", ladder)
     on = catalogue.ground(layers, ladder)
     columns = (
-        Column("layer", "layer", left=True),
-        Column("on", "on", left=True),
-        Column("adds", "what it adds", left=True),
+        Column("layer", "layer", left=True, tree="on"),
+        Column("adds", "what it adds", left=True, wraps=True),
     )
     return Table(columns, [{"layer": each.name, "on": on[each.name], "adds": each.adds} for each in layers])
 

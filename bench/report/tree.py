@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+HARD = "\u00a0"
+"""A space that Markdown keeps."""
+
 
 def branches(names: Sequence[str], grounds: Sequence[str | None]) -> list[tuple[int, str]]:
     """The place of each row, in the order of the tree, and what is drawn before its name.
@@ -26,5 +29,6 @@ def branches(names: Sequence[str], grounds: Sequence[str | None]) -> list[tuple[
 
 
 def unbroken(lines: str) -> str:
-    """The lines for Markdown, which drops ordinary spaces: indentation says what upright lines say in text."""
-    return lines.replace("│", " ").replace(" ", "\u00a0" * 2)
+    """The lines for Markdown, which drops ordinary spaces: there, indentation stands for the upright lines."""
+    depth, sign = len(lines) // 2, lines[-2:-1]
+    return f"{HARD * 4 * (depth - 1)}{sign}{HARD}" if depth else ""

@@ -81,8 +81,9 @@ def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, 
     done = bench("--catalogue", odd, "bench", "--layers", names, *QUICK, "--results", tmp_path / "results")
     assert done.returncode == 1
     assert "no figure for stillborn, mortal, failing, lying, liar, unruly" in done.stderr
-    notes = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.partition(":")[0] in names.split())
-    assert "lower bound" in notes.get("asyncio", "lower bound"), "at most that a neighbour was busy"
+    lines = done.stdout.replace("\n  ", " ").splitlines()
+    notes = dict(line.split(": ", 1) for line in lines if line.partition(":")[0] in names.split())
+    assert "asyncio" not in notes
     assert "exit code 1" in notes["stillborn"]
     assert "no database here" in done.stdout
     assert "died" in notes["mortal"]
@@ -116,7 +117,7 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
     options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 9)
     done = bench("bench", *options, "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
-    assert "pp (target ±0.001): try a longer BUDGET" in done.stdout
+    assert "pp (target ±0.001)" in done.stdout
     seconds = only_record(tmp_path).seconds
     assert seconds
     assert seconds <= 11
@@ -130,8 +131,8 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "its decay is from windows one after another, not side by side: indicative only" in done.stdout
-    assert "pairs need Linux and two cores" in done.stdout
+    assert "one after another, not in pairs: indicative only" in done.stdout
+    assert "not pinned" in done.stdout
     pair = [*command, "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path)]
     refused = subprocess.run(pair, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 2
