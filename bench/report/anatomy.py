@@ -162,7 +162,8 @@ def _below(record: Anatomy, wide: bool) -> list[str]:
         said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
     if not wide:
         how = "instructions by valgrind (±0.2%), Python calls and bytecodes by sys.monitoring, system calls by strace"
-        return [*said, f"Counted per request on one connection: {how}.", *origin(record), *_next(record)]
+        took = f"in {record.seconds:.0f} s " if record.seconds is not None else ""
+        return [*said, f"Counted per request {took}on one connection: {how}.", *origin(record), *_next(record)]
     said += [
         "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
         " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"
@@ -170,6 +171,8 @@ def _below(record: Anatomy, wide: bool) -> list[str]:
     ]
     if useful := total(record.endpoint):
         said.append(f"useful share: share.endpoint alone, {useful:,.0f} instructions, in percent of the layer's.")
+    if record.seconds is not None:
+        said.append(f"Counted in {record.seconds:.0f} s, {record.jobs or 1} at a time.")
     return [*said, *origin(record, wide=True)]
 
 
