@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --wor
     --no-access-log --no-date-header --no-server-header --log-level warning"""
 """How an app is served in its own environment: by the uvicorn there, with whichever parser and loop it finds."""
 NO_STATUS = "a status of {} cannot be measured: wrk counts anything but 2xx and 3xx as an error"
-RUNNER = re.compile(r"\{python\}|(?:env|python|pypy|uv|run|node|deno|bun|ruby|php|perl|java|lua|sh|bash)[\d.]*")
+RUNNER = re.compile(r"(?:env|python|pypy|uv|run|node|deno|bun|ruby|php|perl|java|lua|sh|bash)[\d.]*")
 """What a command may begin with before it comes to what it serves."""
 MOST = 64 * 1024  # bytes of a body or of headers, which wrk gets through environment variables
 
@@ -106,13 +107,11 @@ def _name_of(what: str) -> str:
 
 
 def _program(argv: list[str]) -> str:
-    """What a command serves by: the program, or the script or module that an interpreter runs."""
-    found = [
-        Path(word).name
-        for word in argv
-        if word[:1] != "-" and "=" not in word and "{" not in word.replace("{python}", "")
-    ]
-    return next((name for name in found if not RUNNER.fullmatch(name)), (*found, "mine")[0])
+    """What a command serves by: the program, or the script or module that an interpreter runs; not the text of one."""
+    words = [*takewhile(lambda word: word not in ("-c", "-e"), argv)]
+    found = [Path(word).name for word in words if not re.match("-|.*(=|{(?!python}))", word)]
+    known = [name for name in found if name != "{python}"]
+    return next((name for name in known if not RUNNER.fullmatch(name)), (*known, "mine")[0])
 
 
 def _literal(path: Path) -> str:

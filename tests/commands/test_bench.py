@@ -55,6 +55,7 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
     assert 0 < rows["uvicorn"]["decay"] < 100
     assert "round 1: " in done.stderr
+    assert "the 0 s left of BUDGET=1 are too few for another" in done.stderr
     record = only_record(tmp_path)
     assert len([window for window in record.windows if window.pair is None]) == 5
     assert len([window for window in record.windows if window.pair == "fastapi"]) == 2
