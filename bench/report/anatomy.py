@@ -162,8 +162,8 @@ def _below(record: Anatomy, wide: bool) -> list[str]:
         said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
     if not wide:
         how = "instructions by valgrind (±0.2%), Python calls and bytecodes by sys.monitoring, system calls by strace"
-        took = f"in {record.seconds:.0f} s " if record.seconds is not None else ""
-        return [*said, f"Counted per request {took}on one connection: {how}.", *origin(record), *_next(record)]
+        took = f" in {record.seconds:.0f} s" if record.seconds is not None else ""
+        return [*said, f"Counted{took}, per request on one connection: {how}.", *origin(record), *_next(record)]
     said += [
         "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
         " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"

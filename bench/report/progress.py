@@ -28,7 +28,7 @@ class Display:
         self.console = Console(stderr=True)
         self.broken = False
         self.began = time.monotonic()
-        self.drawing = 0.0  # seconds that tables took
+        self.drawing = 0.0  # seconds of CPU time that tables took
         self.last = 0.0  # ... and the last of them alone
         self.table = ""
         columns = (BarColumn(), TextColumn("{task.completed:.0f} s of {task.total:.0f} s"), TimeRemainingColumn())
@@ -48,14 +48,15 @@ class Display:
 
         To be called when nothing is measured.
         """
-        begin = time.monotonic()
-        too_long = self.drawing and self.drawing + self.last > SHARE * (begin - self.began)
+        begin = time.thread_time()
+        too_long = self.last and self.drawing + self.last > SHARE * (time.monotonic() - self.began)
         if not self.live or self.broken or too_long:
             return
         self.table = table(self.console.width)
         self._try(self._refresh)
-        self.last = time.monotonic() - begin
-        self.drawing += self.last
+        spent = time.thread_time() - begin
+        self.drawing += spent if self.last else 0.0  # the first is drawn before anything is measured
+        self.last = spent
 
     def close(self) -> None:
         """Remove what is shown."""

@@ -59,6 +59,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     options = ("--app", f"{app}/sound_app:app", "--request", request, "--env", sys.prefix, "--name", "mine")
     done = bench("bench", *QUICK, *options, "--format", "json", "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
+    assert "warning: mine answers the request of mine.toml, the other layers the User request" in done.stderr
     mine = json.loads(done.stdout)[1]
     assert mine["layer"] == "mine"
     assert mine["rps"] > 100
