@@ -5,6 +5,8 @@
 LAYERS      =# only these: LAYERS="uvicorn starlette"
 LADDER      =# a ladder of layers.toml (walk: all of them)   [default]
 WORKERS     =# process counts to measure each layer with as well: 2, or "2 4"
+WORKLOAD    =# what wrk sends, of workloads.toml (also pair, workloads) [user]
+MEASURE     =# 1: measure each workload first, for BUDGET seconds (workloads)
 #= your own server (bench, pair, anatomy)
 APP         =# your ASGI app: package.module:app, or folder/module:app
 SERVE       =# your server, in any language: a command with {port}
@@ -18,8 +20,8 @@ PRECISION   =# stop once decays are known to ± this many points (bench) [1]
 SIZES       =# slow-downs to inject, in percent (sensitivity) [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)              [20]
 #= how wrk loads the servers (bench, pair, sensitivity)
-SECONDS     =# length of a window in seconds                [2]
-CONNECTIONS =# wrk's connections                            [64]
+SECONDS     =# length of a window in seconds [2, or the workload's]
+CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
 #= what is compared (pair, compare, diff)
@@ -53,13 +55,14 @@ load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(c
 format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
-anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
+workload = $(call option,WORKLOAD,workload)
+anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare workloads machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -69,19 +72,22 @@ help-%:
 	sh scripts/help.sh '' '$*'
 
 bench: setup ## measure: what each layer of a ladder costs: the decay table
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
 
 bench-%: setup #- measure: ... of one layer: make bench-starlette
-	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
 
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
-	$(bench) pair $(two) $(bring) $(run)
+	$(bench) pair $(two) $(bring) $(workload) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
 
+workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures first
+	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
+
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(format)
+	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

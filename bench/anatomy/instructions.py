@@ -28,11 +28,11 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list
 
     Raises ServerFault, or Fault if valgrind fails.
     """
-    batch = batch or BATCH
     with _under_callgrind(layer, contract) as (client, callgrind):
-        client.warm_up(WARM_UP)
+        batch = client.whole(batch or BATCH)
+        client.warm_up(client.whole(WARM_UP))
         callgrind.start()
-        client.ask(FIRST)
+        client.ask(client.whole(FIRST))
         callgrind.dump()
         client.rest(IDLE)
         idle, span = callgrind.dump()

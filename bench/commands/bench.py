@@ -14,21 +14,23 @@ from bench.commands.options import (
     bring_options,
     budget_option,
     choice_options,
+    contract_for,
     driving_options,
     printing_options,
     results_option,
+    workload_option,
 )
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.plan import Plan
+from bench.data.plan import Plan, Selection
 from bench.data.record import Bench
 from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
+from bench.report.document import Document
 
 
 @click.command("bench")
@@ -41,6 +43,7 @@ from bench.report.decay_table import decay_document
     help="Stop once decays are known to ± this many points.",
 )
 @budget_option
+@workload_option
 @bring_options
 @driving_options
 @results_option
@@ -52,6 +55,7 @@ def command(
     choice: Choice,
     precision: float,
     budget: float,
+    workload: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -61,9 +65,24 @@ def command(
 
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
     """
-    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
+    document, problem = measure(selection, driving, budget, precision, results, printing)
+    show(printing.render(document))
+    if problem:
+        raise problem
+    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+def measure(
+    selection: Selection, driving: Driving, budget: float, precision: float, results: Path, printing: Printing
+) -> tuple[Document, Fault | None]:
+    """Measure a ladder and keep its record; returns its table, and what ended it early. Raises BadInput or Fault."""
+    plan = Plan(
+        selection, driving.load(selection.contract.workload), lane(), driving.host, driving.port, budget, precision
+    )
     check(plan, results)
     record = Bench(
         **origin(),
@@ -73,6 +92,7 @@ def command(
         precision=precision,
         cores=plan.lane,
         contract=selection.digest(),
+        workload=selection.contract.workload.name,
         layers=selection.rows(),
     )
     make_ready(selection, record)
@@ -81,9 +101,4 @@ def command(
     if not problem and record.seconds and len({window.round for window in record.windows}) == 1:
         left = f"{max(0, budget - record.seconds):.0f} s left of BUDGET={budget:g} are too few for another"
         say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
-    document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
-    show(printing.render(document))
-    if problem:
-        raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
-        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+    return decay_document(record, printing.wide, os.path.relpath(path) if path else ""), problem

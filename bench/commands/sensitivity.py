@@ -60,7 +60,15 @@ def command(
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
+    plan = Plan(
+        selection,
+        driving.load(selection.contract.workload),
+        lane(),
+        driving.host,
+        driving.port,
+        budget,
+        threshold=threshold,
+    )
     if plan.lane is None:
         raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
     check(plan, results)

@@ -50,6 +50,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     app: str | None = None
     options: str = ""
     command: str = ""
+    contract: str = ""
     group: str = ""
     build: Build | None = None
     versions: tuple[str, ...] = ()

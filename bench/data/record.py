@@ -132,6 +132,8 @@ class Layers(Kind, kw_only=True):
 
     contract: str | None = None
     """SHA-256 of the contract's requests and answers."""
+    workload: str = "user"
+    """What was asked of its layers: a workload of workloads.toml, or the name of a custom server's REQUEST file."""
     layers: list[Row]
 
     def row(self, name: str) -> Row:

@@ -9,6 +9,7 @@ from bench.report.document import WIDTH, Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
 from bench.report.tree import branches
+from bench.report.workload import named
 from bench.stats.counts import UNSURE, Line, lines, spread, total, units
 
 COLUMNS = (
@@ -155,7 +156,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
 
 
 def _below(record: Anatomy, wide: bool) -> list[str]:
-    said = [_marks(each) for each in record.anatomy if spread(each) > UNSURE]
+    said = [*named(record), *(_marks(each) for each in record.anatomy if spread(each) > UNSURE)]
     counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
     said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
     for row in record.layers:

@@ -6,6 +6,7 @@ from bench.data.record import Pair
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
+from bench.report.workload import workload_lines
 from bench.stats.estimate import decay
 from bench.stats.verdict import LOOKS, MIN_ROUNDS, Outcome, seconds_needed
 
@@ -31,6 +32,7 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         "",
         table,
         "",
+        *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
         f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s"
         f" side by side on one core, new servers for each. The interval allows for {LOOKS} looks, which call a change"
