@@ -40,7 +40,7 @@ def command(paths: str, workload: str, printing: Printing) -> None:
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
     anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(printing.render(machines_document(found, anatomies)))
+    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
 
 
 def _label(file: Path, files: list[Path]) -> str:
