@@ -20,9 +20,10 @@ SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2]
 CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
 THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
 PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
+OUT         =# the file to write (export)                         [standard output]
 WIDE        =# 1: every column of a table and every line below it
-FORMAT      =# text, markdown, csv or json                         [text]
-RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
+FORMAT      =# text, markdown, csv or json; export: pyperf, github-action-benchmark, bencher or speedscope [text]
+RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines and export take several) [the newest one]
 SPLIT       =# 1: one row per component, for csv and json (anatomy)
 RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
 SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
@@ -48,7 +49,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare machines export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help: ## show this list
@@ -68,6 +69,9 @@ compare: venv ## did a layer change between two records? make compare A=results/
 
 machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(format)
+
+export: venv ## write a record for another tool: make export FORMAT=pyperf OUT=before.json
+	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import Printing, printing_options
+from bench.commands.options import Printing, printing_options, record_files, records_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, read_record
@@ -13,14 +13,15 @@ from bench.stats.machines import sites
 
 
 @click.command("machines")
-@click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+@records_option
 @printing_options
 def command(paths: str, printing: Printing) -> None:
     """Print each layer's decay by machine, by time beside instructions, and how far machines differ.
 
     A machine is CPU, cores, kernel and Python build; its label is the file's name, and its records are pooled.
     """
-    files = [file for path in _paths(paths) for file in _files(path)]
+    machines = RESULTS / "machines"
+    files = record_files(paths if paths.strip() else str(machines if machines.is_dir() else RESULTS))
     read = {file: read_record(file, Kind) for file in files}
     measured = {_label(file, files): record for file, record in read.items() if isinstance(record, Windows)}
     found = sites(measured)
@@ -31,17 +32,6 @@ def command(paths: str, printing: Printing) -> None:
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
     click.echo(machines_document(found, anatomies).render(printing.form, printing.wide))
-
-
-def _paths(paths: str) -> list[Path]:
-    """What was named: one path with spaces in it, or several, or nothing for the folder of results."""
-    if not paths.strip():
-        return [RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS]
-    return [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
 def _label(file: Path, files: list[Path]) -> str:

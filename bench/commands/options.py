@@ -94,6 +94,12 @@ class Number(click.FloatRange):
         return found
 
 
+def record_files(paths: str) -> list[Path]:
+    """The files that RECORD= names: one path with spaces in it, or several; a folder is the records in it."""
+    named = [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
+    return [file for path in named for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+
+
 def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
     """Pass a command one struct, under this name, instead of the separate options."""
     fields = make.__struct_fields__
@@ -124,6 +130,7 @@ threshold_option = click.option(
     "--threshold", default=1.0, show_default=True, type=Number(0.01, 50), help="Percent: below it is the same."
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
+records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
 choice_options = gathered(
     "choice",

@@ -29,6 +29,18 @@ def origin(record: Kind) -> list[str]:
     return lines
 
 
+def briefly(record: Kind) -> str:
+    """When, where and with what a record was made, in a few words."""
+    machine, python = record.machine, record.python
+    said = [
+        f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else "",
+        f"{machine.cores} cores {machine.cpu}, {machine.system}" if machine else "",
+        f"Python {python.version}" if python else "",
+        *(f"{name} {version}" for name, version in record.packages.items()),
+    ]
+    return ", ".join(filter(None, said)) or record.source
+
+
 def warnings(record: Kind) -> list[str]:
     """What about the interpreter or the machine may have affected the figures; may be empty."""
     lines = []
