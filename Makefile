@@ -33,6 +33,7 @@ FORCE       =# 1: compare records even if they are not comparable (compare)
 #= what is printed and kept
 RECORD      =# a record; for machines several, or folders   [the newest one]
 FORMAT      =# text, markdown, csv or json                  [text]
+OUT         =# the file to write (export)                   [standard output]
 WIDE        =# 1: every column of a table and every line below it
 SPLIT       =# 1: csv and json get a row for each component (anatomy)
 RESULTS     =# the folder for records                       [results]
@@ -63,7 +64,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare workloads machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare workloads machines export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -89,6 +90,9 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
+
+export: venv #- show: a record for another tool: FORMAT=pyperf, github-action-benchmark, ...
+	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

@@ -14,7 +14,7 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("workloads", "machines", "sensitivity", "walk", "readme", "schema", "check-layer", "help"),
+    *("workloads", "machines", "export", "sensitivity", "walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}

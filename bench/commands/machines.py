@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import Printing, printing_options, workload_option
+from bench.commands.options import Printing, printing_options, records_option, workload_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
@@ -14,7 +14,7 @@ from bench.stats.machines import sites
 
 
 @click.command("machines")
-@click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+@records_option
 @workload_option
 @printing_options
 def command(paths: str, workload: str, printing: Printing) -> None:

@@ -173,6 +173,7 @@ threshold_option = click.option(
     help="Smaller differences are the same, in percent.",
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
+records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
 workload_option = click.option(
     "--workload",

@@ -21,9 +21,10 @@ from bench.data.layers import ROOT, Layer, multiply
 from bench.data.record import Anatomy, Counts, Frame, Row, schema
 from bench.data.store import read_record
 from bench.report.anatomy import COLUMNS, anatomy_document
-from bench.report.trees import collapsed, collapsed_text, speedscope
+from bench.report.export.speedscope import profiles
+from bench.report.trees import collapsed_text
 from bench.stats.counts import lines
-from bench.stats.trees import by_package, difference, package
+from bench.stats.trees import by_package, collapsed, difference, package
 from tests.conftest import CATALOGUE, Bench
 
 valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
@@ -273,7 +274,7 @@ def test_call_trees_as_files() -> None:
     stacks = collapsed(TREE)
     assert stacks == {"a:f": 10, "a:f;b:g": 5, "a:f;b:h": 1, "a:f;b:h;b:g": 2, "c:k": 3}
     assert collapsed_text(stacks).splitlines()[1] == "a:f;b:g 5"
-    scope = json.loads(speedscope("layer", TREE))
+    scope = json.loads(profiles({"layer": TREE}))
     (profile,) = scope["profiles"]
     names = [frame["name"] for frame in scope["shared"]["frames"]]
     assert [";".join(names[place] for place in sample) for sample in profile["samples"]] == [*stacks]
