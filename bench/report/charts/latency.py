@@ -34,7 +34,7 @@ def picture(source: Source) -> Picture | Missing:
     said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{record.load.connections:,} connection{'s' * (record.load.connections != 1)}"
     more = (
-        "Dot: p50. Bar: p99. Each the median over windows; lines: their range from window to window, which is no interval.",
+        "Dot: p50. Upright bar: p99. Each the median over windows; lines: their range from window to window, which is no interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)
@@ -53,7 +53,7 @@ def values(source: Source) -> list[dict[str, Any]]:
                 {
                     "layer": row.layer, "p50": row.p50_us, "p50_low": min(halves), "p50_high": max(halves),
                     "p99": row.p99_us, "p99_low": row.p99_low, "p99_high": row.p99_high, "windows": len(latencies),
-                    "figure": f"{span(row.p50_us)}, p99 {span(row.p99_us)}",
+                    "figure": f"p50 {span(row.p50_us)}, p99 {span(row.p99_us)}",
                 }
             )  # fmt: skip
     return found

@@ -98,9 +98,9 @@ def _busiest_minute(points: list[dict[str, Any]]) -> float:
 
 def spec(rows: list[dict[str, Any]], found: States, title: str, said: str) -> Spec:
     """Readings over time, with a line at each level that says its name."""
-    levels = [{"us": found.fast, "text": f"undisturbed, {found.fast:.0f} µs"}]
+    levels: list[dict[str, Any]] = [{"us": found.fast, "text": f"undisturbed, {found.fast:.0f} µs", "above": False}]
     if found.slow is not None:
-        levels.append({"us": found.slow, "text": f"disturbed, {found.slow:.0f} µs"})
+        levels.append({"us": found.slow, "text": f"disturbed, {found.slow:.0f} µs", "above": True})
     top = max(found.slow or found.fast, found.fast) * 1.35
     shown = [{**row, "us": min(row["us"], top)} for row in rows]
     x = alt.X("s:Q", axis=alt.Axis(title=title, grid=False, labelOverlap=True), scale=alt.Scale(nice=False))
@@ -112,10 +112,10 @@ def spec(rows: list[dict[str, Any]], found: States, title: str, said: str) -> Sp
     )
     base = alt.Chart(data(levels))
     rule = base.mark_rule(stroke="var(--line)", strokeDash=[2, 3], aria=False).encode(y="us:Q")
-    text = base.mark_text(align="right", dy=-11, fontSize=12, fontWeight=600, stroke="var(--paper)", strokeWidth=5, aria=False)
-    again = base.mark_text(align="right", dy=-11, fontSize=12, fontWeight=600, aria=False)
-    at = {"x": alt.value(expr("width - 4")), "y": "us:Q", "text": "text:N"}
-    chart = alt.layer(rule, marks, text.encode(**at), again.encode(**at)).properties(height=HEIGHT, description=said)
+    beyond = expr("datum.above ? -26 : 22")  # the marks scatter around their level: words stand clear of them
+    text = base.mark_text(align="right", dy=beyond, fontSize=12, fontWeight=600, aria=False)
+    text = text.encode(x=alt.value(expr("width - 4")), y="us:Q", text="text:N")
+    chart = alt.layer(rule, marks, text).properties(height=HEIGHT, description=said)
     made: Spec = chart.to_dict()
     made.pop("$schema", None)
     made.pop("config", None)

@@ -81,7 +81,7 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
     y = alt.Y(
         "ratio:Q",
         axis=alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, '.1f') + ' ×'"),
-        scale=alt.Scale(domain=[least, top], nice=False),
+        scale=alt.Scale(domain=[least, top], nice=False, zero=False),
     )
     base = alt.Chart(data(shown))
     tips = ["layer:N", alt.Tooltip("how:N"), alt.Tooltip("cpu:Q", title="CPU µs/req", format=".1f"), alt.Tooltip("slow:Q", title="disturbed %")]
@@ -92,9 +92,9 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
     faults = (
         base.transform_filter("!!datum.fault")
         .mark_point(shape="cross", size=50, angle=45, filled=True, color="var(--ink)", opacity=1, aria=False)
-        .encode(x="from:Q", y="ratio:Q", tooltip=[*tips, "fault:N"])
+        .encode(x=x, y=y, tooltip=[*tips, "fault:N"])
     )
-    one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y="ratio:Q")
+    one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y=y)
     made: Spec = alt.layer(one, dashes, faults).properties(height=HEIGHT, description=said).to_dict()
     made.pop("$schema", None)
     made.pop("config", None)
