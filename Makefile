@@ -21,8 +21,9 @@ CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
 THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
 PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
 WIDE        =# 1: every column of a table and every line below it
+OUT         =# the file or folder to write (report, charts)         [beside the record]
 FORMAT      =# text, markdown, csv or json                         [text]
-RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
+RECORD      =# a record (table, diff; anatomy and sensitivity print it again; report and machines take several) [the newest one]
 SPLIT       =# 1: one row per component, for csv and json (anatomy)
 RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
 SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
@@ -43,12 +44,13 @@ format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
 anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
+drawn = $(call option,RECORD,record) $(call option,OUT,out)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare report charts machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help: ## show this list
@@ -65,6 +67,12 @@ pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
 
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
+
+report: venv ## show records as one HTML page, which needs no network: make report RECORD="files or folders"
+	$(bench) report $(drawn)
+
+charts: venv ## draw the pictures of a record as SVG and PNG
+	$(bench) charts $(drawn)
 
 machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(format)
@@ -110,7 +118,7 @@ walk: setup counters ## measure and count every ladder, or LADDER, again, and re
 check-layer: venv ## is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv ## regenerate the tables of README.md and docs/ from results/reference
+readme: venv ## regenerate the tables of README.md and docs/, their charts and docs/report.html from results/reference
 	$(bench) readme
 
 lock: ## update the pins in requirements.lock and groups/*.lock, with hashes

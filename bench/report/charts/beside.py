@@ -69,7 +69,7 @@ def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) ->
     colours = [f"var(--part{1 + place % PARTS})" for place in range(len(labels))]
     shapes = [SHAPES[place % len(SHAPES)] for place in range(len(labels))]
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[top, 0], nice=False))
-    axis = alt.Axis(title="decay, %", values=[*range(int(least), 101, 20)], labelOverlap=True)
+    axis = alt.Axis(title="decay, %", values=[*range(int(least), 101, 20)], labelOverlap=True, labelFlush=True)
     scale = alt.Scale(domain=[least, 100 + (100 - least) * 0.08], nice=False)
     legend = alt.Legend(columns=expr("width < 560 ? 2 : 4"), symbolType="circle")
     colour = alt.Color("record:N", sort=labels, scale=alt.Scale(domain=labels, range=colours), legend=legend)

@@ -101,8 +101,8 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     )  # fmt: skip
     sure = base.transform_filter("datum.high !== null")
     whiskers = interval(sure, "low", "high")
-    at_end = base.mark_text(align="left", dy=LINE, dx=8, fontWeight=600, aria=False)
-    words = base.mark_text(align="left", dy=LINE, dx=expr("18 + 8 * length(datum.figure)"), color="var(--muted)", aria=False)
+    at_end = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 8 : 0"), fontWeight=600, aria=False)
+    words = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 18 + 8 * length(datum.figure) : 0"), color="var(--muted)", aria=False)
     above = base.mark_text(align="right", dy=NAME, fontWeight=600, aria=False)
     brief = base.mark_text(align="right", dy=NAME, dx=-68, color="var(--muted)", aria=False)
     text = {

@@ -81,7 +81,7 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     base = alt.Chart(data(rows)).encode(y=y())
     known = [row[key] for row in rows for key in ("decay", "low", "counted") if row[key] is not None]
     least = min(0, 10 * int(min(known) // 10))
-    axis = alt.Axis(title="fewer requests per CPU-second than the layer below, %", values=[*range(least, 101, 20)])
+    axis = alt.Axis(title="fewer requests per CPU-second than the layer below, %", values=[*range(least, 101, 20)], grid=False, labelFlush=True)
     scale = alt.X("place:Q", axis=axis, scale=alt.Scale(domain=[least, 100], nice=False))
     solid = base.transform_filter("datum.decay !== null")
     hollow = base.transform_filter("datum.counted !== null").transform_calculate(place="datum.counted")

@@ -65,7 +65,7 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     high = max(row["p99_high"] for row in rows) * 1.1
     label = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'"
     places = [step * 10**power for power in range(8) for step in (1, 2, 5) if low <= step * 10**power <= high]
-    axis = alt.Axis(title="latency, logarithmic", values=places, labelExpr=label, labelOverlap=True)
+    axis = alt.Axis(title="latency, logarithmic", values=places, labelExpr=label, labelOverlap=True, labelFlush=True)
     scale = alt.X("p50:Q", axis=axis, scale=alt.Scale(type="log", domain=[low, high], nice=False))
     base = alt.Chart(data(rows)).encode(y=rows_y())
     tips = ["layer:N"] + [alt.Tooltip(f"{key}:Q", format=",.0f", title=f"{key} µs") for key in ("p50", "p99")]

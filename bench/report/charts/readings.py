@@ -103,7 +103,7 @@ def spec(rows: list[dict[str, Any]], found: States, title: str, said: str) -> Sp
         levels.append({"us": found.slow, "text": f"disturbed, {found.slow:.0f} µs", "above": True})
     top = max(found.slow or found.fast, found.fast) * 1.35
     shown = [{**row, "us": min(row["us"], top)} for row in rows]
-    x = alt.X("s:Q", axis=alt.Axis(title=title, grid=False, labelOverlap=True), scale=alt.Scale(nice=False))
+    x = alt.X("s:Q", axis=alt.Axis(title=title, grid=False, labelOverlap=True, labelFlush=True), scale=alt.Scale(nice=False))
     y = alt.Y("us:Q", axis=alt.Axis(title=None, tickCount=4, labelExpr="datum.value + ' µs'"), scale=alt.Scale(domain=[0, top], nice=False))
     marks = (
         alt.Chart(data(shown))

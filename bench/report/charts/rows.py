@@ -35,7 +35,7 @@ def y() -> Any:
 def x(field: str, title: str, largest: float | str, **more: Any) -> Any:
     """An axis from 0, whose labels never overlap."""
     top = expr(largest) if isinstance(largest, str) else largest
-    axis = alt.Axis(title=title, labelFlush=False, labelOverlap=True, gridOpacity=not_at_zero(), **more)
+    axis = alt.Axis(title=title, labelFlush=True, labelOverlap=True, gridOpacity=not_at_zero(), **more)
     return alt.X(field, axis=axis, scale=alt.Scale(domainMin=0, domainMax=top, nice=False, zero=True))
 
 

@@ -31,7 +31,7 @@ CONFIG: dict[str, Any] = {
     "font": FONT,
     "background": "transparent",
     "view": {"stroke": None},
-    "padding": {"left": 2, "right": 2, "top": 2, "bottom": 2},
+    "padding": {"left": 0, "right": 0, "top": 2, "bottom": 2},
     "axis": {
         "labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
         "labelColor": "var(--muted)", "titleColor": "var(--muted)", "gridColor": "var(--faint)", "domain": False,

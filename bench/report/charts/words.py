@@ -1,18 +1,19 @@
 """Figures in words, with units, as charts and their sentences say them."""
 
-from collections.abc import Sequence
+NBSP = "\u00a0"
+"""A space at which no line is broken."""
 
 
 def micro(value: float) -> str:
     """Microseconds, to three or four digits."""
-    return f"{value:,.2f} µs" if value < 10 else f"{value:,.1f} µs" if value < 1000 else f"{value:,.0f} µs"
+    return f"{value:,.{2 if value < 10 else 1 if value < 1000 else 0}f}{NBSP}µs"
 
 
 def span(value: float) -> str:
     """Microseconds as people say them: 840 µs, 12.3 ms, 1.2 s."""
     if value < 1000:
-        return f"{value:.0f} µs"
-    return f"{value / 1e3:.3g} ms" if value < 1e6 else f"{value / 1e6:.3g} s"
+        return f"{value:.0f}{NBSP}µs"
+    return f"{value / 1e3:.3g}{NBSP}ms" if value < 1e6 else f"{value / 1e6:.3g}{NBSP}s"
 
 
 def thousands(value: float) -> str:
@@ -40,8 +41,3 @@ def than(own: float, other: float) -> str:
     if ratio >= 1.95:
         return f"{ratio:.1f} times what"
     return "more than" if ratio > 1.05 else "as much as" if ratio > 0.95 else f"{100 * ratio:.0f}% of what"
-
-
-def listed(words: Sequence[str]) -> str:
-    """One, two and three."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -37,7 +37,7 @@ def of_pictures(key: str, title: str, *found: Picture | Missing) -> Part:
     there = [each for each in found if isinstance(each, Picture)]
     missing = [each.why for each in found if isinstance(each, Missing)]
     body = paragraphs([f"Not here: {why}." for why in missing], "missing")
-    body += paragraphs([line for each in there for line in each.more], "note")
+    body += paragraphs([" ".join(line for each in there for line in each.more)], "note")
     for each in there:
         if each.table:
             body += folded("The figures" if len(there) == 1 else f"The figures: {each.title}", table(each.table, each.title))

@@ -1,0 +1,89 @@
+"""What `make report` and `make charts` share: the records that they are given, as sources of pictures."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.commands.options import PATH
+from bench.commands.output import say
+from bench.commands.records import alike, anatomy_of, files, folders_of, named
+from bench.data.catalogue import read_catalogue
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Bench, Kind, Windows
+from bench.data.store import REFERENCE, latest, read_record
+from bench.report.charts.source import Source
+
+
+def drawn_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """RECORD, OUT, and whether it is all about the reference records."""
+    for option in (
+        click.option("--record", "paths", default="", help="Records, or folders of them; by default the newest bench."),
+        click.option("--out", type=PATH, help="Where to write; by default beside the record."),
+        click.option("--reference", "reference_", is_flag=True, help="The reference records, into docs/."),
+    ):
+        command = option(command)
+    return command
+
+
+def reference(catalogue_file: Path) -> list[Source]:
+    """A source for each ladder, from its reference records."""
+    found = []
+    for ladder in read_catalogue(catalogue_file).ladders:
+        paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
+        found += gather(paths, label=ladder)
+    return found
+
+
+def chosen(paths: str) -> tuple[list[Path], list[Source]]:
+    """The records that were named, or the newest bench; raises BadInput."""
+    given = [file for path in named(paths) for file in files(path)]
+    if paths.strip() and not given:
+        raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
+    given = given or [latest("bench")]
+    return given, gather(given)
+
+
+def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
+    """One source for each record of windows, with its anatomy; and one for each anatomy that is left. Raises BadInput."""
+    read = {path: read_record(path, Kind) for path in paths}
+    counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
+    used: set[Path] = set()
+    sources = []
+    for path, record in read.items():
+        if not isinstance(record, Windows):
+            continue
+        own = _own(record, path, counted)
+        used |= {own[0]} if own else set()
+        sources.append(Source(label or _label(path, paths), record, own[1] if own else None, _shown(path), _shown(own[0]) if own else ""))
+    for path, each in counted.items():
+        if path not in used:
+            sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
+    for path, other in read.items():
+        if not isinstance(other, Windows | Anatomy):
+            say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")
+    if not sources:
+        raise BadInput("no record of bench, pair or anatomy among these: try RECORD=results/NAME.json")
+    return sources
+
+
+def _own(record: Windows, path: Path, counted: dict[Path, Anatomy]) -> tuple[Path, Anatomy] | None:
+    """The anatomy that belongs to it: of those that were named, or else the newest that is kept."""
+    among = [(file, each) for file, each in counted.items() if alike(record, each)]
+    if among:
+        return max(among, key=lambda each: str(each[1].made))
+    return anatomy_of(record, folders_of(path)) if isinstance(record, Bench) else None
+
+
+def _label(path: Path, paths: Sequence[Path]) -> str:
+    """The file's name, with its folder's where another has the same."""
+    same = [each for each in paths if each.stem == path.stem]
+    return path.stem if len(same) < 2 else f"{path.parent.name}/{path.stem}"
+
+
+def _shown(path: Path) -> str:
+    """As it is typed, and without the folders above this checkout's."""
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith("..") else relative

@@ -1,0 +1,59 @@
+"""Which records a command was given, and which belong together."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.commands.output import say
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Bench, Kind, Layers
+from bench.data.store import REFERENCE, RESULTS, is_live, read_record
+
+
+def named(paths: str) -> list[Path]:
+    """What RECORD= names: one path with spaces in it, or several with spaces between."""
+    if not paths.strip():
+        return []
+    return [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
+
+
+def files(path: Path) -> list[Path]:
+    """A record, or all that are in a folder."""
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+
+
+def made_of(record: Layers) -> object:
+    """What two records of one ladder must have in common, but for packages: see `alike`."""
+    machine, python = record.machine, record.python
+    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
+    return getattr(record, "ladder", ""), record.contract, made_on
+
+
+def alike(measured: Layers, counted: Layers) -> bool:
+    """Whether times and counts are of the same ladder, contract, versions, Python and CPU."""
+    names = measured.packages.keys() & counted.packages.keys()
+    same = all(measured.packages[name] == counted.packages[name] for name in names)
+    return same and made_of(measured) == made_of(counted) and _share_a_step(measured, counted)
+
+
+def _share_a_step(a: Layers, b: Layers) -> bool:
+    one, other = ({(row.name, row.on) for row in record.layers} for record in (a, b))
+    return bool(one & other)
+
+
+def anatomy_of(measured: Bench, folders: Iterable[Path]) -> tuple[Path, Anatomy] | None:
+    """The newest anatomy in these folders that is of what a bench measured; files that are no records are left out."""
+    found = []
+    for path in {each for folder in folders for each in folder.glob("*-anatomy.json")}:
+        try:
+            record = read_record(path, Kind)
+        except BadInput as error:
+            say(f"note: {error.message}")
+            continue
+        if isinstance(record, Anatomy) and record.size and not is_live(record) and alike(measured, record):
+            found.append((path, record))
+    return max(found, key=lambda each: (str(each[1].made), each[0]), default=None)
+
+
+def folders_of(path: Path) -> list[Path]:
+    """Where records that belong to this one may be: beside it, among the results, among the reference records."""
+    return [path.parent, RESULTS, *(each for each in sorted(REFERENCE.glob("*")) if each.is_dir())]
