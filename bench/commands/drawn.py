@@ -1,13 +1,12 @@
-"""What `make report` and `make charts` share: the records that they are given, as sources of pictures."""
+"""What `make report` and `make charts` share: the records that they are given, as sources of pictures.
+
+Needs the group `report`.
+"""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import click
-
-from bench.commands.options import PATH
 from bench.commands.output import say
 from bench.commands.records import alike, anatomy_of, files, folders_of, named
 from bench.data.catalogue import read_catalogue
@@ -15,17 +14,6 @@ from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, latest, read_record
 from bench.report.charts.source import Source
-
-
-def drawn_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """RECORD, OUT, and whether it is all about the reference records."""
-    for option in (
-        click.option("--record", "paths", default="", help="Records, or folders of them; by default the newest bench."),
-        click.option("--out", type=PATH, help="Where to write; by default beside the record."),
-        click.option("--reference", "reference_", is_flag=True, help="The reference records, into docs/."),
-    ):
-        command = option(command)
-    return command
 
 
 def reference(catalogue_file: Path) -> list[Source]:
@@ -47,7 +35,7 @@ def chosen(paths: str) -> tuple[list[Path], list[Source]]:
 
 
 def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
-    """One source for each record of windows, with its anatomy; and one for each anatomy that is left. Raises BadInput."""
+    """One source for each record of windows, with its anatomy, and for each anatomy that is left; raises BadInput."""
     read = {path: read_record(path, Kind) for path in paths}
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
@@ -57,10 +45,12 @@ def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
             continue
         own = _own(record, path, counted)
         used |= {own[0]} if own else set()
-        sources.append(Source(label or _label(path, paths), record, own[1] if own else None, _shown(path), _shown(own[0]) if own else ""))
+        counts, place = (own[1], _shown(own[0])) if own else (None, "")
+        sources.append(Source(label or _label(path, paths), record, counts, _shown(path), place))
     for path, each in counted.items():
         if path not in used:
-            sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
+            counts, place = (own[1], _shown(own[0])) if own else (None, "")
+        sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
     for path, other in read.items():
         if not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")

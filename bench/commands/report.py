@@ -6,14 +6,10 @@ from pathlib import Path
 import click
 
 from bench.commands.groups import needs_group
+from bench.commands.options import Drawn, drawn_options
 from bench.commands.output import show
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT
-
-needs_group("report")
-
-from bench.commands.drawn import chosen, drawn_options, reference  # noqa: E402
-from bench.report.page.page import page  # noqa: E402
 
 REFERENCE_PAGE = ROOT / "docs" / "report.html"
 
@@ -21,15 +17,21 @@ REFERENCE_PAGE = ROOT / "docs" / "report.html"
 @click.command("report")
 @drawn_options
 @click.pass_obj
-def command(catalogue_file: Path, /, paths: str, out: Path | None, reference_: bool) -> None:
+def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     """Write one HTML page about records, which needs no network, and print its path."""
-    if reference_:
-        target, sources = out or REFERENCE_PAGE, reference(catalogue_file)
+    needs_group("report")
+    from bench.commands.drawn import chosen, reference
+    from bench.report.page.page import page
+
+    if drawn.reference:
+        target, sources = drawn.out or REFERENCE_PAGE, reference(catalogue_file)
     else:
-        given, sources = chosen(paths)
-        target = out or given[0].with_suffix(".html")
+        given, sources = chosen(drawn.paths)
+        target = drawn.out or given[0].with_suffix(".html")
     if target.is_dir():
         target = target / "report.html"
+    if target.suffix == ".json":
+        raise BadInput(f"OUT={target} would be taken for a record: expected a file such as report.html, or a folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page(sources), encoding="utf-8")

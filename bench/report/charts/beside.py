@@ -6,17 +6,15 @@ from typing import Any
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import data, expr
+from bench.report.charts.rows import WIDE, data, expr, not_at_zero
 from bench.report.charts.source import Source
-from bench.report.charts.theme import PARTS
 from bench.report.charts.words import percent
 from bench.report.document import Column, Table
 
 NAMED, TITLE = "beside", "The same layers in several records"
-LINE = 16
+LINE = 20
 """Pixels for each record of a layer."""
 HEAD = 30
-SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left"]
 
 
 def picture(sources: Sequence[Source]) -> Picture | Missing:
@@ -28,8 +26,8 @@ def picture(sources: Sequence[Source]) -> Picture | Missing:
     spread = {step: [row["decay"] for row in rows if (row["layer"], row["on"]) == step] for step in steps}
     (layer, on), most = max(spread.items(), key=lambda each: max(each[1]) - min(each[1]))
     said = (
-        f"{len(steps)} decay{'s are' if len(steps) != 1 else ' is'} in two records or more; {layer} on {on} differs most,"
-        f" from {min(most):.1f} to {max(most):.1f}%."
+        f"{len(steps)} decay{'s are' if len(steps) != 1 else ' is'} in two records or more; {layer} on {on} differs"
+        f" most, from {min(most):.1f} to {max(most):.1f}%."
     )
     columns = (
         Column("layer", "layer", left=True), Column("on", "on", left=True), Column("record", "record", left=True),
@@ -57,32 +55,39 @@ def values(sources: Sequence[Source]) -> list[dict[str, Any]]:
 
 
 def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) -> dict[str, Any]:
-    """Points by layer, one line for each record; colour and shape say which."""
-    labels = [*dict.fromkeys(row["record"] for row in rows)]
+    """Points by layer, a line for each record with its name: on the side on which there is more room."""
     heads, shown, top = [], [], 0.0
     for layer, on in steps:
         heads.append({"y": top + 12, "name": f"{layer} on {on}"})
         own = [row for row in rows if (row["layer"], row["on"]) == (layer, on)]
         shown += [{**row, "y": top + HEAD + place * LINE} for place, row in enumerate(own)]
-        top += HEAD + len(own) * LINE + 6
-    least = min(0, *(10 * (row["decay"] // 10) for row in rows))
-    colours = [f"var(--part{1 + place % PARTS})" for place in range(len(labels))]
-    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(labels))]
+        top += HEAD + len(own) * LINE + 8
+    least = min(0, *(10 * int(row["decay"] // 10) for row in rows))
+    for row in shown:
+        low, high = row["low"] or row["decay"], row["high"] or row["decay"]
+        row["right"] = row["decay"] > (least + 100) / 2
+        row["edge"] = low if row["right"] else high
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[top, 0], nice=False))
-    axis = alt.Axis(title="decay, %", values=[*range(int(least), 101, 20)], labelOverlap=True, labelFlush=True)
-    scale = alt.Scale(domain=[least, 100 + (100 - least) * 0.08], nice=False)
-    legend = alt.Legend(columns=expr("width < 560 ? 2 : 4"), symbolType="circle")
-    colour = alt.Color("record:N", sort=labels, scale=alt.Scale(domain=labels, range=colours), legend=legend)
-    shape = alt.Shape("record:N", sort=labels, scale=alt.Scale(domain=labels, range=shapes), legend=legend)
+    axis = alt.Axis(
+        title="decay, %", values=[*range(least, 101, 20)], labelOverlap=True, labelFlush=True, gridOpacity=not_at_zero()
+    )
+    scale = alt.Scale(domain=[least, 100], nice=False)
     base = alt.Chart(data(shown)).encode(y=y)
     tips = ["record:N", "layer:N", alt.Tooltip("figure:N", title="decay")]
+    label = alt.value(expr(f"{WIDE} ? datum.record + '  ' + datum.figure : datum.record"))
+    words = base.mark_text(
+        align=expr("datum.right ? 'right' : 'left'"), dx=expr("datum.right ? -9 : 9"), fontSize=12,
+        color="var(--muted)", aria=False,
+    )  # fmt: skip
+    names = alt.Chart(data(heads)).mark_text(align="left", fontWeight=600, fontSize=14, aria=False)
+    rule = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=1.5, stroke="var(--ink)", aria=False)
+    known = [row for row in shown if row["low"] is not None]
     chart = alt.layer(
-        alt.Chart(data(heads)).mark_text(align="left", fontWeight=600, fontSize=14, aria=False)
-        .encode(y=y, x=alt.value(0), text="name:N"),
-        base.transform_filter("datum.low !== null").mark_rule(strokeWidth=1.5, aria=False)
-        .encode(x=alt.X("low:Q", axis=axis, scale=scale), x2="high:Q", color=colour),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("decay:Q", axis=axis, scale=scale), color=colour, shape=shape, tooltip=tips),
+        names.encode(y=y, x=alt.value(0), text="name:N"),
+        *([rule.encode(x=alt.X("low:Q", axis=axis, scale=scale), x2="high:Q")] if known else []),
+        base.mark_point(filled=True, size=70, opacity=1, color="var(--accent)").encode(
+            x=alt.X("decay:Q", axis=axis, scale=scale), tooltip=tips),
+        words.encode(x=alt.X("edge:Q", axis=axis, scale=scale), text=label),
     ).properties(height=top, description=said)  # fmt: skip
     found: dict[str, Any] = chart.to_dict()
     for each in ("$schema", "config"):

@@ -17,7 +17,9 @@ def picture(source: Source) -> Picture | Missing:
     layer, parts = max(wholes.items(), key=lambda each: sum(each[1].values()))
     total = sum(parts.values())
     name, most = max(parts.items(), key=lambda each: each[1])
-    said = f"A {layer} request runs {total:,.0f} bytecodes of {len(parts)} packages, {100 * most / total:.0f}% of {name}."
+    said = (
+        f"A {layer} request runs {total:,.0f} bytecodes of {len(parts)} packages, {100 * most / total:.0f}% of {name}."
+    )
     calls = next(sum(each.calls.values()) for each in source.counted.anatomy if each.layer == layer)  # type: ignore[union-attr]
     more = (f"Counted by sys.monitoring, with the garbage collector off; {thousands(calls)} Python calls in {layer}.",)
     return Picture(NAMED, TITLE, said, spec(wholes, "bytecodes", said), table(wholes, "package"), more)

@@ -99,10 +99,10 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
             tooltip=[alt.Tooltip("part:N", title="layer"), alt.Tooltip("to:Q", title="CPU µs/req", format=",.1f")],
         )
     )  # fmt: skip
-    sure = base.transform_filter("datum.high !== null")
-    whiskers = interval(sure, "low", "high")
     at_end = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 8 : 0"), fontWeight=600, aria=False)
-    words = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 18 + 8 * length(datum.figure) : 0"), color="var(--muted)", aria=False)
+    words = base.mark_text(
+        align="left", dy=LINE, dx=expr(f"{WIDE} ? 18 + 8 * length(datum.figure) : 0"), color="var(--muted)", aria=False
+    )
     above = base.mark_text(align="right", dy=NAME, fontWeight=600, aria=False)
     brief = base.mark_text(align="right", dy=NAME, dx=-68, color="var(--muted)", aria=False)
     text = {
@@ -113,7 +113,7 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     }
     edge = alt.value(expr("width"))
     chart = alt.layer(
-        names(base), bars, *whiskers,
+        names(base), bars, *interval(base, rows),
         at_end.encode(x=scale, text=text["figure"]), words.encode(x=scale, text=text["decay"]),
         above.encode(x=edge, text=text["above"]), brief.encode(x=edge, text=text["brief"]),
     )  # fmt: skip

@@ -5,9 +5,9 @@ from typing import Any
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import LINE, data, finished, interval, names, right, x, y
+from bench.report.charts.rows import LINE, data, finished, interval, names, right, y
 from bench.report.charts.source import Source
-from bench.report.charts.words import percent
+from bench.report.charts.words import MINUS, percent
 from bench.report.document import Column, Table
 
 NAMED, TITLE = "decays", "What each layer loses against the one below it"
@@ -58,7 +58,7 @@ def values(source: Source) -> list[dict[str, Any]]:
 def _figure(decay: float | None, margin: float | None, counted: float | None) -> str:
     if decay is None:
         return f"{counted or 0:.1f}% by instructions"
-    return percent(decay, margin).replace("-", "−")
+    return percent(decay, margin).replace("-", MINUS)
 
 
 def sentence(rows: list[dict[str, Any]]) -> str:
@@ -81,7 +81,12 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     base = alt.Chart(data(rows)).encode(y=y())
     known = [row[key] for row in rows for key in ("decay", "low", "counted") if row[key] is not None]
     least = min(0, 10 * int(min(known) // 10))
-    axis = alt.Axis(title="fewer requests per CPU-second than the layer below, %", values=[*range(least, 101, 20)], grid=False, labelFlush=True)
+    axis = alt.Axis(
+        title="fewer requests per CPU-second than the layer below, %",
+        values=[*range(least, 101, 20)],
+        grid=False,
+        labelFlush=True,
+    )
     scale = alt.X("place:Q", axis=axis, scale=alt.Scale(domain=[least, 100], nice=False))
     solid = base.transform_filter("datum.decay !== null")
     hollow = base.transform_filter("datum.counted !== null").transform_calculate(place="datum.counted")
@@ -91,9 +96,9 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     chart = alt.layer(
         names(base), right(base, "figure"),
         track.encode(x=alt.datum(least), x2=alt.datum(100)),
-        *interval(solid.transform_filter("datum.low !== null"), "low", "high"),
+        *interval(solid, rows),
         solid.transform_calculate(place="datum.decay")
-        .mark_point(yOffset=LINE, size=80, filled=True, color="var(--accent)", opacity=1, stroke="var(--paper)", strokeWidth=1)
+        .mark_point(yOffset=LINE, size=80, filled=True, color="var(--accent)", opacity=1)
         .encode(x=scale, tooltip=tips),
         hollow.mark_point(yOffset=LINE, size=170, shape="diamond", filled=False, fill="transparent",
             stroke="var(--ink)", strokeWidth=1.5, opacity=1).encode(x=scale, tooltip=counted),

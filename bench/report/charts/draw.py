@@ -1,11 +1,14 @@
 """A specification -> SVG and PNG, light or dark, without a browser."""
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import vl_convert
 
-from bench.report.charts.picture import Spec
+from bench.report.charts import PICTURES
+from bench.report.charts.picture import Missing, Spec
+from bench.report.charts.source import Source
 from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
 
 WIDTH = 760
@@ -36,6 +39,23 @@ def png(spec: Spec, scheme: str, title: str) -> bytes:
     """As PNG, for slides and chats."""
     drawn: bytes = vl_convert.vegalite_to_png(_whole(spec, scheme, title), scale=SCALE)
     return drawn
+
+
+def draw_all(source: Source, folder: Path, with_png: bool) -> list[Missing]:
+    """Write every picture of a source into a folder, light and dark; returns those that it lacks. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lacking = []
+    for make in PICTURES:
+        found = make(source)
+        if isinstance(found, Missing):
+            lacking.append(found)
+            continue
+        for scheme in COLOURS:
+            path = folder / f"{found.name}-{scheme}.svg"
+            path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")
+            if with_png:
+                path.with_suffix(".png").write_bytes(png(found.spec, scheme, found.title))
+    return lacking
 
 
 @functools.cache

@@ -18,6 +18,8 @@ def picture(source: Source) -> Picture | Missing:
     layer, parts = max(wholes.items(), key=lambda each: sum(each[1].values()))
     total = sum(parts.values())
     name, most = max(parts.items(), key=lambda each: each[1])
-    said = f"A {layer} request takes {thousands(total)} instructions; {name} executes {100 * most / total:.0f}% of them."
+    said = (
+        f"A {layer} request takes {thousands(total)} instructions; {name} executes {100 * most / total:.0f}% of them."
+    )
     more = ("Counted in user space under valgrind, the median of repeats; the kernel's work is not in it.",)
     return Picture(NAMED, TITLE, said, spec(wholes, "instructions", said), table(wholes, "component"), more)

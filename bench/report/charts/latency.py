@@ -34,7 +34,8 @@ def picture(source: Source) -> Picture | Missing:
     said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{record.load.connections:,} connection{'s' * (record.load.connections != 1)}"
     more = (
-        "Dot: p50. Upright bar: p99. Each the median over windows; lines: their range from window to window, which is no interval.",
+        "Dot: p50. Upright bar: p99. Each is the median over windows. Lines: the range from window to window, which is"
+        " no interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)
@@ -63,7 +64,8 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     """The chart."""
     low = max(1, min(row["p50_low"] for row in rows)) * 0.9
     high = max(row["p99_high"] for row in rows) * 1.1
-    label = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'"
+    label = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : "
+    label += "datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'"
     places = [step * 10**power for power in range(8) for step in (1, 2, 5) if low <= step * 10**power <= high]
     axis = alt.Axis(title="latency, logarithmic", values=places, labelExpr=label, labelOverlap=True, labelFlush=True)
     scale = alt.X("p50:Q", axis=axis, scale=alt.Scale(type="log", domain=[low, high], nice=False))
@@ -71,12 +73,13 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     tips = ["layer:N"] + [alt.Tooltip(f"{key}:Q", format=",.0f", title=f"{key} µs") for key in ("p50", "p99")]
     between = base.mark_rule(yOffset=LINE, y2Offset=LINE, stroke="var(--faint)", strokeWidth=6, aria=False)
     line = base.mark_rule(yOffset=LINE, y2Offset=LINE, strokeWidth=1.5, aria=False)
+    dot = base.mark_point(yOffset=LINE, size=70, filled=True, opacity=1, color="var(--accent)")
+    bar = base.mark_tick(yOffset=LINE, size=14, thickness=3, color="var(--ink)", opacity=1)
     chart = alt.layer(
         names(base), right(base, "figure"),
         between.encode(x=scale, x2="p99:Q"),
         line.encode(x="p50_low:Q", x2="p50_high:Q", stroke=alt.value("var(--accent)")),
         line.encode(x="p99_low:Q", x2="p99_high:Q", stroke=alt.value("var(--ink)")),
-        base.mark_point(yOffset=LINE, size=70, filled=True, opacity=1, color="var(--accent)").encode(x=scale, tooltip=tips),
-        base.mark_tick(yOffset=LINE, size=14, thickness=3, color="var(--ink)", opacity=1).encode(x="p99:Q", tooltip=tips),
+        dot.encode(x=scale, tooltip=tips), bar.encode(x="p99:Q", tooltip=tips),
     )  # fmt: skip
     return finished(chart, len(rows), said)

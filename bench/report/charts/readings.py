@@ -1,5 +1,6 @@
 """The sensor's readings over a run, and a part of it: the two speeds of the servers' core."""
 
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -30,7 +31,8 @@ def picture(source: Source) -> Picture | Missing:
     start = _busiest_minute(points)
     rows = [{**row, "s": row["s"] - start} for row in points if start <= row["s"] < start + MINUTE]
     slower = found.slow / found.fast
-    said = f"The same loop takes {found.fast:.0f} µs, or {found.slow:.0f}: a neighbour makes the core {slower:.1f} times as slow."
+    said = f"The same loop takes {found.fast:.0f} µs, or {found.slow:.0f}:"
+    said += f" a neighbour makes the core {slower:.1f} times as slow."
     return Picture(NAMED, TITLE, said, spec(rows, found, "seconds", said))
 
 
@@ -46,19 +48,26 @@ def of_run(source: Source) -> Picture | Missing:
     said = "The servers' core had one speed throughout: nobody disturbed it."
     if disturbed.slow_us is not None:
         slower = disturbed.slow_us / disturbed.fast_us
-        said = f"For {100 * disturbed.share:.0f}% of the windows' time a neighbour made the core {slower:.1f} times as slow."
+        share = f"{100 * disturbed.share:.0f}% of the windows' time"
+        said = f"For {share} a neighbour made the core {slower:.1f} times as slow."
     more = (
         f"Each mark: the time that a loop of known work took on the servers' core, by its own CPU time, every"
         f" {record.sensor_ms} ms (a median of a few)." if record else "",
     )  # fmt: skip
-    columns = (Column("take", "window"), Column("median", "median", "µs", "{median:.1f}"), Column("slow", "slow", "%", "{slow:.0f}"))
+    columns = (
+        Column("take", "window"),
+        Column("median", "median", "µs", "{median:.1f}"),
+        Column("slow", "slow", "%", "{slow:.0f}"),
+    )
     assert record
     rows = [
         {"take": take.number, "median": median(take.readings) / 10, "slow": 100 * _share(take.readings, found)}
         for take in record.takes
         if take.readings
     ]
-    return Picture("readings", title, said, spec(points, found, "seconds since the run began", said), Table(columns, rows), more)
+    return Picture(
+        "readings", title, said, spec(points, found, "seconds since the run began", said), Table(columns, rows), more
+    )
 
 
 def _share(taken: list[int], found: States) -> float:
@@ -84,13 +93,15 @@ def readings(record: Windows, most: int, found: States) -> list[dict[str, Any]]:
             some = taken[place : place + size]
             value = median(some) / 10
             at = begin + (place + len(some) / 2) * (record.sensor_ms or 0) / 1e3
-            rows.append({"s": round(at, 2), "us": round(value, 1), "slow": bool(found.threshold and value > found.threshold)})
+            rows.append(
+                {"s": round(at, 2), "us": round(value, 1), "slow": bool(found.threshold and value > found.threshold)}
+            )
     return rows
 
 
 def _busiest_minute(points: list[dict[str, Any]]) -> float:
     """When it begins: the minute with most changes from one state to the other."""
-    changes = [b["s"] for a, b in zip(points, points[1:], strict=False) if a["slow"] != b["slow"]]
+    changes = [b["s"] for a, b in pairwise(points) if a["slow"] != b["slow"]]
     if not changes:
         return 0.0
     return float(max(changes, key=lambda begin: (sum(begin <= each < begin + MINUTE for each in changes), -begin)))
@@ -103,8 +114,14 @@ def spec(rows: list[dict[str, Any]], found: States, title: str, said: str) -> Sp
         levels.append({"us": found.slow, "text": f"disturbed, {found.slow:.0f} µs", "above": True})
     top = max(found.slow or found.fast, found.fast) * 1.35
     shown = [{**row, "us": min(row["us"], top)} for row in rows]
-    x = alt.X("s:Q", axis=alt.Axis(title=title, grid=False, labelOverlap=True, labelFlush=True), scale=alt.Scale(nice=False))
-    y = alt.Y("us:Q", axis=alt.Axis(title=None, tickCount=4, labelExpr="datum.value + ' µs'"), scale=alt.Scale(domain=[0, top], nice=False))
+    x = alt.X(
+        "s:Q", axis=alt.Axis(title=title, grid=False, labelOverlap=True, labelFlush=True), scale=alt.Scale(nice=False)
+    )
+    y = alt.Y(
+        "us:Q",
+        axis=alt.Axis(title=None, tickCount=4, labelExpr="datum.value + ' µs'"),
+        scale=alt.Scale(domain=[0, top], nice=False),
+    )
     marks = (
         alt.Chart(data(shown))
         .mark_tick(orient="horizontal", size=3, thickness=2.5, opacity=0.75, aria=False)

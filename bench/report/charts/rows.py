@@ -56,15 +56,18 @@ def ticks(largest: float) -> list[float]:
     return [round(place * step, 9) for place in range(int(largest / step) + 1)]
 
 
-def interval(base: Chart, low: str, high: str, offset: float = LINE) -> list[Chart]:
-    """A whisker from one field to another, with a rim that sets it off from what it lies on."""
-    marks = []
+def interval(base: Chart, rows: list[dict[str, Any]]) -> list[Chart]:
+    """Whiskers from `low` to `high`, where rows have them, with a rim that sets them off from what they lie on."""
+    marks: list[Chart] = []
+    if all(row["low"] is None for row in rows):
+        return marks
+    base = base.transform_filter("datum.low !== null")
     for width, colour in ((4.5, "var(--paper)"), (1.5, "var(--ink)")):
         size = 9 if width < 2 else 11
-        rule = base.mark_rule(yOffset=offset, y2Offset=offset, stroke=colour, strokeWidth=width, aria=False)
-        marks.append(rule.encode(x=f"{low}:Q", x2=f"{high}:Q"))
-        tick = base.mark_tick(yOffset=offset, size=size, thickness=width, color=colour, opacity=1, aria=False)
-        marks += [tick.encode(x=f"{side}:Q") for side in (low, high)]
+        rule = base.mark_rule(yOffset=LINE, y2Offset=LINE, stroke=colour, strokeWidth=width, aria=False)
+        marks.append(rule.encode(x="low:Q", x2="high:Q"))
+        tick = base.mark_tick(yOffset=LINE, size=size, thickness=width, color=colour, opacity=1, aria=False)
+        marks += [tick.encode(x=f"{side}:Q") for side in ("low", "high")]
     return marks
 
 

@@ -77,14 +77,23 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
     shown = [{**row, "ratio": min(row["ratio"], MOST)} for row in rows]
     top = max(1.5, max(row["ratio"] for row in shown)) * 1.08
     least = min(0.5, min(row["ratio"] for row in shown))
-    x = alt.X("from:Q", axis=alt.Axis(title="seconds since the run began", grid=False, labelOverlap=True, labelFlush=True), scale=alt.Scale(nice=False))
+    x = alt.X(
+        "from:Q",
+        axis=alt.Axis(title="seconds since the run began", grid=False, labelOverlap=True, labelFlush=True),
+        scale=alt.Scale(nice=False),
+    )
     y = alt.Y(
         "ratio:Q",
-        axis=alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, '.1f') + ' ×'"),
+        axis=alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, '.1f') + ' \u00d7'"),
         scale=alt.Scale(domain=[least, top], nice=False, zero=False),
     )
     base = alt.Chart(data(shown))
-    tips = ["layer:N", alt.Tooltip("how:N"), alt.Tooltip("cpu:Q", title="CPU µs/req", format=".1f"), alt.Tooltip("slow:Q", title="disturbed %")]
+    tips = [
+        "layer:N",
+        alt.Tooltip("how:N"),
+        alt.Tooltip("cpu:Q", title="CPU µs/req", format=".1f"),
+        alt.Tooltip("slow:Q", title="disturbed %"),
+    ]
     colour = alt.condition("datum.slow > 50", alt.value("var(--slow)"), alt.value("var(--accent)"))
     broken = alt.condition("datum.slow > 50", alt.value([2.5, 1.5]), alt.value([1, 0]))
     dashes = base.transform_filter("!datum.fault").mark_rule(strokeWidth=2.5, aria=False).encode(
@@ -96,7 +105,11 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
         .encode(x=x, y=y, tooltip=[*tips, "fault:N"])
     )
     one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y=y)
-    made: Spec = alt.layer(one, dashes, *([faults] if any(row["fault"] for row in rows) else [])).properties(height=HEIGHT, description=said).to_dict()
+    made: Spec = (
+        alt.layer(one, dashes, *([faults] if any(row["fault"] for row in rows) else []))
+        .properties(height=HEIGHT, description=said)
+        .to_dict()
+    )
     made.pop("$schema", None)
     made.pop("config", None)
     return made

@@ -28,9 +28,12 @@ def percent(value: float, margin: float | None) -> str:
     return f"{value:.1f}%" if margin is None else f"{value:.1f} ±{margin:.1f}%"
 
 
+MINUS = "\u2212"
+
+
 def minus(value: float, digits: int) -> str:
     """A number with a sign that is as wide as a plus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{value:+.{digits}f}".replace("-", MINUS)
 
 
 def than(own: float, other: float) -> str:

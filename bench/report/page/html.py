@@ -34,7 +34,7 @@ def definitions(pairs: Sequence[tuple[str, str]]) -> str:
 
 def commands(lines: Iterable[str]) -> str:
     """What to type, a line each."""
-    return f'<pre>{text(chr(10).join(lines))}</pre>'
+    return f"<pre>{text(chr(10).join(lines))}</pre>"
 
 
 def table(found: Table, caption: str, wide: bool = False) -> str:

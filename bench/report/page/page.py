@@ -13,8 +13,8 @@ from bench.report.page.sections import SECTIONS, beside
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
 FOOT = (
-    "Made by asgi-anatomy. CPU time is of a core that is the layer's own; a decay is % fewer requests per CPU-second than"
-    " the layer below. How it is measured: docs/METHOD.md of the project."
+    "Made by asgi-anatomy. CPU time is of a core that is the layer's own; a decay is % fewer requests per CPU-second"
+    " than the layer below. How it is measured: docs/METHOD.md of the project."
 )
 
 
@@ -24,7 +24,8 @@ def page(sources: Sequence[Source], title: str = TITLE) -> str:
     parts = [[part for section in SECTIONS if (part := section(source))] for source in sources]
     together = beside.part(sources)
     articles = "".join(
-        _article(number, source, found, several) for number, (source, found) in enumerate(zip(sources, parts, strict=True))
+        _article(number, source, found, several)
+        for number, (source, found) in enumerate(zip(sources, parts, strict=True))
     )
     data = {
         "config": CONFIG,
@@ -39,7 +40,7 @@ def page(sources: Sequence[Source], title: str = TITLE) -> str:
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<title>{text(title)}: {text(", ".join(source.label for source in sources)[:80])}</title>',
+            f"<title>{text(title)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
             '<link rel="icon" href="data:,">',
             f"<style>{style_sheet()}{_asset('page.css')}</style></head>",
             f"<body><header>{head}</header><main>{articles}{joint}</main>",
@@ -64,7 +65,8 @@ def _article(number: int, source: Source, parts: Sequence[Part], several: bool) 
 
 def _tabs(sources: Sequence[Source]) -> str:
     links = "".join(
-        f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>' for number, source in enumerate(sources)
+        f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>'
+        for number, source in enumerate(sources)
     )
     return f'<nav aria-label="Records">{links}</nav>'
 

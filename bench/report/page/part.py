@@ -29,7 +29,8 @@ class Part(msgspec.Struct, frozen=True):
             f'<div class="chart" data-source="{number}" data-chart="{text(name)}"></div>' for name, _ in self.charts
         )
         style = "hero" if self.hero else self.key
-        return f'<section class="{style}" data-source="{number}" data-part="{text(self.key)}">{head}{said}{plots}{self.body}</section>'
+        about = f'class="{style}" data-source="{number}" data-part="{text(self.key)}"'
+        return f"<section {about}>{head}{said}{plots}{self.body}</section>"
 
 
 def of_pictures(key: str, title: str, *found: Picture | Missing) -> Part:
@@ -40,6 +41,8 @@ def of_pictures(key: str, title: str, *found: Picture | Missing) -> Part:
     body += paragraphs([" ".join(line for each in there for line in each.more)], "note")
     for each in there:
         if each.table:
-            body += folded("The figures" if len(there) == 1 else f"The figures: {each.title}", table(each.table, each.title))
+            body += folded(
+                "The figures" if len(there) == 1 else f"The figures: {each.title}", table(each.table, each.title)
+            )
     sentence = " ".join(each.sentence for each in there)
     return Part(key, title, sentence, tuple((each.name, each.spec) for each in there), body)

@@ -12,7 +12,9 @@ from bench.stats.verdict import outcome
 def part(source: Source) -> Part:
     """Headline and two or three sentences."""
     headline, said = words(source)
-    kind = "a pair" if isinstance(source.measured, Pair) else f"ladder {source.ladder}" if source.ladder else source.label
+    kind = (
+        "a pair" if isinstance(source.measured, Pair) else f"ladder {source.ladder}" if source.ladder else source.label
+    )
     body = f'<p class="eyebrow">{text(kind)}</p><p class="headline">{text(headline)}</p>{paragraphs(said, "lead")}'
     return Part("answer", "The answer", body=body, hero=True)
 
@@ -32,11 +34,13 @@ def words(source: Source) -> tuple[str, list[str]]:
     headline = f"A {top.layer} request costs {micro(cpu)} of CPU, against {micro(least)} for bare {low.layer}."
     said = []
     if top.added_us and top.on and top.on != low.layer:
-        said.append(f"{100 * top.added_us / cpu:.0f}% of it ({micro(top.added_us)}) is what {top.layer} adds to {top.on}.")
+        said.append(
+            f"{100 * top.added_us / cpu:.0f}% of it ({micro(top.added_us)}) is what {top.layer} adds to {top.on}."
+        )
     five = 100 * cpu / (cpu + 5000)
     said.append(
-        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Beside 5 ms of CPU work of your own, all of it is"
-        f" {five:.1f}% of a request."
+        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Beside 5 ms of CPU work of your own, all of it"
+        f" is {five:.1f}% of a request."
     )
     return headline, [" ".join(said), *_ground(source)]
 
@@ -71,6 +75,6 @@ def _ground(source: Source) -> list[str]:
     known = f" Decays are known to ±{min(margins):.1f} to ±{max(margins):.1f} points." if margins else ""
     length = f" in {record.seconds:.0f} s" if record.seconds else ""
     return [
-        f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for a core that is"
-        f" the layer's own and undisturbed. {len(record.windows)} windows{length}.{known}"
+        f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for a core that"
+        f" is the layer's own and undisturbed. {len(record.windows)} windows{length}.{known}"
     ]

@@ -38,7 +38,9 @@ def _changes(a: Source, b: Source) -> str:
     with contextlib.suppress(BadInput):
         head = f"A is {a.label}, B is {b.label}."
         lines = [head, *(f"They should not be compared: {each}." for each in why)]
-        return paragraphs(lines, "note") + folded("What changed from A to B", table(_table(a.measured, b.measured), "Changes"))
+        return paragraphs(lines, "note") + folded(
+            "What changed from A to B", table(_table(a.measured, b.measured), "Changes")
+        )
     return ""
 
 

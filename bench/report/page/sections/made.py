@@ -17,7 +17,9 @@ def part(source: Source) -> Part:
         notes += [f"{each.layer}: {note}" for each in source.counted.anatomy for note in each.notes]
         notes += [f"{row.name}: {fault}" for row in source.counted.layers for fault in row.faults]
     if source.measured and not source.counted:
-        said.append("No anatomy of the same layers, versions and machine: `make anatomy` counts one, then `make report`.")
+        said.append(
+            "No anatomy of the same layers, versions and machine: `make anatomy` counts one, then `make report`."
+        )
     if source.counted and not source.measured:
         said.append("Counts only, no times: `make bench` measures the same layers, then `make report`.")
     body = definitions(_facts(source)) + paragraphs(said, "missing" if said else "note")
@@ -37,7 +39,10 @@ def _facts(source: Source) -> list[tuple[str, str]]:
     return [
         ("Made", f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else ""),
         ("Source", record.source),
-        ("Machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.0f} GiB, {machine.system}" if machine else ""),
+        (
+            "Machine",
+            f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.0f} GiB, {machine.system}" if machine else "",
+        ),
         ("Python", f"{python.version} ({python.implementation}, {python.compiler})" if python else ""),
         ("Packages", ", ".join(f"{name} {record.packages[name]}" for name in chosen if name in record.packages)),
         ("Load", _load(windows, load) if windows and load else ""),
@@ -48,7 +53,8 @@ def _facts(source: Source) -> list[tuple[str, str]]:
 
 def _load(record: Windows, load: Load) -> str:
     wrk = f"wrk {record.machine.wrk}, " if record.machine and record.machine.wrk else ""
-    return f"{wrk}{load.connections} connections, {load.threads} thread{'s' * (load.threads != 1)}, windows of {load.seconds} s"
+    threads = f"{load.threads} thread{'s' * (load.threads != 1)}"
+    return f"{wrk}{load.connections} connections, {threads}, windows of {load.seconds} s"
 
 
 def again(source: Source) -> list[str]:
@@ -69,5 +75,9 @@ def command(record: Kind) -> str:
         words += [f"BUDGET={record.budget:g}"] if record.budget else []
         standard = Load()
         pairs = (("SECONDS", "seconds"), ("CONNECTIONS", "connections"), ("THREADS", "threads"))
-        words += [f"{name}={getattr(record.load, key)}" for name, key in pairs if getattr(record.load, key) != getattr(standard, key)]
+        words += [
+            f"{name}={getattr(record.load, key)}"
+            for name, key in pairs
+            if getattr(record.load, key) != getattr(standard, key)
+        ]
     return " ".join(words)

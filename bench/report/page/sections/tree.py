@@ -5,9 +5,9 @@ from typing import Any
 from bench.data.record import Frame
 from bench.report.charts.source import Source
 from bench.report.charts.stacks import largest
+from bench.report.document import Column, Table
 from bench.report.page.html import folded, paragraphs, table, text
 from bench.report.page.part import Part
-from bench.report.document import Column, Table
 from bench.stats.trees import add_up, by_function
 
 MOST = 40
@@ -23,17 +23,22 @@ def part(source: Source) -> Part | None:
     """A picture for each layer with a tree; assets/icicle.js draws it."""
     trees = {each.layer: each.tree for each in source.counted.anatomy if each.tree} if source.counted else {}
     if not source.counted or not trees:
-        return Part("tree", TITLE, body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"))
+        return Part(
+            "tree",
+            TITLE,
+            body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"),
+        )
     layer = max(trees, key=lambda name: sum(each.bytecodes for each in add_up(trees[name])))
     functions = by_function(trees[layer])
     calls = sum(count for count, _ in functions.values())
     most = max(functions, key=lambda name: functions[name][1])
-    said = f"A {layer} request makes {calls:,.0f} calls of {len(functions)} functions; most bytecodes are in {most.replace(':', ' ')}."
+    said = f"A {layer} request makes {calls:,.0f} calls of {len(functions)} functions;"
+    said += f" most bytecodes are in {most.replace(':', ' ')}."
     rows = [
         {"function": name, "calls": count, "bytecodes": bytecodes}
         for name, (count, bytecodes) in sorted(functions.items(), key=lambda each: -each[1][1])[:MOST]
     ]
-    options = "".join(f'<option{" selected" if name == layer else ""}>{text(name)}</option>' for name in trees)
+    options = "".join(f"<option{' selected' if name == layer else ''}>{text(name)}</option>" for name in trees)
     body = (
         '<div class="tools"><label>Layer <select name="layer">' + options + "</select></label>"
         '<label>against <select name="against"><option value="">nothing</option>'
@@ -42,9 +47,12 @@ def part(source: Source) -> Part | None:
         '<label>Search <input type="search" name="search" size="14" autocomplete="off" spellcheck="false"></label>'
         '<button type="button" name="out" disabled>Zoom out</button></div>'
         '<div class="icicle"></div><p class="detail" aria-live="polite"></p>'
-        '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape zooms out; arrow keys'
-        " walk. Against another layer: + is what is added, − what is gone.</p>"
-        + folded(f"The {len(rows)} functions of {layer} with most bytecodes", table(Table(COLUMNS, rows), f"Functions of {layer}"))
+        '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape'
+        " zooms out; arrow keys walk. Against another layer: + is what is added, \u2212 what is gone.</p>"
+        + folded(
+            f"The {len(rows)} functions of {layer} with most bytecodes",
+            table(Table(COLUMNS, rows), f"Functions of {layer}"),
+        )
     )
     wholes = {each.layer: each.bytecodes for each in source.counted.anatomy if each.bytecodes}
     names: dict[str, int] = {}

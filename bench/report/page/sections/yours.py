@@ -1,9 +1,9 @@
 """What it means for you: the framework's share of a request that does work of its own, and the cores that takes."""
 
 from bench.report.charts.source import Source
+from bench.report.document import Column, Table
 from bench.report.page.html import table, text
 from bench.report.page.part import Part
-from bench.report.document import Column, Table
 
 STEPS_MS = (0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 STEPS_RPS = (10, 20, 50, 100, 200, 500, 1000, 2000, 3000, 5000, 7000, 10_000, 20_000, 50_000, 100_000)
@@ -11,19 +11,19 @@ OWN_MS, RPS = 5.0, 2000.0
 """Where the sliders stand at first; the address keeps what they are moved to (assets/page.js)."""
 COLUMNS = (
     Column("layer", "layer", left=True),
-    Column("share", "framework's share", "%", "{share:.1f}"),
+    Column("share", "framework", "%", "{share:.1f}"),
     Column("request", "CPU per request", "ms", "{request:.2f}"),
-    Column("per_core", "req/s of a core", "", "{per_core:,.0f}"),
+    Column("per_core", "req/s per core", "", "{per_core:,.0f}"),
     Column("cores", "cores needed", "", "{cores:.2f}"),
 )
 
 
 def part(source: Source) -> Part | None:
     """Two sliders, and a row for each layer."""
-    layers = [{"layer": row.layer, "cpu_us": round(row.cpu_us or 0, 4)} for row in source.shown()]
-    if not layers:
+    costs = {row.layer: round(row.cpu_us or 0, 4) for row in source.shown()}
+    if not costs:
         return None
-    rows = [_row(str(row["layer"]), float(row["cpu_us"]), OWN_MS, RPS) for row in layers]
+    rows = [_row(layer, cpu_us, OWN_MS, RPS) for layer, cpu_us in costs.items()]
     body = (
         '<div class="sliders">'
         + _slider("own_ms", "CPU time of your own code per request", STEPS_MS.index(OWN_MS), len(STEPS_MS), "5 ms")
@@ -31,8 +31,10 @@ def part(source: Source) -> Part | None:
         + "</div>"
         + table(Table(COLUMNS, rows), "What it means for you")
         + '<p class="note">CPU time, not waiting: the 20 ms that a request waits for a database are no work for a core.'
-        " Cores are full ones; leave room for peaks.</p>"
+        " Framework: the share of a request that is the layer and all below it. Cores are full ones; leave room"
+        " for peaks.</p>"
     )
+    layers = [{"layer": layer, "cpu_us": cpu_us} for layer, cpu_us in costs.items()]
     data = {"layers": layers, "own_ms": STEPS_MS, "rps": STEPS_RPS, "at": [OWN_MS, RPS]}
     return Part("yours", "What it means for you", "", (), f'<p class="sentence" aria-live="polite"></p>{body}', data)
 
