@@ -17,6 +17,8 @@ NAME, LINE = -12, 9
 """Pixels from the middle of a row to its name, and to its bar."""
 NARROW = 560
 """Pixels of width below which figures go above the bar."""
+FIGURE = 96
+"""Pixels that a figure takes there."""
 WIDE = f"width >= {NARROW}"
 Chart = Any
 """One of Altair's, which are typed only where it is installed."""
@@ -72,16 +74,19 @@ def interval(base: Chart, rows: list[dict[str, Any]]) -> list[Chart]:
 
 
 def names(base: Chart) -> Chart:
-    """The names of the layers, above their bars."""
-    return base.mark_text(align="left", dy=NAME, fontWeight=600, fontSize=14, aria=False).encode(
+    """The names of the layers, above their bars; long ones are smaller where there is little room beside a figure."""
+    size = expr(f"{WIDE} ? 14 : max(9, min(14, (width - {FIGURE}) / (0.7 * length(datum.layer))))")
+    return base.mark_text(align="left", dy=NAME, fontWeight=600, fontSize=size, aria=False).encode(
         x=alt.value(0), text="layer:N"
     )
 
 
 def right(base: Chart, field: str, **style: Any) -> Chart:
-    """A figure at the right edge of the name's line, on every screen."""
+    """A figure at the right edge of the name's line; its first word or two where there is little room."""
+    fits = f"{WIDE} || length(datum.layer) * 10 + length(datum.{field}) * 8 < width"
     return base.mark_text(align="right", dy=NAME, aria=False, **style).encode(
-        x=alt.value(expr("width")), text=f"{field}:N"
+        x=alt.value(expr("width")),
+        text=alt.value(expr(f"{fits} ? datum.{field} : split(datum.{field}, ',')[0]")),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 LIGHT = {
     "paper": "#ffffff", "raised": "#f6f7f9", "ink": "#1b1f24", "muted": "#57606c", "faint": "#e8eaee",
-    "line": "#c5cbd3", "accent": "#0a5bd3", "on-accent": "#ffffff", "soft": "#e3edfc", "slow": "#b3500a", "on-slow": "#ffffff",
+    "line": "#c5cbd3", "accent": "#0a5bd3", "on-accent": "#ffffff",
+    "soft": "#e3edfc", "slow": "#b3500a", "on-slow": "#ffffff",
     "under1": "#e2e6eb", "under2": "#ced5dd",
     "part1": "#2f6db5", "part2": "#e8ac4e", "part3": "#1c786d", "part4": "#f0c9c2", "part5": "#7d5ea8",
     "part6": "#93c9ec", "part7": "#776a17", "part8": "#dc9dc0", "part9": "#c3cad2",
@@ -17,7 +18,8 @@ LIGHT = {
 }  # fmt: skip
 DARK = {
     "paper": "#0f1216", "raised": "#171b21", "ink": "#e8eaed", "muted": "#a0a9b5", "faint": "#232931",
-    "line": "#434b56", "accent": "#6ea8ff", "on-accent": "#0f1216", "soft": "#1a2a44", "slow": "#f2994a", "on-slow": "#0f1216",
+    "line": "#434b56", "accent": "#6ea8ff", "on-accent": "#0f1216",
+    "soft": "#1a2a44", "slow": "#f2994a", "on-slow": "#0f1216",
     "under1": "#262c34", "under2": "#363f4a",
     "part1": "#5b93dd", "part2": "#f0bd66", "part3": "#45aa9b", "part4": "#f3d3cd", "part5": "#a98ad6",
     "part6": "#b3dcf5", "part7": "#b3a445", "part8": "#f0b6d3", "part9": "#4d5661",

@@ -39,8 +39,8 @@ def words(source: Source) -> tuple[str, list[str]]:
         )
     five = 100 * cpu / (cpu + 5000)
     said.append(
-        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Beside 5 ms of CPU work of your own, all of it"
-        f" is {five:.1f}% of a request."
+        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Beside 5 ms of CPU work of your own, all"
+        f" of it is {five:.1f}% of a request."
     )
     return headline, [" ".join(said), *_ground(source)]
 
