@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.commands.output import say
-from bench.commands.records import alike, anatomy_of, files, folders_of, named
+from bench.commands.records import alike, anatomy_of, files, folders_of, named, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
@@ -49,8 +49,7 @@ def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
         sources.append(Source(label or _label(path, paths), record, counts, _shown(path), place))
     for path, each in counted.items():
         if path not in used:
-            counts, place = (own[1], _shown(own[0])) if own else (None, "")
-        sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
+            sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
     for path, other in read.items():
         if not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")
@@ -63,7 +62,7 @@ def _own(record: Windows, path: Path, counted: dict[Path, Anatomy]) -> tuple[Pat
     """The anatomy that belongs to it: of those that were named, or else the newest that is kept."""
     among = [(file, each) for file, each in counted.items() if alike(record, each)]
     if among:
-        return max(among, key=lambda each: str(each[1].made))
+        return max(among, key=lambda each: (len(shared(record, each[1])), str(each[1].made)))
     return anatomy_of(record, folders_of(path)) if isinstance(record, Bench) else None
 
 

@@ -32,12 +32,13 @@ def alike(measured: Layers, counted: Layers) -> bool:
     """Whether times and counts are of the same ladder, contract, versions, Python and CPU."""
     names = measured.packages.keys() & counted.packages.keys()
     same = all(measured.packages[name] == counted.packages[name] for name in names)
-    return same and made_of(measured) == made_of(counted) and _share_a_step(measured, counted)
+    return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))
 
 
-def _share_a_step(a: Layers, b: Layers) -> bool:
+def shared(a: Layers, b: Layers) -> set[tuple[str, str | None]]:
+    """The layers that are in both, on the same layer."""
     one, other = ({(row.name, row.on) for row in record.layers} for record in (a, b))
-    return bool(one & other)
+    return one & other
 
 
 def anatomy_of(measured: Bench, folders: Iterable[Path]) -> tuple[Path, Anatomy] | None:
