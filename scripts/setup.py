@@ -2,7 +2,8 @@
 
     setup.py main STAMP         .venv: requirements.lock
     setup.py pip-tools STAMP    .venvs/pip-tools: what `make lock` runs
-    setup.py group NAME         .venvs/KEY-NAME: what groups/NAME.lock adds to the environment whose Python runs this
+    setup.py group NAME         .venvs/KEY-NAME: what groups/NAME.lock adds to the environment whose Python runs this;
+                                or .venvs/NAME.lock, which the harness wrote (bench/host/sides.py)
 
 An environment is built in .venvs, in a folder named after all that it is made from, where it stays, since its scripts
 hold its path. A link to it is set when it is done. So a set-up that fails, is stopped, or is one of two at the same
@@ -45,14 +46,14 @@ class SetupError(Exception):
 
 
 class Environment(NamedTuple):
-    """What is to be made: `sees` is the folder of packages of another environment that this one can import as well."""
+    """What is to be made: `sees` are folders of packages of other environments that this one can import as well."""
 
     folder: Path
     link: Path
     stamp: str
     packages: str
     install: list[str]
-    sees: str = ""
+    sees: tuple[str, ...] = ()
 
     def ready(self, place: Path) -> bool:
         """Whether it is there, complete: what is built last is its stamp."""
@@ -76,14 +77,23 @@ def pip_tools(_stamp: str) -> Environment:
 
 def group(name: str) -> Environment:
     """One that sees the main one and leaves it as it is, so that no other layer's figures change."""
-    main, lock = Path(sys.prefix).resolve(), ROOT / "groups" / f"{name}.lock"
-    if not lock.is_file():
+    main = Path(sys.prefix).resolve()
+    locks = [ROOT / "groups" / f"{name}.lock", VENVS / f"{name}.lock"]
+    if not (lock := next(filter(Path.is_file, locks), None)):
         raise SetupError(f"no group {name!r}: there is no groups/{name}.lock")
-    stamp = f"{main} {VERSION} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
+    install, sees = ["--require-hashes", "-r", str(lock.relative_to(ROOT))], [sysconfig.get_path("purelib")]
+    below = ""
+    if lock.parent == VENVS:  # written by the harness: its packages go before those of the same name in what it is on
+        with lock.open() as lines:
+            base = lines.readline().removeprefix("# on:").strip()
+        if base != "main":
+            below = str((VENVS / f"{main.name}-{base}").resolve())
+            sees.insert(0, sees[0].replace(str(sys.prefix), below))
+        install = ["--no-deps", "--ignore-installed", *install[1:]]  # an index that tells no hashes will do
+    stamp = " ".join(filter(None, [str(main), VERSION, hashlib.sha256(lock.read_bytes()).hexdigest(), below]))
     link = VENVS / f"{main.name}-{name}"
     folder = link.with_name(f"{link.name}-{digest(stamp)}")
-    install = ["--require-hashes", "-r", str(lock.relative_to(ROOT))]
-    return Environment(folder, link, stamp, install[-1], install, sysconfig.get_path("purelib"))
+    return Environment(folder, link, stamp, install[-1], install, tuple(sees))
 
 
 def key(stamp: str) -> str:
@@ -134,12 +144,13 @@ def build(wanted: Environment, lock: int) -> None:
         shutil.rmtree(wanted.folder)
     python = wanted.folder / "bin" / "python"
     log = wanted.folder.with_name(f"{wanted.folder.name}.log")
-    if run([sys.executable, "-I", "-m", "venv", str(wanted.folder)], log, lock):
+    pip = ["--without-pip"] if wanted.sees else []  # it sees the one of the main environment
+    if run([sys.executable, "-I", "-m", "venv", *pip, str(wanted.folder)], log, lock):
         raise SetupError(f"cannot make {wanted.folder.relative_to(ROOT)}: {last_line(log)}")
     if wanted.sees:
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
         site = subprocess.run([python, "-I", "-c", purelib], capture_output=True, text=True, check=True).stdout.strip()
-        Path(site, "zz-venv.pth").write_text(f"{wanted.sees}\n")
+        Path(site, "zz-venv.pth").write_text("".join(f"{each}\n" for each in wanted.sees))
         (wanted.folder / "main").symlink_to(os.path.relpath(Path(sys.prefix).resolve(), wanted.folder))
     options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     if run([str(python), "-I", "-m", "pip", "install", *options, *wanted.install], log, lock):

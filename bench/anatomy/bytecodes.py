@@ -52,7 +52,7 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         server.environment["PYTHONPATH"] = os.pathsep.join(path)
         with server, connected(server) as client:
             probes = Probes(server, folder)
-            client.ask(WARM_UP)
+            client.warm_up(WARM_UP)
             probes.begin()
             seconds = client.ask(REQUESTS)
             time.sleep(max(0, SPAN - seconds))

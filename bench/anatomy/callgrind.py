@@ -1,6 +1,7 @@
 """A process under valgrind -> instructions in user space, by component."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,7 @@ def command(folder: Path) -> list[str]:
 
 
 class Callgrind:
-    """A process under callgrind and its descendants, controlled by callgrind_control.
+    """A process under callgrind and its descendants, controlled by vgdb, as callgrind_control does.
 
     `require_alive` raises ServerFault or Fault if the process has ended: otherwise an order would wait in vain.
     """
@@ -52,6 +53,7 @@ class Callgrind:
         self.what = what
         self.require_alive = require_alive
         self.dumps = 0
+        self.begin = 0.0
 
     def control(self, order: str) -> None:
         """Give all of them an order; raises ServerFault if it is not carried out."""
@@ -60,27 +62,30 @@ class Callgrind:
 
     def _control(self, order: str, pid: int) -> None:
         self.require_alive()
-        command = ["callgrind_control", f"--vgdb-prefix={self.folder}/vgdb", order, str(pid)]
+        command = ["vgdb", f"--vgdb-prefix={self.folder}/vgdb", f"--pid={pid}", "--max-invoke-ms=1", *order.split()]
         try:
             code, said = run(command, CONTROL, self.require_alive)
         except OSError as error:
-            raise Fault(f"callgrind_control cannot be started ({error.strerror}): type `make tools`") from None
+            raise Fault(f"vgdb cannot be started ({error.strerror}): type `make tools`") from None
         self.require_alive()
         if code is None:
             raise ServerFault(self.what, f"cannot be counted: no reply from valgrind to {order} in {CONTROL:.0f} s")
-        if code or "OK" not in said:
+        if code:
             last = (said.strip().splitlines() or [f"nothing (exit code {code})"])[-1]
-            raise ServerFault(self.what, f"cannot be counted: callgrind_control {order} said {last}")
+            raise ServerFault(self.what, f"cannot be counted: vgdb {order} said {last}")
 
     def start(self) -> None:
         """Count from here on."""
-        self.control("--instr=on")
+        self.control("instrumentation on")
+        self.begin = time.monotonic()
 
-    def dump(self) -> Counter[str]:
-        """The instructions by component since the last dump, or since the start."""
-        self.control("--dump")
+    def dump(self) -> tuple[Counter[str], float]:
+        """The instructions by component since the last dump, or since the start, and the seconds since then."""
+        self.control("dump")
+        before, self.begin = self.begin, time.monotonic()
         self.dumps += 1
-        return sum((read_dump(self.folder / f"out.{pid}.{self.dumps}") for pid in self.pids), Counter())
+        total: Counter[str] = sum((read_dump(self.folder / f"out.{pid}.{self.dumps}") for pid in self.pids), Counter())
+        return total, self.begin - before
 
 
 def read_dump(path: Path) -> Counter[str]:

@@ -9,10 +9,13 @@ import msgspec
 
 from bench.data.errors import ServerFault
 from bench.host.conformance import accepts
+from bench.host.counters import asleep, family
 from bench.host.http import Answer, receive
 from bench.host.server import Server
 
-PAUSE = 0.003  # seconds between requests, so that the next has not arrived when the loop polls again
+PAUSE = 0.001  # seconds between requests, at least
+LOOK = 0.0005  # seconds between two looks at whether the server is done
+LONGEST = 0.2  # seconds that a server has to be done with a request that it has answered
 CLOSING = 0.5  # seconds
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
@@ -24,22 +27,44 @@ class Client:
         self.server = server
         self.stream = stream
         self.request = server.contract.user.wire()
+        self.pids = family(server.process.pid)
+
+    def warm_up(self, count: int) -> None:
+        """Send this many requests, one right after the other."""
+        for _ in range(count):
+            self._ask()
 
     def ask(self, count: int) -> float:
-        """Send this many requests; returns the seconds it took. Raises ServerFault for a wrong answer."""
+        """Send this many requests, each once the server waits for it; returns the seconds it took.
+
+        So the next has never arrived when the event loop polls again, however slow the server is just now.
+
+        Raises ServerFault for a wrong answer.
+        """
         begin = time.monotonic()
         for _ in range(count):
-            answer = self._send(self.request)
-            if not accepts(self.server.contract, self.server.layer, answer):
-                raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+            self._ask()
             time.sleep(PAUSE)
+            latest = time.monotonic() + LONGEST
+            while not all(map(asleep, self.pids)) and time.monotonic() < latest:
+                time.sleep(LOOK)
         return time.monotonic() - begin
+
+    def rest(self, seconds: float) -> None:
+        """Ask nothing for so long; raises ServerFault if the server ends meanwhile."""
+        self.server.process.wait(seconds)
+        self.server.require_alive("died while its work was counted")
 
     def call(self, what: str, count: int) -> None:
         """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
         user = self.server.contract.user
         answer = self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
         if answer.body != str(count).encode():
+            raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+
+    def _ask(self) -> None:
+        answer = self._send(self.request)
+        if not accepts(self.server.contract, self.server.layer, answer):
             raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
 
     def _send(self, request: bytes) -> Answer:

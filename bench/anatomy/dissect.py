@@ -1,107 +1,112 @@
-"""Layers -> a record with the anatomy of one request in each."""
+"""Layers -> a record with the anatomy of one request in each: jobs, side by side, and what comes out of them."""
 
-import shutil
-from collections.abc import Callable, Sequence
-from functools import partial
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 
-from bench.anatomy.bytecodes import count_python
-from bench.anatomy.instructions import count_endpoint, count_instructions
-from bench.anatomy.syscalls import count_syscalls
-from bench.data.contract import Contract
-from bench.data.errors import Fault, ServerFault, Stopped
+from bench.anatomy.jobs import PARTS, Job, Part, Result, longest_first, merge, take
 from bench.data.layers import Layer
 from bench.data.plan import Selection, Watch
-from bench.data.record import Anatomy, Counts, Row
-from bench.host import conformance
-from bench.host.server import Server
-from bench.host.versions import own_versions
-from bench.stats.trees import add_up, by_package
+from bench.data.record import Anatomy, Counts
 
-
-def check(layer: Layer, contract: Contract, row: Row) -> None:
-    """Check a layer against the whole contract; raises ServerFault."""
-    with Server(layer, contract) as server:
-        row.answer_bytes = server.answer_bytes
-        row.packages = own_versions(layer, server.process.pid, server.port)
-        if broken := conformance.check(contract, layer, server.host, server.port):
-            raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
-
-
-def python(layer: Layer, contract: Contract, found: Counts) -> None:
-    """Python calls and bytecodes; a server that is not Python has none, and for a loop only the endpoint counts."""
-    found.tree = count_python(layer, contract)
-    if layer.loop:
-        found.tree.children = [frame for frame in add_up(found.tree) if frame.name == ENDPOINT]
-    found.calls, found.bytecodes = by_package(found.tree)
-
-
-def syscalls(layer: Layer, contract: Contract, found: Counts) -> None:
-    """System calls by name; a loop makes none."""
-    found.syscalls = {} if layer.loop else count_syscalls(layer, contract)
-
-
-def instructions(layer: Layer, contract: Contract, found: Counts) -> None:
-    """Instructions by component; those of a loop are the endpoint's, which are already known."""
-    if not layer.loop:
-        found.instructions = count_instructions(layer, contract)
-
-
-def endpoint(contract: Contract, found: Counts) -> None:
-    """Instructions of share.endpoint alone."""
-    found.instructions = count_endpoint(contract)
-
-
-PARTS = (
-    ("calls and bytecodes", None, 3.0, python),
-    ("system calls", "strace", 3.5, syscalls),
-    ("instructions", "valgrind", 20.0, instructions),
+LOOP = Layer(
+    name="share.endpoint",
+    adds="",
+    command="{python} -m servers.endpoint_server --host {host} --port {port}",
+    loop=True,
 )
-"""What is counted for a layer, the program it needs, about how many seconds it takes, and the function."""
-ENDPOINT = "share.py:endpoint"
-ENDPOINT_TIME = 4.0  # seconds
+MOST_TOLD = 4  # jobs that progress names
 
 
-def seconds(layers: Sequence[Layer]) -> float:
-    """About how long everything takes, in seconds."""
-    return ENDPOINT_TIME + len(layers) * sum(length for _, _, length, _ in PARTS)
+def first_jobs(selection: Selection) -> list[Job]:
+    """What is known before anything was counted: each layer must keep its contract, and share.endpoint is counted."""
+    contracts = [Job(layer, selection.contract_of(layer), "contract") for layer in selection.layers]
+    return [Job(LOOP, selection.contract, "instructions"), *contracts]
 
 
-def dissect(selection: Selection, record: Anatomy, watch: Watch) -> None:
+def counting_jobs(selection: Selection, layer: Layer) -> list[Job]:
+    """What is counted of a layer; the instructions of a loop are those of share.endpoint."""
+    parts = [part for part in PARTS if not (layer.loop and part == "instructions")]
+    return [Job(layer, selection.contract_of(layer), part) for part in parts]
+
+
+def seconds(selection: Selection, width: int) -> float:
+    """About how long everything takes, in seconds, with so many jobs at a time."""
+    jobs = [*first_jobs(selection), *(job for layer in selection.layers for job in counting_jobs(selection, layer))]
+    return max(max(job.seconds for job in jobs), sum(job.seconds for job in jobs) / width)
+
+
+class Dissection:
+    """Counts the work of one request in each layer, into the record, as results come in."""
+
+    def __init__(self, selection: Selection, record: Anatomy, watch: Watch, executor: Executor, width: int) -> None:
+        self.selection = selection
+        self.record = record
+        self.watch = watch
+        self.executor = executor
+        self.width = width
+        self.done = 0.0
+        self.results: dict[tuple[str, Part], Result] = {}
+
+    def run(self) -> None:
+        """Count what can be counted; a note says what cannot, and a layer that breaks the contract only gets a row."""
+        begin = time.monotonic()
+        for job, result in self.each(first_jobs(self.selection)):
+            if job.part == "contract":
+                row = self.record.row(job.layer.name)
+                row.answer_bytes, row.packages = result.answer_bytes, result.packages
+                row.faults += [result.fault] if result.fault else []
+            self.note(job, result)
+        sound = [layer for layer in self.selection.layers if not self.record.row(layer.name).faults]
+        jobs = [job for layer in sound for job in counting_jobs(self.selection, layer)]
+        for job, result in self.each(longest_first(jobs)):
+            self.note(job, result)
+            self.watch.keep()
+        self.record.seconds = round(time.monotonic() - begin, 1)
+
+    def each(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+        """Do jobs, and tell which are under way."""
+        left = [*jobs]
+        self.tell(left)
+        for job, result in take(jobs, self.executor):
+            left.remove(job)
+            self.done += job.seconds / self.width
+            self.tell(left)
+            yield job, result
+
+    def tell(self, left: Sequence[Job]) -> None:
+        """Those that were begun first are under way."""
+        if left:
+            now = [job.name for job in left[: self.width]]
+            more = [f"{len(now) - MOST_TOLD} more"] if len(now) > MOST_TOLD else []
+            self.watch.tell("; ".join([*now[:MOST_TOLD], *more]), self.done)
+
+    def note(self, job: Job, result: Result) -> None:
+        """Put what is known by now into the record, in the order of the layers."""
+        self.results[job.layer.name, job.part] = result
+        endpoint = self.results.get((LOOP.name, "instructions"))
+        if endpoint and not endpoint.lacks:
+            self.record.endpoint = endpoint.counts
+        self.record.anatomy = [
+            self.counts(layer) for layer in self.selection.layers if (layer.name, "contract") in self.results
+        ]
+
+    def counts(self, layer: Layer) -> Counts:
+        """What is known of a layer."""
+        known = [self.results[key] for part in PARTS if (key := (layer.name, part)) in self.results]
+        found = merge(layer.name, known)
+        alone = self.results.get((LOOP.name, "instructions"))
+        if layer.loop and alone:
+            found.instructions = alone.counts.instructions
+            found.notes += alone.counts.notes if alone.lacks else []
+        return found
+
+
+def dissect(selection: Selection, record: Anatomy, watch: Watch, executor: Executor, width: int = 1) -> None:
     """Count the work of one request in each layer, into the record; a note says what cannot be counted.
 
-    A layer that does not start or breaks the contract gets a row that says so.
+    `width` is how many jobs the executor does at a time. A layer that does not start or breaks the contract gets a row
+    that says so.
     """
-    done = 0.0
-    if shutil.which("valgrind"):
-        watch.tell("share.endpoint: instructions", done)
-        record.endpoint = Counts(layer="share.endpoint")
-        attempt("instructions", "valgrind", partial(endpoint, selection.contract, record.endpoint), record.endpoint)
-    done += ENDPOINT_TIME
-    for layer in selection.layers:
-        row, contract = record.row(layer.name), selection.contract_of(layer)
-        found = Counts(layer=layer.name)
-        if layer.loop and record.endpoint:
-            found.instructions = record.endpoint.instructions
-        record.anatomy.append(found)
-        watch.tell(f"{layer.name}: the contract", done)
-        with row.takes_faults():
-            check(layer, contract, row)
-        for name, tool, length, count in PARTS:
-            if not row.faults:
-                watch.tell(f"{layer.name}: {name}", done)
-                attempt(name, tool, partial(count, layer, contract, found), found)
-                watch.keep()
-            done += length
-
-
-def attempt(name: str, tool: str | None, count: Callable[[], None], found: Counts) -> None:
-    """Count one thing; if that is not possible here, a note says why."""
-    if tool and not shutil.which(tool):
-        found.notes.append(f"no {name}: {tool} is not installed here (on Linux, type `make tools`)")
-        return
-    try:
-        count()
-    except Stopped:
-        raise
-    except (Fault, OSError) as error:
-        found.notes.append(f"no {name}: {error}")
+    record.jobs = width
+    Dissection(selection, record, watch, executor, width).run()

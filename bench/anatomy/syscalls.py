@@ -30,10 +30,10 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
         log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
         with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
-            client.ask(WARM_UP)
+            client.warm_up(WARM_UP)
             time.sleep(SETTLE)
             begin = log.stat().st_size
-            time.sleep(IDLE)
+            client.rest(IDLE)
             middle = log.stat().st_size
             seconds = client.ask(REQUESTS)
             time.sleep(SETTLE)

@@ -24,8 +24,10 @@ from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
+from bench.data.plan import Watch
 from bench.data.record import Anatomy, Bench
 from bench.data.store import latest, read_record, require_folder
+from bench.host.executor import Cores
 from bench.host.origin import origin
 from bench.report.anatomy import anatomy_document
 from bench.report.decay_table import decay_document
@@ -59,8 +61,13 @@ def command(
     require_folder(results)
     record = Anatomy(**origin(), ladder=selection.ladder, contract=selection.digest(), layers=selection.rows())
     make_ready(selection, record)
-    seconds = seconds_needed(selection.layers)
-    problem = carry_out(lambda watch: dissect(selection, record, watch), record, results, seconds)
+
+    def count(watch: Watch) -> None:
+        with cores:  # an exception ends what is under way
+            dissect(selection, record, watch, cores, cores.width)
+
+    cores = Cores()
+    problem = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
     show(anatomy_document(record, split).render(printing.form, printing.wide))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):

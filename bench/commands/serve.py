@@ -9,8 +9,8 @@ from bench.commands.output import say
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault, ServerFault, Stopped
 from bench.data.layers import Layer
-from bench.host.children import guard
 from bench.host.environments import build
+from bench.host.guards import guard
 from bench.host.server import STOP, free_port, require_port
 from bench.host.signals import held
 from bench.host.variables import clean_environment

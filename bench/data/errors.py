@@ -4,6 +4,7 @@ Fault                 exit code 1: something failed during the run
 ├── BadInput          2: the input makes no sense, or is not possible on this machine
 ├── Broken            an answer is not what the contract says
 ├── ServerFault       a layer did not start, died, or gave a wrong answer
+│   └── ServerKilled  ... by a signal, perhaps from outside
 ├── WrkFault          wrk was killed or stopped from outside
 └── Stopped           128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT signal
 """
@@ -38,6 +39,14 @@ class ServerFault(Fault):
         super().__init__(f"{layer} {what}")
         self.layer = layer
         self.what = what
+
+    def __reduce__(self) -> tuple[type["ServerFault"], tuple[str, str]]:
+        """How it is pickled: it may come from another process."""
+        return type(self), (self.layer, self.what)
+
+
+class ServerKilled(ServerFault):
+    """A layer's server was ended by a signal."""
 
 
 class WrkFault(Fault):

@@ -191,6 +191,10 @@ class Anatomy(Layers, kw_only=True, tag="anatomy"):
     anatomy: list[Counts] = []
     endpoint: Counts | None = None
     """share.endpoint alone: the useful work."""
+    seconds: float | None = None
+    """How long it took."""
+    jobs: Count | None = None
+    """How many counts ran at a time."""
 
     @property
     def size(self) -> int:

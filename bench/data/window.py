@@ -31,6 +31,8 @@ class Window(msgspec.Struct, kw_only=True):
     """How many cores the server had; more than one only for a layer with several processes, solo."""
     server_cpu_ns: Count | None = None
     client_cpu_ns: Count | None = None
+    client_sleeps: Count | None = None
+    """How often wrk slept until an answer came: a server pays for each time that it wakes wrk on another core."""
     steal_ns: Count | None = None
     """Nanoseconds during which another tenant of the machine had the server's core."""
     switches: Count | None = None

@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import errno
-import functools
 import os
 import resource
 import select
@@ -42,6 +41,8 @@ class Child:
         self.returncode: int | None = None
         self.cpu_ns = 0
         """Its CPU time and that of the children it waited for, known once it has ended."""
+        self.sleeps = 0
+        """Its voluntary context switches, all threads, known once it has ended."""
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal, or None while it runs."""
@@ -71,15 +72,16 @@ class Child:
 
 
 class Guard:
-    """The harness's connection to the guardian; raises Fault if that does not answer. There is only one: see `guard`.
+    """A thread's connection to its guardian; raises Fault if that does not answer. See guards.py.
 
-    `folder` is for temporary files: it is deleted when the harness ends.
+    `folder` is for temporary files: it is deleted with the guardian.
     """
 
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}
         self.said = b""
         self.lost = ""
+        self.closing = False
         self.folder: Path | None = None
         self.stream, other = socket.socketpair()
         self.stream.settimeout(ANSWER)
@@ -141,7 +143,7 @@ class Guard:
 
     def listen(self, seconds: float) -> None:
         """Note which children have ended, waiting at most this long for one."""
-        if not self.said and not self.ready.poll(seconds * 1000):
+        if not self.closing and not self.said and not self.ready.poll(seconds * 1000):
             return
         with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
             if not self.said:  # the message that a child has ended may have arrived along with an answer
@@ -155,10 +157,20 @@ class Guard:
             raise Fault(self.lost)
 
     def close(self) -> None:
-        """End everything that is still running, and wait for it."""
-        self.stream.close()
+        """End everything that is still running, and wait for it. Another thread may call it: the guard's own is then
+        told that the guardian is lost, whatever it waits for.
+        """
+        self.closing = True
+        with contextlib.suppress(OSError):
+            self.stream.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
             self.process.wait(ANSWER)
+        self.stream.close()
+        atexit.unregister(self.close)
+
+    def abandon(self) -> None:
+        """Let go of it, in a copy of the process that started it: the guardian must notice when that one ends."""
+        self.stream.close()
         atexit.unregister(self.close)
 
     def _ask(self, request: Request, files: Sequence[int] = ()) -> None:
@@ -200,16 +212,18 @@ class Guard:
 
     def _note(self, message: Message) -> None:
         if isinstance(message, Ended) and (child := self.children.pop(message.pid, None)):
-            child.returncode, child.cpu_ns = message.code, message.cpu_ns
+            child.returncode, child.cpu_ns, child.sleeps = message.code, message.cpu_ns, message.sleeps
 
     def _lose(self, why: OSError) -> NoReturn:
         """The guardian is lost, so nothing can be started or waited for: end what is left; raises Fault."""
-        self.process.kill()
+        if not self.closing:  # else it is ending them itself
+            self.process.kill()
         for child in self.children.values():
-            child.kill()
+            if not self.closing:
+                child.kill()
             child.returncode = -signal.SIGKILL
         self.children.clear()
-        if self.folder:
+        if self.folder and not self.closing:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.lost = f"the process that starts servers (bench.host.guardian) has ended or does not answer: {why}"
         raise Fault(self.lost) from None
@@ -224,9 +238,3 @@ def _popen(fd: int) -> "subprocess.Popen[bytes]":
         )  # fmt: skip
     except BlockingIOError:
         raise Fault(FULL) from None
-
-
-@functools.cache
-def guard() -> Guard:
-    """The guardian of this process, started when it is first needed."""
-    return Guard()

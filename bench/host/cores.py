@@ -20,7 +20,7 @@ def lane() -> Lane | None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return None
-    apart = [core for core in cores[1:] if core not in _siblings(cores[0])]
+    apart = [core for core in cores[1:] if core not in siblings(cores[0])]
     return Lane(cores[0], (apart or cores)[-1], _slice())
 
 
@@ -30,7 +30,7 @@ def cores_for(lane: Lane, workers: int) -> set[int]:
     """
     others = sorted(
         os.sched_getaffinity(0) - {lane.client},
-        key=lambda core: (core != lane.server, core in _siblings(lane.client), core != min(_siblings(core)), core),
+        key=lambda core: (core != lane.server, core in siblings(lane.client), core != min(siblings(core)), core),
     )
     wanted = workers or len(others) + 1
     return {*others[:wanted]} if wanted <= len(others) else {*others, lane.client}
@@ -56,7 +56,7 @@ def _slice() -> int | None:
     return got[0] if got[0] == slices.SLICE_MS else None
 
 
-def _siblings(core: int) -> set[int]:
+def siblings(core: int) -> set[int]:
     """The hardware threads of a core, including itself."""
     try:
         text = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()

@@ -57,6 +57,14 @@ def read(pid: int) -> Counters:
     return Counters(cpu, switches, peak)
 
 
+def asleep(pid: int) -> bool:
+    """Whether a process waits for something to happen, or has ended; True where /proc does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    except OSError:
+        return True
+
+
 def clock(pid: int) -> int:
     """The number of a process's CPU clock, as clock_getcpuclockid(3) makes it."""
     return (~pid << 3) | 2

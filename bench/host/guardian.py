@@ -76,11 +76,15 @@ class Swept(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """A child has ended: its exit code, negative for a signal, and its CPU time (with the children it waited for)."""
+    """A child has ended: its exit code, negative for a signal, its CPU time, and how often it slept.
+
+    Both are with the children it waited for.
+    """
 
     pid: int
     code: int
     cpu_ns: int
+    sleeps: int
 
 
 Request = Start | Sweep
@@ -168,7 +172,8 @@ class Guardian:
                     return True
                 if child := self.children.pop(pid, None):
                     child.returncode = os.waitstatus_to_exitcode(status)
-                    self.say(Ended(pid, child.returncode, round((used.ru_utime + used.ru_stime) * 1e9)))
+                    cpu_ns = round((used.ru_utime + used.ru_stime) * 1e9)
+                    self.say(Ended(pid, child.returncode, cpu_ns, used.ru_nvcsw))
         return False
 
     def sweep(self) -> None:

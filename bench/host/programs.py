@@ -2,11 +2,12 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.host.children import ANSWER, guard
+from bench.host.children import ANSWER
+from bench.host.guards import guard
 from bench.host.signals import held
 
 POLL = 0.02
@@ -19,14 +20,20 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(argv: Sequence[str], seconds: float = 1e9, watch: Callable[[], None] = lambda: None) -> tuple[int | None, str]:
+def run(
+    argv: Sequence[str],
+    seconds: float = 1e9,
+    watch: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int | None, str]:
     """Run a program to completion, calling `watch` meanwhile, which may raise; returns its exit code and its output.
 
-    The code is None if it ran out of time. Raises OSError if it cannot be started.
+    It gets this environment, by default the harness's. The code is None if it ran out of time. Raises OSError if it
+    cannot be started.
     """
     with tempfile.TemporaryFile(dir=guard().folder) as output:
         with held():
-            child = guard().start(argv, stdout=output, stderr=output)
+            child = guard().start(argv, environment, stdout=output, stderr=output)
         deadline = time.monotonic() + seconds
         try:
             while child.wait(POLL) is None and time.monotonic() < deadline:

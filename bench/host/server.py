@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,11 @@ from typing import Self
 import psutil
 
 from bench.data.contract import Contract
-from bench.data.errors import BadInput, Broken, ServerFault
+from bench.data.errors import BadInput, Broken, ServerFault, ServerKilled
 from bench.data.layers import Layer
-from bench.host.children import guard
 from bench.host.conformance import check_user
 from bench.host.counters import descendants
+from bench.host.guards import guard
 from bench.host.signals import held
 from bench.host.variables import clean_environment
 
@@ -30,6 +31,7 @@ BACKGROUND = 10.0  # seconds to look for a server that put itself in the backgro
 ANSWERS = 3  # to the User request, before a server counts as ready
 
 _given: deque[int] = deque(maxlen=100)
+_giving = threading.Lock()
 
 
 def free_port(host: str) -> int:
@@ -37,9 +39,10 @@ def free_port(host: str) -> int:
     while True:
         with socket.create_server((host, 0)) as probe:
             port = int(probe.getsockname()[1])
-        if port not in _given:
-            _given.append(port)
-            return port
+        with _giving:
+            if port not in _given:
+                _given.append(port)
+                return port
 
 
 def require_port(host: str, port: int) -> None:
@@ -140,12 +143,13 @@ class Server:
     def require_alive(self, what: str) -> None:
         """Raise ServerFault, with its last lines, if the server has ended."""
         if (code := self.process.poll()) is not None:
-            guard().require()
+            self.process.guard.require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             if code == 0 and (pid := self._in_background()):
                 what = f"put itself in the background, where process {pid} is serving"
                 how = "it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`"
-            raise ServerFault(self.layer.name, f"{what} ({how}){self.last_lines()}")
+            kind = ServerKilled if code < 0 else ServerFault
+            raise kind(self.layer.name, f"{what} ({how}){self.last_lines()}")
 
     def _in_background(self) -> int | None:
         """The process that keeps serving after the one that was started has ended, or None."""

@@ -1,6 +1,7 @@
 """Signals -> Stopped, raised only when nothing is half started or half ended."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -34,8 +35,14 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold signals back: one that arrives is raised as `Stopped` at the end. For starting and ending processes."""
+    """Hold signals back: one that arrives is raised as `Stopped` at the end. For starting and ending processes.
+
+    Signals are handled in the main thread alone, so in others there is nothing to hold back.
+    """
     global _held
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _held += 1
     try:
         yield

@@ -18,6 +18,7 @@ class Loop:
     """One loop in a server, as long as a window of wrk. `finish` waits for its end and returns the summary."""
 
     cpu_ns = 0  # there is no client to spend any
+    sleeps = 0
     unanswered = 0
 
     def __init__(self, server: Server, load: Load) -> None:

@@ -88,6 +88,7 @@ def take(
             unanswered=wrk.unanswered,
             cores=len(cores or {0}),
             client_cpu_ns=wrk.cpu_ns,
+            client_sleeps=wrk.sleeps,
             throttled=stopped,
             fault=fault_of(summary, server.answer_bytes, load.connections),
         )

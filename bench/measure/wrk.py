@@ -11,7 +11,7 @@ import msgspec
 from bench.data.errors import BadInput, Fault, ServerFault, WrkFault
 from bench.data.layers import ROOT
 from bench.data.load import Load, Summary
-from bench.host.children import guard
+from bench.host.guards import guard
 from bench.host.server import Server
 from bench.host.signals import held
 
@@ -75,6 +75,11 @@ class Wrk:
         """Its CPU time."""
         return self.process.cpu_ns
 
+    @property
+    def sleeps(self) -> int:
+        """How often it slept until something came."""
+        return self.process.sleeps
+
     def finish(self) -> Summary:
         """Wait for the end of the window; raises ServerFault as soon as the server dies or refuses wrk, WrkFault if wrk
         was killed or stopped from outside, or Fault.
@@ -90,7 +95,7 @@ class Wrk:
                 if late > GRACE:
                     raise ServerFault(name, f"kept wrk for {GRACE:.0f} s after its window")
             self.server.require_alive("died under load")
-            guard().require()
+            self.process.guard.require()
             if (code := self.process.returncode or 0) < 0:
                 raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name} from outside")
             if code:

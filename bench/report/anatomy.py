@@ -90,6 +90,8 @@ def _below(record: Anatomy) -> list[str]:
     ]
     if useful := total(record.endpoint):
         said.append(f"useful share: share.endpoint alone, {useful:,.0f} instructions, in percent of the layer's.")
+    if record.seconds is not None:
+        said.append(f"Counted in {record.seconds:.0f} s, {record.jobs or 1} at a time.")
     counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
     said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
     said += [

@@ -11,8 +11,9 @@ import pytest
 from bench.anatomy import instructions
 from bench.anatomy.bytecodes import Raw, count_python, less
 from bench.anatomy.callgrind import component, read_dump
-from bench.anatomy.dissect import python
+from bench.anatomy.dissect import LOOP
 from bench.anatomy.instructions import count_endpoint, count_instructions
+from bench.anatomy.jobs import Job, count
 from bench.anatomy.syscalls import count_syscalls
 from bench.data.contract import Contract
 from bench.data.errors import Fault
@@ -68,14 +69,13 @@ def test_calls_and_bytecodes_are_the_same_on_every_start(contract: Contract, nam
 def test_several_processes_are_counted_as_one(contract: Contract) -> None:
     one, two = multiply([CATALOGUE.layers["uvicorn"]], [2])
     (calls, bytecodes), (calls_two, bytecodes_two) = (by_package(count_python(each, contract)) for each in (one, two))
-    for package_, count in calls.items():  # a look at its processes now and then is the supervisor's, not a request's
-        assert calls_two[package_] == pytest.approx(count, abs=0.5)
+    for package_, called in calls.items():  # a look at its processes now and then is the supervisor's, not a request's
+        assert calls_two[package_] == pytest.approx(called, abs=0.5)
         assert bytecodes_two[package_] == pytest.approx(bytecodes[package_], abs=20)
 
 
 def test_of_a_loop_only_what_it_calls_counts(contract: Contract) -> None:
-    found = Counts(layer="endpoint")
-    python(CATALOGUE.layers["endpoint"], contract, found)
+    found = count(Job(CATALOGUE.layers["endpoint"], contract, "calls and bytecodes")).counts
     assert found.calls == {"share.py": 1}
 
 
@@ -122,7 +122,7 @@ def test_injected_instructions_are_the_interpreters(contract: Contract, monkeypa
 
 @valgrind
 def test_the_endpoint_alone(contract: Contract) -> None:
-    repeats = count_endpoint(contract)
+    repeats = count_endpoint(LOOP, contract)
     assert max(totals(repeats)) / min(totals(repeats)) < 1.01
     assert repeats[0]["msgspec"] > 1000
     assert "httptools/llhttp" not in repeats[0]

@@ -62,6 +62,7 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
         assert not window.fault
         assert window.server_cpu_ns
         assert window.client_cpu_ns
+        assert window.client_sleeps
         assert window.peak_bytes
         assert window.peak_bytes > 10 * 2**20
         assert window.steal_ns is not None

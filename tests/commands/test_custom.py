@@ -9,14 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.anatomy.dissect import python
+from bench.anatomy.jobs import Job, count
 from bench.data.contract import Contract
 from bench.data.custom import Custom, read_custom, read_request
 from bench.data.errors import BadInput
 from bench.data.layers import Catalogue
 from bench.data.plan import select
 from bench.data.record import Bench as Record
-from bench.data.record import Counts
 from bench.data.store import read_record
 from bench.host.conformance import accepts
 from bench.host.http import read_answer
@@ -97,8 +96,7 @@ def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:
     mine = custom(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
-    found = Counts(layer=mine.layer.name)
-    python(mine.layer, mine.contract, found)
+    found = count(Job(mine.layer, mine.contract, "calls and bytecodes")).counts
     assert found.calls["json"] >= 2
     assert found.bytecodes["sound_app.py"] > 20
 

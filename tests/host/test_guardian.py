@@ -33,6 +33,7 @@ from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.host import conformance, signals
 from bench.host.children import Guard
+from bench.host.executor import Cores
 from bench.host.programs import run
 from bench.host.server import Server, require_ports
 from bench.host.variables import clean_environment
@@ -380,7 +381,8 @@ def callgrind_of(word: str) -> int:
     def find() -> int:
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if process.name().startswith("callgrind") and any(word in each for each in process.cmdline()):
+                alive = process.status() != psutil.STATUS_ZOMBIE
+                if alive and process.name().startswith("callgrind") and any(word in each for each in process.cmdline()):
                     process.kill()
                     return process.pid
         return 0
@@ -396,12 +398,23 @@ def test_a_valgrind_that_is_killed_under_a_server(contract: Contract) -> None:
     assert time.monotonic() - begin < 8
 
 
-def test_a_valgrind_that_is_killed_leaves_the_rest_of_an_anatomy(contract: Contract) -> None:
+def test_a_valgrind_that_is_killed_is_started_once_more(contract: Contract) -> None:
     record = Anatomy(layers=[])
     later(0.5, lambda: callgrind_of("servers.endpoint_server"))
+    with Cores() as cores:
+        dissect(Selection([], {}, contract), record, Told(), cores)
+    assert record.endpoint
+    assert record.endpoint.notes == []
+    assert record.endpoint.instructions
+
+
+def test_a_valgrind_that_is_killed_twice_leaves_the_rest_of_an_anatomy(contract: Contract) -> None:
+    record = Anatomy(layers=[])
+    later(0.5, lambda: [callgrind_of("servers.endpoint_server") for _ in range(2)])
     begin = time.monotonic()
-    dissect(Selection([], {}, contract), record, Told())
-    assert time.monotonic() - begin < 8
+    with Cores() as cores:
+        dissect(Selection([], {}, contract), record, Told(), cores)
+    assert time.monotonic() - begin < 12
     assert record.endpoint
     (note,) = record.endpoint.notes
     assert re.match(r"no instructions: share.endpoint (did not start|died while .*) \(ended by SIGKILL\)$", note)

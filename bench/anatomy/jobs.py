@@ -1,0 +1,190 @@
+"""One layer and one thing to count of it -> a job that any thread or worker can do, and its result.
+
+A job says all that it needs, and installs nothing: what a layer runs must be there already. Jobs and results can be
+pickled. Whatever a job starts ends with it, or with the process that does it.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from typing import Literal
+
+import msgspec
+
+from bench.anatomy.bytecodes import count_python
+from bench.anatomy.instructions import count_endpoint, count_instructions
+from bench.anatomy.syscalls import count_syscalls
+from bench.data.contract import Contract
+from bench.data.errors import Fault, ServerFault, ServerKilled, Stopped
+from bench.data.layers import Layer
+from bench.data.record import Counts
+from bench.host import conformance
+from bench.host.guards import renew
+from bench.host.server import Server
+from bench.host.versions import own_versions
+from bench.stats.trees import add_up, by_package
+
+Part = Literal["contract", "instructions", "system calls", "calls and bytecodes"]
+
+TOOLS = {"instructions": "valgrind", "system calls": "strace"}
+"""The program that a part needs."""
+SECONDS: dict[Part, float] = {"contract": 1.0, "instructions": 16.0, "system calls": 3.5, "calls and bytecodes": 2.5}
+"""About how long each part takes, on a core of its own; the instructions of a loop take LOOP_TIME."""
+LOOP_TIME = 3.0
+ENDPOINT = "share.py:endpoint"
+PARTS: tuple[Part, ...] = ("calls and bytecodes", "system calls", "instructions")
+"""What is counted of a layer that keeps its contract, in the order in which notes are shown."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to count, of a layer as it is to be served (its `env` is the path of its Python there)."""
+
+    layer: Layer
+    contract: Contract
+    part: Part
+
+    @property
+    def name(self) -> str:
+        """As progress shows it."""
+        return f"{self.layer.name}: {'the contract' if self.part == 'contract' else self.part}"
+
+    @property
+    def needs(self) -> str:
+        """The program that must be installed where it is done, or an empty string."""
+        return TOOLS.get(self.part, "")
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        return LOOP_TIME if self.layer.loop and self.part == "instructions" else SECONDS[self.part]
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What came out of a job. What its part does not count is empty."""
+
+    counts: Counts
+    """With a note where this part could not be counted."""
+    fault: str = ""
+    """How the layer's server failed its contract."""
+    lacks: str = ""
+    """The program that was missing where it was done."""
+    answer_bytes: int | None = None
+    packages: dict[str, str] = {}
+    """The versions in the server's own environment, if it has one."""
+    seconds: float = 0.0
+    """How long it took."""
+
+
+def count(job: Job) -> Result:
+    """Do a job; whatever goes wrong with its server is in the result. Raises Fault if no server can be started here.
+
+    A server that was killed is started once more: it may have been somebody else's doing.
+    """
+    begin = time.monotonic()
+    result = Result(counts=Counts(layer=job.layer.name))
+    if job.needs and not shutil.which(job.needs):
+        result.lacks = job.needs
+        why = f"{job.needs} is not installed here (on Linux, type `make tools`)"
+        result.counts.notes.append(f"no {job.part}: {why}")
+        return result
+    try:
+        try:
+            _count(job, result)
+        except ServerKilled:
+            _count(job, result)
+    except Stopped:
+        raise
+    except (Fault, OSError) as error:
+        if job.part != "contract":
+            result.counts.notes.append(f"no {job.part}: {error}")
+        elif isinstance(error, ServerFault):
+            result.fault = error.what
+        else:
+            raise
+    finally:
+        renew()
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+def take(jobs: Sequence[Job], executor: Executor) -> Iterator[tuple[Job, Result]]:
+    """Do these jobs, begun in this order; yields each when it is done. Raises what a job raises."""
+    futures = {executor.submit(count, job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """In the order in which they are best begun; of jobs as long, those of higher layers, which come last, first."""
+    return sorted(jobs, key=lambda job: job.seconds)[::-1]
+
+
+def merge(layer: str, results: Sequence[Result]) -> Counts:
+    """All that was counted of a layer, from the results of its parts in the order of their notes."""
+    whole = Counts(layer=layer)
+    for each in results:
+        found = each.counts
+        whole.instructions = whole.instructions or found.instructions
+        whole.calls = whole.calls or found.calls
+        whole.bytecodes = whole.bytecodes or found.bytecodes
+        whole.syscalls = whole.syscalls or found.syscalls
+        whole.tree = whole.tree or found.tree
+        whole.notes = whole.notes + found.notes
+    return whole
+
+
+def count_twice(layer: Layer, contract: Contract, executor: Executor) -> tuple[Counts, Counts]:
+    """A layer against itself, each side from its own starts: what they differ by is the A/A noise floor."""
+    jobs = longest_first([Job(layer, contract, part) for part in PARTS for _ in range(2)])
+    done: dict[Part, list[Result]] = {part: [] for part in PARTS}
+    for job, result in take(jobs, executor):
+        done[job.part].append(result)
+    first, second = (merge(layer.name, [done[part][side] for part in PARTS]) for side in range(2))
+    return first, second
+
+
+def _contract(job: Job, result: Result) -> None:
+    """Check a layer against the whole contract; raises ServerFault."""
+    layer, contract = job.layer, job.contract
+    with Server(layer, contract) as server:
+        result.answer_bytes = server.answer_bytes
+        result.packages = own_versions(layer, server.process.pid, server.port)
+        if broken := conformance.check(contract, layer, server.host, server.port):
+            raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
+
+
+def _python(job: Job, result: Result) -> None:
+    """Python calls and bytecodes; a server that is not Python has none, and for a loop only the endpoint counts."""
+    tree = count_python(job.layer, job.contract)
+    if job.layer.loop:
+        tree.children = [frame for frame in add_up(tree) if frame.name == ENDPOINT]
+    result.counts.tree = tree
+    result.counts.calls, result.counts.bytecodes = by_package(tree)
+
+
+def _syscalls(job: Job, result: Result) -> None:
+    """System calls by name; a loop makes none."""
+    result.counts.syscalls = {} if job.layer.loop else count_syscalls(job.layer, job.contract)
+
+
+def _instructions(job: Job, result: Result) -> None:
+    """Instructions by component; those of a loop are the endpoint's."""
+    instructions = count_endpoint if job.layer.loop else count_instructions
+    result.counts.instructions = instructions(job.layer, job.contract)
+
+
+COUNT: dict[Part, Callable[[Job, Result], None]] = {
+    "contract": _contract,
+    "calls and bytecodes": _python,
+    "system calls": _syscalls,
+    "instructions": _instructions,
+}
+
+
+def _count(job: Job, result: Result) -> None:
+    COUNT[job.part](job, result)

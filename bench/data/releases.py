@@ -1,0 +1,55 @@
+"""The releases of a package, oldest first -> those that are asked for: the last of each minor, or all."""
+
+import datetime
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from bench.data.errors import BadInput
+from bench.data.toml import short
+
+
+class Release(msgspec.Struct, frozen=True):
+    """One release, and when its first file was uploaded; None where the index does not tell."""
+
+    version: str
+    uploaded: datetime.datetime | None = None
+
+
+def choose(every: Sequence[Release], which: str = "minors", since: str = "", until: str = "") -> list[Release]:
+    """Those from `since` to `until`, both included, which are versions; with `minors` only the last of each minor.
+
+    `0.50` means its last patch. Raises BadInput.
+    """
+    if which not in ("minors", "all"):
+        raise BadInput(f"RELEASES={short(which)} is not possible: expected minors or all")
+    first = _place(every, since, "SINCE") if since else 0
+    last = _place(every, until, "UNTIL") if until else len(every) - 1
+    if first > last:
+        raise BadInput(f"SINCE={since} is newer than UNTIL={until}: expected the older one first")
+    chosen = every[first : last + 1]
+    if which == "minors":
+        chosen = [*{_minor(each.version): each for each in chosen}.values()]
+    return list(chosen)
+
+
+def _minor(version: str) -> str:
+    """The first two numbers of a version."""
+    return ".".join([*version.split("."), "0"][:2])
+
+
+def _place(every: Sequence[Release], version: str, variable: str) -> int:
+    """Where a version is, or the last patch of a minor."""
+    versions = [each.version for each in every]
+    last_of_minor = [place for place, each in enumerate(versions) if _minor(each) == version]
+    exact = [
+        place for place, each in enumerate(versions) if re.sub(r"(\.0)+$", "", each) == re.sub(r"(\.0)+$", "", version)
+    ]
+    if found := last_of_minor or exact:
+        return found[-1]
+    close = get_close_matches(version, versions, 3) or versions[-3:]
+    raise BadInput(
+        f"{variable}={short(version)} is no release with a wheel for this Python: close to it are {', '.join(close)}"
+    )

@@ -1,0 +1,149 @@
+"""What A and B ask for -> two environments that serve layers with it, under paths of equal length."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from bench.data.errors import BadInput, Fault
+from bench.data.layers import LONGEST, PYTHON, ROOT, Layer
+from bench.data.resolution import Pin, Resolution
+from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel, canonical
+from bench.data.toml import short
+from bench.host.checkouts import Snapshot, of_folder
+from bench.host.checkouts import build as build_wheel
+from bench.host.environments import build as build_groups
+from bench.host.flags import lacking
+from bench.host.git import commit, git, git_folder, merge_base
+from bench.host.pip import url_of
+from bench.host.programs import run, scratch
+from bench.host.resolve import Resolver
+
+VENVS = ROOT / ".venvs"
+SHOWN = 10  # digits of a commit
+
+
+class Side(msgspec.Struct, frozen=True):
+    """An environment that a layer can be served from: that of a group, or the main one, with other versions on top."""
+
+    mark: str
+    """`a` or `b`."""
+    said: tuple[str, ...]
+    """For each of the packages that are compared, what it is: "uvicorn 0.49.0"."""
+    resolution: Resolution
+    group: str
+    """What its environment is called, as the key `group` of a layer names one: `side-` and 8 digits."""
+    below: str = ""
+    """The group that it stands on."""
+
+
+def prepare(asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, tuple[Side, Side]]:
+    """The sides, installed, by the group of the layers that they can serve.
+
+    Raises BadInput for what does not exist or cannot be installed together, and Fault for what fails on the way.
+    """
+    (said_a, pins_a), (said_b, pins_b) = (find(asked.packages, each, tell) for each in (asked.a, asked.b))
+    found = {}
+    groups: dict[str, list[Layer]] = {}
+    for layer in layers:
+        groups.setdefault(layer.group, []).append(layer)
+    for group, served in groups.items():
+        resolver = resolver_for(served, asked.packages, tell)
+        a, b = resolver.both(pins_a, pins_b)
+        found[group] = install("a", said_a, a, group, tell), install("b", said_b, b, group, tell)
+    return found
+
+
+def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[str], None]) -> Resolver:
+    """What resolves sides for layers of one group, whose environment is made for that."""
+    first = layers[0]
+    if failed := build_groups([first], tell):
+        raise Fault(failed[first.name])
+    needs = dict.fromkeys([*packages, *(name for layer in layers for name in layer.versions)])
+    return Resolver([*needs], first.python, first.group)
+
+
+def find(
+    packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
+) -> tuple[tuple[str, ...], list[Pin]]:
+    """What each package of a side is, and as pip takes it: what is not built yet is built.
+
+    What it is, is a commit or a file in words; empty for a release, whose version tells all.
+    """
+    each = [_find(name, source, tell) for name, source in zip(packages, sources, strict=True)]
+    return tuple(said for said, _ in each), [pin for _, pin in each]
+
+
+def _find(name: str, source: Source, tell: Callable[[str], None]) -> tuple[str, Pin]:
+    match source:
+        case Version(version):
+            return "", Pin(name, version)
+        case Wheel(path):
+            if not path.is_file():
+                raise BadInput(f"no wheel {path}")
+            return f"{name} {path.name}", _local(name, path)
+        case Folder(path):
+            with scratch() as place:
+                snapshot, prefix = of_folder(path, place)
+                plus = " with uncommitted changes" if snapshot.changes else ""
+                tell(f"side: {name} of {path}{plus}")
+                at = plus or f" at {snapshot.commit[:SHOWN]}"
+                return f"{name} {path}{at}", _local(name, build_wheel(name, snapshot, prefix, f"{path}{plus}"))
+        case Commit(ref, repo):
+            return _commit(name, repo, commit(repo, ref), f"git:{ref}", tell)
+        case Base(ref, other):
+            repo, head = (other.path, "HEAD") if isinstance(other, Folder) else (other.repo, other.ref)
+            return _commit(name, repo, merge_base(repo, ref, head), f"base:{ref}" if ref else "base", tell)
+
+
+def _commit(name: str, repo: Path, found: str, ref: str, tell: Callable[[str], None]) -> tuple[str, Pin]:
+    """A commit of a clone, whose package is where the folder is that the user named."""
+    git_folder(repo)
+    prefix = git(repo, "rev-parse", "--show-prefix")
+    tell(f"side: {name} of {repo}, {ref} at {found[:SHOWN]}")
+    wheel = build_wheel(name, Snapshot(repo, found), prefix, f"{repo} at {found[:SHOWN]}")
+    return f"{name} {ref} at {found[:SHOWN]}", _local(name, wheel)
+
+
+def _local(name: str, wheel: Path) -> Pin:
+    """A wheel that does not come from an index."""
+    parts = wheel.stem.split("-")
+    if len(parts) not in (5, 6) or canonical(parts[0]) != name:
+        raise BadInput(f"{short(wheel.name)} is not a wheel of {name}: expected {name}-VERSION-....whl")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return Pin(name, parts[1], (f"sha256:{digest}",), url_of(wheel))
+
+
+def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tell: Callable[[str], None]) -> Side:
+    """The environment of a side, made unless there is one of the same contents; raises Fault."""
+    lock = given.lock(below)
+    group = f"side-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
+    VENVS.mkdir(exist_ok=True)
+    file = VENVS / f"{group}.lock"
+    if not file.is_file() or file.read_text() != lock:
+        with tempfile.NamedTemporaryFile("w", dir=VENVS, prefix=f"{group}-", delete=False) as new:
+            new.write(lock)
+        Path(new.name).replace(file)
+    if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
+        tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
+    code, output = run([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group])
+    if code:
+        lines = [line for line in output.splitlines() if line.strip()]
+        raise Fault(f"side {mark}: {lines[-1].removeprefix('error: ') if lines else 'the set-up failed'}")
+    plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
+    return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)
+
+
+def served_by(layer: Layer, side: Side) -> tuple[Layer, list[str]]:
+    """A layer as a side serves it, and which flags are left out as its release lacks them.
+
+    It need only answer the User request with the same JSON: whether it does so to the byte is a finding.
+    """
+    served = msgspec.structs.replace(
+        layer, name=f"{layer.name[: LONGEST - 2]}:{side.mark}", group=side.group, answer="json"
+    )
+    command, missing = lacking(served)
+    return msgspec.structs.replace(served, command=command), missing
