@@ -135,7 +135,7 @@ def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: 
             assert not wrong
     paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
-    assert not browser.get_log("browser"), "nothing on the console"
+    assert not browser.get_log("browser"), "nothing on the console"  # type: ignore[no-untyped-call]
     assert not browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert browser.execute_script("return typeof evil") == "undefined", "text from a record is text"
     if not axe:

@@ -25,7 +25,7 @@ def picture(source: Source) -> Picture | Missing:
         if any(row["high"] is not None for row in rows)
         else "No whiskers: this record has no sensor on the servers' core, so its CPU times have no interval."
     )
-    return Picture(NAMED, TITLE, said, spec(rows, said), source.table, tuple(more))
+    return Picture(NAMED, TITLE, said, spec(rows, said), None, tuple(more))
 
 
 def values(source: Source) -> list[dict[str, Any]]:

@@ -6,8 +6,11 @@ here and put it into the list.
 
 from collections.abc import Callable
 
+import msgspec
+
 from bench.report.charts import bytecodes, cost, decays, instructions, latency
 from bench.report.charts.source import Source
+from bench.report.page.html import folded, table
 from bench.report.page.part import Part, of_pictures
 from bench.report.page.sections import answer, course, made, tree, yours
 
@@ -15,7 +18,10 @@ Section = Callable[[Source], Part | None]
 
 
 def _cost(source: Source) -> Part:
-    return of_pictures("cost", cost.TITLE, cost.picture(source))
+    part = of_pictures("cost", cost.TITLE, cost.picture(source))
+    if not part.charts or not source.table:
+        return part
+    return msgspec.structs.replace(part, body=part.body + folded("The figures", table(source.table, "The decay table")))
 
 
 def _decays(source: Source) -> Part:
