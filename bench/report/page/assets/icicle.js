@@ -8,9 +8,24 @@ const element = (name, attributes) => {
   return made;
 };
 
+// Where a call of one tree is unmatched, the nearest call of the same function below an unmatched one of the other: a
+// layer that is wrapped in another stays the same layer.
+function adopted(call, others, twins) {
+  const queue = [...others];
+  while (queue.length) {
+    const each = queue.shift();
+    if (each[0] === call[0] && !twins.has(each)) { twins.set(each, call); return true; }
+    queue.push(...(each[3] || []));
+  }
+  return false;
+}
+
 // Two trees in one: `a` and `b` are a function's own bytecodes in either; a single tree is all in `b`.
-function joined(a, b, names, parent = null, depth = 0) {
-  const node = {name: parent ? names[(b || a)[0]] : 'one request', a: a ? a[2] : 0, b: b ? b[2] : 0, calls: [a ? a[1] : 0, b ? b[1] : 0], parent, depth, children: []};
+function joined(a, b, names, parent = null, depth = 0, twins = new Map()) {
+  const node = {
+    name: parent ? names[(b || a)[0]] : 'one request', a: a ? a[2] : 0, b: b ? b[2] : 0, calls: [a ? a[1] : 0, b ? b[1] : 0],
+    only: a ? b ? '' : 'a' : 'b', parent, depth, children: [],
+  };
   const pairs = new Map();
   for (const [side, tree] of [[0, a], [1, b]]) {
     for (const child of (tree && tree[3]) || []) {
@@ -20,7 +35,18 @@ function joined(a, b, names, parent = null, depth = 0) {
       pairs.get(key)[side] = child;
     }
   }
-  for (const [left, right] of pairs.values()) node.children.push(joined(left, right, names, node, depth + 1));
+  for (const pair of pairs.values()) {
+    if (pair[0] && !pair[1]) pair[1] = twins.get(pair[0]) || null;
+    else if (pair[1] && !pair[0]) pair[0] = twins.get(pair[1]) || null;
+  }
+  for (const side of [0, 1]) {
+    for (const [key, pair] of [...pairs]) {
+      if (!pair[side] || pair[1 - side]) continue;
+      const others = [...pairs.values()].filter((each) => each[1 - side] && !each[side]).map((each) => each[1 - side]);
+      if (adopted(pair[side], others, twins)) pairs.delete(key);
+    }
+  }
+  for (const [left, right] of pairs.values()) node.children.push(joined(left, right, names, node, depth + 1, twins));
   const sum = (key) => node[key] + node.children.reduce((total, each) => total + each['all' + key], 0);
   node.alla = sum('a');
   node.allb = sum('b');
@@ -109,7 +135,7 @@ class Icicle {
   // The longest of a function's names that fits whole: package and function, function, its last part.
   label(node, width) {
     const [, name = node.name] = node.name.split(/:(.*)/s);
-    const mark = this.differs && this.delta(node) ? (this.delta(node) > 0 ? '+ ' : '− ') : '';
+    const mark = !this.differs ? '' : node.only === 'b' ? '+ ' : node.only === 'a' ? '− ' : '';
     const tries = [node.name.replace(':', ' '), name, name.split('.').at(-1)].map((each) => mark + each);
     return tries.find((each) => each.length * 6.9 <= width) || '';
   }
@@ -120,9 +146,9 @@ class Icicle {
     if (node === this.root) return ['var(--under1)', 'var(--ink)'];
     if (this.differs) {
       const own = this.delta(node);
-      if (Math.abs(own) < 0.005 * this.root.width / 5) return ['var(--under1)', 'var(--ink)'];
-      if (node.alla && node.allb) return own > 0 ? ['var(--soft)', 'var(--ink)'] : ['var(--under2)', 'var(--ink)'];
-      return own > 0 ? ['var(--accent)', 'var(--on-accent)'] : ['var(--slow)', 'var(--on-slow)'];
+      if (!node.only && Math.abs(own) < 0.001 * this.root.width) return ['var(--under1)', 'var(--ink)'];
+      if (!node.only) return own > 0 ? ['var(--soft)', 'var(--ink)'] : ['var(--under2)', 'var(--ink)'];
+      return node.only === 'b' ? ['var(--accent)', 'var(--on-accent)'] : ['var(--slow)', 'var(--on-slow)'];
     }
     const part = this.data.colours[node.name.split(':')[0]] || 9;
     return [`var(--part${part})`, `var(--on${part})`];

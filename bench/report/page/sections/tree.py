@@ -48,7 +48,8 @@ def part(source: Source) -> Part | None:
         '<button type="button" name="out" disabled>Zoom out</button></div>'
         '<div class="icicle"></div><p class="detail" aria-live="polite"></p>'
         '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape'
-        " zooms out; arrow keys walk. Against another layer: + is what is added, \u2212 what is gone.</p>"
+        " zooms out; arrow keys walk. Against another layer: full colour and + is a call that is added, \u2212 one that"
+        " is gone; pale, one that costs more or less than there.</p>"
         + folded(
             f"The {len(rows)} functions of {layer} with most bytecodes",
             table(Table(COLUMNS, rows), f"Functions of {layer}"),
