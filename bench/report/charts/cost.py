@@ -23,7 +23,7 @@ def picture(source: Source) -> Picture | Missing:
     more.append(
         "Whiskers: the 95% interval of the CPU time."
         if any(row["high"] is not None for row in rows)
-        else "No whiskers: this record has no sensor on the servers' core, so its CPU times have no interval."
+        else "No whiskers: CPU times have an interval where solo windows have a sensor on the servers' core."
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), None, tuple(more))
 

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.report.charts import bytecodes, cost, decays, instructions, latency
 from bench.report.charts.source import Source
-from bench.report.page.html import folded, table
+from bench.report.page.html import folded, paragraphs, table
 from bench.report.page.part import Part, of_pictures
 from bench.report.page.sections import answer, course, made, tree, yours
 
@@ -21,7 +21,10 @@ def _cost(source: Source) -> Part:
     part = of_pictures("cost", cost.TITLE, cost.picture(source))
     if not part.charts or not source.table:
         return part
-    return msgspec.structs.replace(part, body=part.body + folded("The figures", table(source.table, "The decay table")))
+    shown = {row.layer for row in source.shown()}
+    lacking = [f"{row['layer']} has no figure: {row['note']}" for row in source.table.rows if row["layer"] not in shown]
+    figures = folded("The figures", table(source.table, "The decay table"))
+    return msgspec.structs.replace(part, body=paragraphs(lacking, "missing") + part.body + figures)
 
 
 def _decays(source: Source) -> Part:

@@ -6,7 +6,7 @@ from bench.report.charts.words import micro, thousands
 from bench.report.page.html import paragraphs, text
 from bench.report.page.part import Part
 from bench.report.pair import sentence
-from bench.stats.verdict import outcome
+from bench.stats.verdict import LOOKS, outcome
 
 
 def part(source: Source) -> Part:
@@ -46,9 +46,9 @@ def words(source: Source) -> tuple[str, list[str]]:
 
 
 def _pair(record: Pair) -> str:
-    said = sentence(outcome(record, 1, record.threshold or 1.0))
+    said = sentence(outcome(record, LOOKS, record.threshold or 1.0))
     verdict, _, rest = said.partition(": ")
-    return f"{rest[:1].upper()}{rest[1:]}" if verdict in ("same", "slower", "faster") else said.capitalize()
+    return rest if verdict in ("same", "slower", "faster") else said
 
 
 def _counted(source: Source) -> tuple[str, list[str]]:
@@ -72,7 +72,8 @@ def _ground(source: Source) -> list[str]:
     if seen is None:
         return ["This record has no sensor on the servers' core: its figures are of whatever states the core met."]
     margins = [row.margin for row in source.figures if row.margin is not None]
-    known = f" Decays are known to ±{min(margins):.1f} to ±{max(margins):.1f} points." if margins else ""
+    ends = [*dict.fromkeys(f"±{each:.1f}" for each in (min(margins), max(margins)))] if margins else []
+    known = f" Decays are known to {' to '.join(ends)} points." if ends else ""
     length = f" in {record.seconds:.0f} s" if record.seconds else ""
     return [
         f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for a core that"
