@@ -4,6 +4,8 @@ LAYERS      =# only these layers (bench, anatomy)
 LAYER       =# a layer (check-layer)
 LADDER      =# a ladder of layers.toml (bench, anatomy, walk)      [default; walk: all]
 WORKERS     =# process counts to measure each layer with as well: 2, or "2 4" (bench, anatomy)
+WORKLOAD    =# what wrk sends: a workload of workloads.toml (bench, pair, anatomy; machines; several: workloads) [user]
+MEASURE     =# 1: measure each workload first, for BUDGET seconds (workloads)
 BUDGET      =# time limit in seconds; the first round always finishes (bench, pair, sensitivity, walk) [90]
 PRECISION   =# stop once decays are known to ± this many points (bench) [1]
 A           =# a layer (pair, diff), a record (compare)
@@ -16,8 +18,8 @@ ON          =# the layer it stands on                              [uvicorn for 
 REQUEST     =# a TOML file with its request and answer             [the User request]
 NAME        =# the name of its row
 FORCE       =# 1: compare records even if they are not comparable (compare)
-SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2]
-CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
+SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2, or the workload's]
+CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64, or the workload's]
 THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
 PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
 WIDE        =# 1: every column of a table and every line below it
@@ -30,6 +32,7 @@ SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)                     [20]
 ONLY        =# run only these tests: tests/stats/test_decay.py (test)
 PYTHON      =# the Python to serve and measure with                [python3]
+PYTHONS     =# serve a ladder with each of these instead: "3.12 3.13 3.14t" (bench)
 
 # These would make Python import modules other than its own.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
@@ -43,27 +46,28 @@ load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(c
 format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
-anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 drawn = $(call option,RECORD,record) $(call option,OUT,out)
+workload = $(call option,WORKLOAD,workload)
+anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare report charts machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare report charts workloads machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help: ## show this list
 	sh scripts/help.sh $(MAKEFILE_LIST)
 
 bench: setup ## measure a ladder, print its decay table, keep a record
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(call option,PYTHONS,pythons) $(bring) $(ladder) $(workload) $(run)
 
 bench-%: setup ## measure one layer
-	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
 
 pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
-	$(bench) pair $(two) $(bring) $(run)
+	$(bench) pair $(two) $(bring) $(workload) $(run)
 
 compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
@@ -74,8 +78,11 @@ report: venv ## show records as one HTML page, which needs no network: make repo
 charts: venv ## draw the pictures of a record as SVG and PNG
 	$(bench) charts $(drawn)
 
+workloads: setup ## what layers cost in each workload; MEASURE=1 measures all of them first (15 minutes)
+	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
+
 machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(format)
+	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
 
 sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

@@ -428,6 +428,20 @@ def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> N
     assert failed(made.run(*command[:-1], "none")) == "error: no group 'none': there is no groups/none.lock"
 
 
+def test_another_interpreter_gets_an_environment_beside_the_main_one(made: Checkout) -> None:
+    """It has the same packages, and a group of its own; what is not built for it is not compiled."""
+    main = made.main
+    command = (PYTHON, "-I", "scripts/setup.py", "interpreter", "python-9.9")
+    done = made.run(*command)
+    assert done.returncode == 0, done.stderr
+    python = (made.folder / ".venvs" / "python-9.9").resolve() / "bin" / "python"
+    assert made.run(str(python), "-c", "import tiny; print(tiny.VERSION)").stdout == "1\n"
+    assert made.run(*command).stderr == ""
+    assert made.run(str(python), "-I", "scripts/setup.py", "group", "more").returncode == 0
+    assert (made.folder / ".venvs" / f"{python.parents[1].name}-more" / "bin" / "python").exists()
+    assert made.main == main
+
+
 def test_the_harness_finds_the_environment_of_a_group() -> None:
     main = Path(Layer(name="plain", adds="").python)
     assert main.parents[1] == Path(sys.prefix, "main").resolve(), "that which the tests' own environment adds to"

@@ -13,7 +13,7 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("report", "charts", "machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
+    *("report", "charts", "workloads", "machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}

@@ -21,4 +21,4 @@ def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
     source = path or latest("anatomy")
     record = read_record(source, Anatomy)
-    show(difference_document(record, a, b, os.path.relpath(source)).render(printing.form, printing.wide))
+    show(printing.render(difference_document(record, a, b, os.path.relpath(source))))

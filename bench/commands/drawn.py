@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.commands.output import say
-from bench.commands.records import alike, anatomy_of, files, folders_of, named, shared
+from bench.commands.records import alike, anatomy_of, folders_of, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
-from bench.data.store import REFERENCE, latest, read_record
+from bench.data.store import REFERENCE, files_of, latest, read_record
 from bench.report.charts.source import Source
 
 
 def reference(catalogue_file: Path) -> list[Source]:
-    """A source for each ladder, from its reference records."""
+    """A source for each ladder that has reference records."""
     found = []
     for ladder in read_catalogue(catalogue_file).ladders:
+        if not (REFERENCE / ladder).is_dir():
+            continue
         paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
         found += gather(paths, label=ladder)
     return found
@@ -27,7 +29,7 @@ def reference(catalogue_file: Path) -> list[Source]:
 
 def chosen(paths: str) -> tuple[list[Path], list[Source]]:
     """The records that were named, or the newest bench; raises BadInput."""
-    given = [file for path in named(paths) for file in files(path)]
+    given = files_of(paths) if paths.strip() else []
     if paths.strip() and not given:
         raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
     given = given or [latest("bench")]

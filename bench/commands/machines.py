@@ -4,35 +4,43 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import Printing, printing_options
-from bench.commands.records import files, named
+from bench.commands.options import Printing, printing_options, records_option, workload_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
-from bench.data.store import REFERENCE, RESULTS, read_record
+from bench.data.store import REFERENCE, RESULTS, files_of, read_record
+from bench.data.workloads import USER
 from bench.report.machines import machines_document
 from bench.stats.machines import sites
 
 
 @click.command("machines")
-@click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+@records_option
+@workload_option
 @printing_options
-def command(paths: str, printing: Printing) -> None:
+def command(paths: str, workload: str, printing: Printing) -> None:
     """Print each layer's decay by machine, by time beside instructions, and how far machines differ.
 
     A machine is CPU, cores, kernel and Python build; its label is the file's name, and its records are pooled.
     """
-    default = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
-    given = [file for path in named(paths) or [default] for file in files(path)]
-    read = {file: read_record(file, Kind) for file in given}
-    measured = {_label(file, given): record for file, record in read.items() if isinstance(record, Windows)}
+    folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
+    files = files_of(paths) if paths.strip() else files_of(str(folder))
+    read = {file: read_record(file, Kind) for file in files}
+    windows = {_label(file, files): record for file, record in read.items() if isinstance(record, Windows)}
+    measured = {label: record for label, record in windows.items() if record.workload == (workload or USER)}
+    if windows and not measured:
+        others = ", ".join(sorted({record.workload for record in windows.values()}))
+        raise BadInput(
+            f"no record of the workload {workload or USER!r} in {paths or RESULTS}, but of {others}: try WORKLOAD="
+        )
     found = sites(measured)
     if not found:
         raise BadInput(f"no record of `make bench` that says where it was made in {paths or RESULTS}: name RECORD=")
     anatomies = [record for record in read.values() if isinstance(record, Anatomy)]
-    kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*given})
+    kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
+    anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(machines_document(found, anatomies).render(printing.form, printing.wide))
+    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
 
 
 def _label(file: Path, files: list[Path]) -> str:

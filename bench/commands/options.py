@@ -2,21 +2,23 @@
 
 import functools
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from bench.data.contract import Contract
+from bench.data.contract import Contract, Workload, contract_of
 from bench.data.custom import Custom, read_custom
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
+from bench.data.layers import Catalogue, Layer
 from bench.data.load import Load
 from bench.data.plan import Selection, select
 from bench.data.store import RESULTS
-from bench.report.document import FORMATS
+from bench.data.workloads import read_workload
+from bench.report.document import FORMATS, WIDTH, Document
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -35,6 +37,10 @@ class Choice(msgspec.Struct, frozen=True):
         if not all(each.isdecimal() and len(each) < 5 for each in found):
             raise BadInput(f"WORKERS must be process counts, such as '2 4', not {self.workers!r}")
         return [int(each) for each in found]
+
+    def named(self, catalogue: Catalogue) -> list[Layer]:
+        """The layers chosen, as they are in the catalogue; raises BadInput."""
+        return catalogue.choose(self.layers, self.ladder)
 
     def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
         """The layers chosen, with the custom server; raises BadInput."""
@@ -61,19 +67,27 @@ class Bring(msgspec.Struct, frozen=True):
 class Driving(msgspec.Struct, frozen=True):
     """How wrk drives servers, and where they listen."""
 
-    seconds: int
-    connections: int
+    seconds: int | None
+    connections: int | None
     threads: int
     host: str
     port: int
 
-    def load(self) -> Load:
-        """What wrk is told; raises BadInput."""
-        if self.connections < self.threads:
+    def load(self, workload: Workload) -> Load:
+        """What wrk is told: what was typed, or else what the workload says; raises BadInput."""
+        usual = Load()
+        connections = self.connections or workload.connections or usual.connections
+        if connections < self.threads:
             raise BadInput(
-                f"{self.threads} threads need at least as many connections, not {self.connections}: try CONNECTIONS=64"
+                f"{self.threads} threads need at least as many connections, not {connections}: try CONNECTIONS=64"
             )
-        return Load(self.seconds, self.connections, self.threads)
+        return Load(
+            seconds=self.seconds or workload.seconds or usual.seconds,
+            connections=connections,
+            threads=self.threads,
+            pipelining=workload.pipelining,
+            requests_per_connection=workload.requests_per_connection,
+        )
 
 
 class Printing(msgspec.Struct, frozen=True):
@@ -81,6 +95,10 @@ class Printing(msgspec.Struct, frozen=True):
 
     form: str
     wide: bool
+
+    def render(self, document: Document) -> str:
+        """A document, in text as wide as the terminal, or else in 80 columns."""
+        return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -100,6 +118,12 @@ class Number(click.FloatRange):
         if not math.isfinite(found):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return found
+
+
+def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
+    """The contract of these layers, with the workload of that name, or its default; raises BadInput."""
+    contract = contract_of(layers)
+    return msgspec.structs.replace(contract, workload=read_workload(workload, contract))
 
 
 def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
@@ -133,6 +157,11 @@ threshold_option = click.option(
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
+workload_option = click.option(
+    "--workload",
+    default="",
+    help="What wrk sends: a workload of workloads.toml.  [user; for LADDER=arena arena-baseline]",
+)
 choice_options = gathered(
     "choice",
     Choice,
@@ -150,10 +179,10 @@ driving_options = gathered(
     "driving",
     Driving,
     click.option(
-        "--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="Length of a window in seconds."
+        "--seconds", type=click.IntRange(1, 3600), help="Length of a window in seconds.  [2, or as the workload says]"
     ),
     click.option(
-        "--connections", default=64, show_default=True, type=click.IntRange(1, 50000), help="wrk's connections."
+        "--connections", type=click.IntRange(1, 50000), help="wrk's connections.  [64, or as the workload says]"
     ),
     click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
     host_option,

@@ -1,4 +1,4 @@
-"""Which records a command was given, and which belong together."""
+"""Which records belong together: times, and counts of the same."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,27 +9,15 @@ from bench.data.record import Anatomy, Bench, Kind, Layers
 from bench.data.store import REFERENCE, RESULTS, is_live, read_record
 
 
-def named(paths: str) -> list[Path]:
-    """What RECORD= names: one path with spaces in it, or several with spaces between."""
-    if not paths.strip():
-        return []
-    return [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
-
-
-def files(path: Path) -> list[Path]:
-    """A record, or all that are in a folder."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
-
-
 def made_of(record: Layers) -> object:
     """What two records of one ladder must have in common, but for packages: see `alike`."""
     machine, python = record.machine, record.python
     made_on = (machine and (machine.cpu, machine.cores), python and python.version)
-    return getattr(record, "ladder", ""), record.contract, made_on
+    return getattr(record, "ladder", ""), record.contract, record.workload, made_on
 
 
 def alike(measured: Layers, counted: Layers) -> bool:
-    """Whether times and counts are of the same ladder, contract, versions, Python and CPU."""
+    """Whether times and counts are of the same ladder, contract, workload, versions, Python and CPU."""
     names = measured.packages.keys() & counted.packages.keys()
     same = all(measured.packages[name] == counted.packages[name] for name in names)
     return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))

@@ -7,13 +7,14 @@ from pathlib import Path
 from bench.commands.output import say
 from bench.data.errors import Fault
 from bench.data.plan import Plan, Selection, Watch
-from bench.data.record import Kind, Layers
+from bench.data.record import Kind, Layers, Windows
 from bench.data.store import Keeper, require_folder
 from bench.host.environments import build
 from bench.host.server import require_ports
 from bench.host.signals import held
 from bench.host.versions import read_versions
 from bench.measure.wrk import require_files, require_wrk
+from bench.report.decay_table import live_table
 from bench.report.progress import Display
 
 
@@ -36,19 +37,38 @@ class _Watching:
     """Shows progress, and keeps what was measured."""
 
     def __init__(self, display: Display, keeper: Keeper) -> None:
-        self.tell = display.tell
+        self.display = display
         self.keeper = keeper
+        self.rounds = 0
+        self.draw()
+
+    def tell(self, what: str, seconds: float) -> None:
+        """What happens next. In the first round, while that takes next to no time, with the figures until now."""
+        if not self.rounds:
+            self.draw()
+        self.display.tell(what, seconds)
 
     def keep(self) -> None:
-        """Write the record as it is now; signals wait until it is complete."""
+        """Write the record as it is now, between two rounds; signals wait until it is complete."""
         with held():
             self.keeper.save()
+        self.rounds += 1
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the figures there are until now."""
+        record = self.keeper.record
+        if isinstance(record, Windows):
+            self.display.draw(lambda width: live_table(record, width))
 
 
-def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, seconds: float) -> Fault | None:
+def carry_out(
+    work: Callable[[Watch], None], record: Kind, results: Path, seconds: float, announce: bool = True
+) -> tuple[Fault | None, Path | None]:
     """Do the work (about this many seconds) until it ends, fails or is stopped by a signal, and keep the record.
 
-    Returns the fault to raise once the figures are printed; raises it immediately if nothing was measured.
+    Returns the fault to raise once the figures are printed, and where the record is. Raises the fault immediately if
+    nothing was measured. With `announce`, standard error says where the record is.
     """
     problem: Fault | None = None
     keeper, display = Keeper(record, results), Display(seconds)
@@ -67,6 +87,7 @@ def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, second
         try:
             path = keeper.finish()
         except Fault as fault:
-            return fault
-    say(f"record: {os.path.relpath(path)}")
-    return problem
+            return fault, None
+    if announce:
+        say(f"record: {os.path.relpath(path)}")
+    return problem, path

@@ -55,18 +55,26 @@ def command(
     """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
     if path:
         shown = sensitivity_document(read_record(path, Sensitivity))
-        return show(shown.render(printing.form, printing.wide))
+        return show(printing.render(shown))
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
+    plan = Plan(
+        selection,
+        driving.load(selection.contract.workload),
+        lane(),
+        driving.host,
+        driving.port,
+        budget,
+        threshold=threshold,
+    )
     if plan.lane is None:
         raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
     check(plan, results)
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
-    problem = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
-    show(sensitivity_document(record).render(printing.form, printing.wide))
+    problem, _ = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
+    show(printing.render(sensitivity_document(record)))
     if problem:
         raise problem
 

@@ -7,6 +7,7 @@ from bench.data.record import Anatomy
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
+from bench.report.workload import named
 from bench.stats.counts import UNSURE, lines, spread, total, units
 from bench.stats.trees import difference
 
@@ -41,6 +42,7 @@ def anatomy_document(record: Anatomy, split: bool = False) -> Document:
         ("instructions", "Instructions per request, by component"),
         ("bytecodes", "Bytecodes per request, by package"),
         ("syscalls", "System calls per request, by name"),
+        ("memory", "Memory, per request where nothing else is said; the collector is part of the instructions above"),
     ):
         if counts := _split(record, unit):
             parts += ["", f"{title}:", counts]
@@ -61,8 +63,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     largest: dict[str, float] = {}
     for counts in layers.values():
         for name, count in counts.items():
-            share = count / sum(counts.values())
-            if unit != "bytecodes" or share >= LEAST:
+            if unit != "bytecodes" or count / sum(counts.values()) >= LEAST:
                 largest[name] = max(largest.get(name, 0), count)
     rows: list[Values] = [
         {"": name, **{str(place): counts.get(name) for place, counts in enumerate(layers.values())}}
@@ -71,7 +72,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     rest = [sum(count for name, count in counts.items() if name not in largest) for counts in layers.values()]
     if unit == "bytecodes" and any(rest):
         rows.append({"": f"each under {LEAST:.1%}", **{str(place): count for place, count in enumerate(rest)}})
-    pattern = ",.0f" if unit == "instructions" else ",.10g"
+    pattern = {"instructions": ",.0f", "memory": ",.1f"}.get(unit, ",.10g")
 
     def column(place: int, name: str) -> Column:
         key = str(place)
@@ -101,7 +102,7 @@ def _below(record: Anatomy) -> list[str]:
     ]
     for row in record.layers:
         said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
-    return [*said, *origin(record)]
+    return [*named(record), *said, *origin(record)]
 
 
 def difference_document(record: Anatomy, a: str, b: str, source: str = "this record") -> Document:

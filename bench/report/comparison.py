@@ -18,6 +18,7 @@ COLUMNS = (
 )
 SAID = {
     "python": "they were made with Python {a} and {b}",
+    "workload": "their workloads are {a} and {b}",
     "contract": "their layers were checked against different contracts",
     "connections": "they were loaded with {a} and {b} connections",
     "slices": "servers that shared a core had time slices of different lengths, or did not share one in both",

@@ -6,6 +6,7 @@ from bench.data.record import Pair
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
+from bench.report.workload import workload_lines
 from bench.stats.estimate import decay
 from bench.stats.verdict import LOOKS, MIN_ROUNDS, Outcome, seconds_needed
 
@@ -32,6 +33,7 @@ def pair_document(outcome: Outcome, record: Pair) -> Document:
         f"ratio: requests per CPU-second of b to those of a, with its {100 * (1 - outcome.alpha):.4g}% interval, from"
         f" windows of {record.load.seconds} s side by side on one core, with new servers for each.",
         f"The interval allows for {LOOKS} looks (O'Brien and Fleming): their overall false-positive rate is 5%.",
+        *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
         *origin(record),
     ]

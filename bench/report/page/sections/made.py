@@ -1,7 +1,8 @@
 """The machine, the versions, what must be said of the layers, and the command that makes it again."""
 
 from bench.data.load import Load
-from bench.data.record import Bench, Kind, Pair, Windows
+from bench.data.record import Bench, Kind, Layers, Pair, Windows
+from bench.data.workloads import USER
 from bench.report.charts.source import Source
 from bench.report.origin import warnings
 from bench.report.page.html import commands, definitions, folded, paragraphs
@@ -71,6 +72,7 @@ def command(record: Kind) -> str:
         return f"make pair A={a} B={b}" + (f" BUDGET={record.budget:g}" if record.budget else "")
     ladder = getattr(record, "ladder", "")
     words = ["make", record.kind, *([f"LADDER={ladder}"] if ladder not in ("", "default") else [])]
+    words += [f"WORKLOAD={record.workload}"] if isinstance(record, Layers) and record.workload != USER else []
     if isinstance(record, Bench):
         words += [f"BUDGET={record.budget:g}"] if record.budget else []
         standard = Load()
