@@ -625,7 +625,7 @@ def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> No
 
 
 def test_a_system_that_lacks_a_tool(tmp_path: Path) -> None:
-    for name in ("brew", "wrk", "curl", "ab", "h2load"):
+    for name in ("brew", "wrk", "curl", "ab", "h2load", "npm"):
         program(tmp_path / name, "exit 99")
     said = sh("/bin/sh", "scripts/tools.sh", PATH=str(tmp_path))
     assert said.returncode == 0

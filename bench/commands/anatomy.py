@@ -21,6 +21,7 @@ from bench.commands.options import (
     workload_option,
 )
 from bench.commands.output import say, show
+from bench.commands.records import alike
 from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput, Fault
@@ -104,13 +105,7 @@ def _beside(record: Anatomy, results: Path) -> Path | None:
     """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
     with contextlib.suppress(BadInput):
         path = latest("bench", results)
-        if _made_of(read_record(path, Bench)) == _made_of(record):
+        measured = read_record(path, Bench)
+        if alike(measured, record) and [row.name for row in measured.layers] == [row.name for row in record.layers]:
             return path
     return None
-
-
-def _made_of(record: Anatomy | Bench) -> object:
-    machine, python = record.machine, record.python
-    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
-    names = [row.name for row in record.layers]
-    return record.ladder, names, record.contract, record.workload, made_on, record.packages

@@ -102,6 +102,14 @@ class Printing(msgspec.Struct, frozen=True):
         return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
+class Drawn(msgspec.Struct, frozen=True):
+    """Which records to draw, and where to."""
+
+    paths: str
+    out: Path | None
+    reference: bool
+
+
 class Number(click.FloatRange):
     """A finite number within a range."""
 
@@ -221,4 +229,11 @@ bring_options = gathered(
     click.option("--on", default="", help="The layer it stands on, by default uvicorn for APP."),
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
+)
+drawn_options = gathered(
+    "drawn",
+    Drawn,
+    click.option("--record", "paths", default="", help="Records, or folders of them; by default the newest bench."),
+    click.option("--out", type=PATH, help="Where to write; by default beside the record."),
+    click.option("--reference", is_flag=True, help="The reference records, into docs/."),
 )
