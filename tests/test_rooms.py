@@ -38,7 +38,7 @@ from bench.report.decay_table import decay_document
 from bench.report.sensitivity import sensitivity_document
 show = {Anatomy: anatomy_document, Bench: decay_document, Sensitivity: sensitivity_document}
 shown = 0
-for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.json")):
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("2*.json")):
     record = read_record(path, Kind)
     for form in ("text", "markdown", "csv", "json"):
         assert show[type(record)](record).render(form)

@@ -9,6 +9,7 @@ from statistics import median
 
 from bench.data.record import Bench, Windows
 from bench.report.origin import LINE, ending, made, origin
+from bench.report.workload import driven, named, workload_lines
 from bench.stats.decay import Figures
 from bench.stats.disturbance import Disturbance, disturbance
 from bench.stats.verdict import FLOOR
@@ -27,6 +28,7 @@ def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[
     meaning = f"decay: % fewer requests per {per} than the layer it stands on"
     interval = ", ± at 95%" if any(each.margin for each in found) else ""
     lines = [f"{meaning}{interval}" if has_decays else "req/s per core: 1,000,000 / CPU µs"]
+    lines += named(record)
     lines += [_how(record, found), f"Source: {record.source}" if record.source else "", made(record)]
     if path:
         lines += [f"Record: {path}", _next(record, found)]
@@ -94,7 +96,7 @@ def _next(record: Windows, found: Sequence[Figures]) -> str:
 def in_full(record: Windows, path: str = "") -> list[str]:
     """What the words mean, the method, and where it was made."""
     load = record.load
-    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
+    wrk = driven(load)
     lines = ["req/s per core: 1,000,000 / CPU µs."]
     if any(row.on for row in record.layers):
         per = "per CPU-second" if record.paired else "per second"
@@ -118,6 +120,7 @@ def in_full(record: Windows, path: str = "") -> list[str]:
         lines.append(f"CPU time is from solo windows of {load.seconds} s of {wrk}.")
     if not record.paired and any(row.on for row in record.layers):
         lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
+    lines += workload_lines(record)
     lines += _columns(record, wrk)
     if record.quota:
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
@@ -144,7 +147,10 @@ def _states(seen: Disturbance) -> list[str]:
 
 
 def _columns(record: Windows, wrk: str) -> list[str]:
-    lines = ["share: of the lowest layer's requests per CPU-second. windows: solo + side by side."]
+    lines = [
+        "share: of the lowest layer's requests per CPU-second. windows: solo + side by side.",
+        "MiB: resident memory, summed over a layer's processes, when it had started and after that many requests.",
+    ]
     if record.paired:
         lines.append(
             f"A/A noise floor: two copies of one program differ by up to {FLOOR:g}% on average; no smaller difference"

@@ -107,7 +107,8 @@ def test_a_side_must_serve_the_user(contract: Contract) -> None:
 
 
 def test_flags_go_with_their_values() -> None:
-    uvicorn = "{python} -m uvicorn {app} --port {port} --colour red --workers {workers} --processes {workers} --sideways --loop=uvloop"
+    uvicorn = "{python} -m uvicorn {app} --port {port} --colour red --workers {workers} --processes {workers}"
+    uvicorn += " --sideways --loop=uvloop"
     layer = Layer(name="x", adds="", app="x:x", command=uvicorn)
     expected = "{python} -m uvicorn {app} --port {port} --workers {workers} --loop=uvloop"
     assert lacking(layer) == (expected, ["--colour", "--processes", "--sideways"])
