@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
-        shown = anatomy_document(read_record(path, Anatomy), split)
+        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
         return show(printing.render(shown))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
@@ -80,7 +80,7 @@ def command(
     cores = Cores()
     problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
-    show(printing.render(anatomy_document(record, split)))
+    show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
         show(f"\nMeasured, from {os.path.relpath(measured)}:\n")

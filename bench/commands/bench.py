@@ -21,7 +21,7 @@ from bench.commands.options import (
     results_option,
     workload_option,
 )
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault
@@ -115,4 +115,8 @@ def begin(plan: Plan) -> Bench:
 def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Fault | None, Path | None]:
     """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
     make_ready(plan.selection, record)
-    return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
+    found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
+    if not found[0] and record.seconds and len({window.round for window in record.windows}) == 1:
+        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} are too few for another"
+        say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
+    return found

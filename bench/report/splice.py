@@ -34,17 +34,13 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "anatomy": counts,
         },
         ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
-        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
+        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)},
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
-        ROOT / "docs" / "LADDERS.md": {
-            "ladders": "\n\n".join(
-                _ladder(catalogue, name) for name in catalogue.ladders if (REFERENCE / name).is_dir()
-            )
-        },
+        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
 
 
