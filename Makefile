@@ -31,9 +31,9 @@ B           =# the layer or record to compare with A
 THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
 #= what is printed and kept
-RECORD      =# a record; machines, report: several, folders [the newest one]
+RECORD      =# a record; several or folders: machines, report [the newest one]
 FORMAT      =# text, markdown, csv or json                  [text]
-OUT         =# where to write (report, charts; export)      [beside the record]
+OUT         =# the file to write (report, charts, export)
 WIDE        =# 1: every column of a table and every line below it
 SPLIT       =# 1: csv and json get a row for each component (anatomy)
 RESULTS     =# the folder for records                       [results]
@@ -65,7 +65,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare report charts workloads machines export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare workloads machines report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -85,12 +85,6 @@ pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
-
-report: venv ## show: records as one HTML page: RECORD="files or folders"
-	$(bench) report $(drawn)
-
-charts: venv #- show: the pictures of a record as SVG and PNG
-	$(bench) charts $(drawn)
 
 workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures first
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
@@ -114,6 +108,12 @@ anatomy-%: venv counters #- explain: ... in one layer: make anatomy-starlette
 
 diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
+
+report: venv ## show: a page of a record: pictures, call trees, what it means for you
+	$(bench) report $(drawn)
+
+charts: venv #- show: its pictures as SVG and PNG
+	$(bench) charts $(drawn)
 
 ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
@@ -142,7 +142,7 @@ walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv #- upkeep: regenerate README.md and docs/, with charts and page
+readme: venv #- upkeep: regenerate README.md's and docs/'s parts, charts and page
 	$(bench) readme
 
 lock: #- upkeep: update the pins of requirements.lock and groups/*.lock

@@ -14,19 +14,8 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *(
-        "report",
-        "charts",
-        "workloads",
-        "machines",
-        "export",
-        "sensitivity",
-        "walk",
-        "readme",
-        "schema",
-        "check-layer",
-        "help",
-    ),
+    *("workloads", "machines", "report", "charts", "export", "sensitivity"),
+    *("walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}

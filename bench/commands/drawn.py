@@ -13,7 +13,7 @@ from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, files_of, latest, read_record
-from bench.report.charts.source import Source
+from bench.report.source import Source
 
 
 def reference(catalogue_file: Path) -> list[Source]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bench.report.charts import bytecodes, cost, decays, instructions, latency, readings
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.source import Source
+from bench.report.source import Source
 
 PICTURES: tuple[Callable[[Source], Picture | Missing], ...] = (
     cost.picture,

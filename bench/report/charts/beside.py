@@ -7,9 +7,9 @@ import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import WIDE, data, expr, not_at_zero
-from bench.report.charts.source import Source
-from bench.report.charts.words import percent
 from bench.report.document import Column, Table
+from bench.report.source import Source
+from bench.report.words import percent
 
 NAMED, TITLE = "beside", "The same layers in several records"
 LINE = 20

@@ -1,9 +1,9 @@
 """Bytecodes of one request by package: whose Python code runs."""
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.source import Source
 from bench.report.charts.stacks import spec, table
-from bench.report.charts.words import thousands
+from bench.report.source import Source
+from bench.report.words import thousands
 
 NAMED, TITLE = "bytecodes", "Whose Python code runs"
 

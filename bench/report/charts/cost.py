@@ -6,8 +6,8 @@ import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import BAR, LINE, NAME, WIDE, data, expr, finished, interval, names, room, ticks, x, y
-from bench.report.charts.source import Source
-from bench.report.charts.words import micro, minus, percent, than
+from bench.report.source import Source
+from bench.report.words import micro, minus, percent, than
 from bench.stats.decay import Figures
 
 NAMED, TITLE = "cost", "What each layer adds to one request"

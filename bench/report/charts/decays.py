@@ -6,9 +6,9 @@ import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import LINE, data, finished, interval, names, right, y
-from bench.report.charts.source import Source
-from bench.report.charts.words import MINUS, percent
 from bench.report.document import Column, Table
+from bench.report.source import Source
+from bench.report.words import MINUS, percent
 
 NAMED, TITLE = "decays", "What each layer loses against the one below it"
 COLUMNS = (

@@ -8,8 +8,8 @@ import vl_convert
 
 from bench.report.charts import PICTURES
 from bench.report.charts.picture import Missing, Spec
-from bench.report.charts.source import Source
 from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
+from bench.report.source import Source
 
 WIDTH = 760
 SCALE = 2

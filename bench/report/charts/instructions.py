@@ -1,9 +1,9 @@
 """Instructions of one request by component: the interpreter, the event loop, compiled packages."""
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.source import Source
 from bench.report.charts.stacks import spec, table
-from bench.report.charts.words import thousands
+from bench.report.source import Source
+from bench.report.words import thousands
 from bench.stats.counts import components
 
 NAMED, TITLE = "instructions", "Where the instructions of one request are executed"

@@ -7,9 +7,9 @@ import altair as alt
 from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import LINE, data, finished, names, right
 from bench.report.charts.rows import y as rows_y
-from bench.report.charts.source import Source
-from bench.report.charts.words import span
 from bench.report.document import Column, Table
+from bench.report.source import Source
+from bench.report.words import span
 from bench.stats.windows import full_windows
 
 NAMED, TITLE = "latency", "How long a request waits at saturation"

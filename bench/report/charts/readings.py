@@ -9,8 +9,8 @@ import altair as alt
 from bench.data.record import Windows
 from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.rows import data, expr
-from bench.report.charts.source import Source
 from bench.report.document import Column, Table
+from bench.report.source import Source
 from bench.stats.disturbance import how_slow
 from bench.stats.states import States, smooth
 

@@ -7,8 +7,8 @@ import altair as alt
 
 from bench.report.charts.rows import BAR, LINE, data, expr, finished, names, right, ticks, x, y
 from bench.report.charts.theme import PARTS
-from bench.report.charts.words import thousands
 from bench.report.document import Column, Table
+from bench.report.words import thousands
 
 Wholes = Mapping[str, Mapping[str, float]]
 """By layer, a count for each part."""

@@ -7,8 +7,8 @@ import altair as alt
 from bench.data.window import Window
 from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.rows import data
-from bench.report.charts.source import Source
 from bench.report.document import Column, Table
+from bench.report.source import Source
 from bench.stats.disturbance import how_slow
 
 NAMED, TITLE = "windows", "Every window of the run"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.report.charts.draw import bundle
-from bench.report.charts.source import Source
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
 from bench.report.page.sections import SECTIONS, beside
+from bench.report.source import Source
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import msgspec
 
 from bench.report.charts import bytecodes, cost, decays, instructions, latency
-from bench.report.charts.source import Source
 from bench.report.page.html import folded, paragraphs, table
 from bench.report.page.part import Part, of_pictures
 from bench.report.page.sections import answer, course, made, tree, yours
+from bench.report.source import Source
 
 Section = Callable[[Source], Part | None]
 

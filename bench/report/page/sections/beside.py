@@ -7,11 +7,11 @@ from bench.data.errors import BadInput
 from bench.data.record import Windows
 from bench.report.charts import beside
 from bench.report.charts.picture import Picture
-from bench.report.charts.source import Source
 from bench.report.comparison import comparison_document, say
 from bench.report.document import Table
 from bench.report.page.html import folded, paragraphs, table
 from bench.report.page.part import Part, of_pictures
+from bench.report.source import Source
 from bench.stats.comparison import compare, obstacles
 
 THRESHOLD = 1.0
@@ -45,4 +45,4 @@ def _changes(a: Source, b: Source) -> str:
 
 
 def _table(a: Windows, b: Windows) -> Table:
-    return comparison_document(compare(a, b, THRESHOLD), a, b).data
+    return comparison_document(compare(a, b, THRESHOLD), a, b, THRESHOLD).data

@@ -1,8 +1,8 @@
 """The course of a run: the core's state and every window over time, so that a disturbed run looks disturbed."""
 
 from bench.report.charts import readings, windows
-from bench.report.charts.source import Source
 from bench.report.page.part import Part, of_pictures
+from bench.report.source import Source
 
 
 def part(source: Source) -> Part | None:

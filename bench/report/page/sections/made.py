@@ -3,10 +3,10 @@
 from bench.data.load import Load
 from bench.data.record import Bench, Kind, Layers, Pair, Windows
 from bench.data.workloads import USER
-from bench.report.charts.source import Source
 from bench.report.origin import warnings
 from bench.report.page.html import commands, definitions, folded, paragraphs
 from bench.report.page.part import Part
+from bench.report.source import Source
 
 
 def part(source: Source) -> Part:

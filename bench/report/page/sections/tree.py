@@ -3,11 +3,11 @@
 from typing import Any
 
 from bench.data.record import Frame
-from bench.report.charts.source import Source
 from bench.report.charts.stacks import largest
 from bench.report.document import Column, Table
 from bench.report.page.html import folded, paragraphs, table, text
 from bench.report.page.part import Part
+from bench.report.source import Source
 from bench.stats.trees import add_up, by_function
 
 MOST = 40

@@ -1,9 +1,10 @@
 """What it means for you: the framework's share of a request that does work of its own, and the cores that takes."""
 
-from bench.report.charts.source import Source
 from bench.report.document import Column, Table
 from bench.report.page.html import table, text
 from bench.report.page.part import Part
+from bench.report.share import row
+from bench.report.source import Source
 
 STEPS_MS = (0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 STEPS_RPS = (10, 20, 50, 100, 200, 500, 1000, 2000, 3000, 5000, 7000, 10_000, 20_000, 50_000, 100_000)
@@ -20,10 +21,10 @@ COLUMNS = (
 
 def part(source: Source) -> Part | None:
     """Two sliders, and a row for each layer."""
-    costs = {row.layer: round(row.cpu_us or 0, 4) for row in source.shown()}
+    costs = {each.layer: round(each.cpu_us or 0, 4) for each in source.shown()}
     if not costs:
         return None
-    rows = [_row(layer, cpu_us, OWN_MS, RPS) for layer, cpu_us in costs.items()]
+    rows = [row(layer, cpu_us, OWN_MS, RPS) for layer, cpu_us in costs.items()]
     body = (
         '<div class="sliders">'
         + _slider("own_ms", "CPU time of your own code per request", STEPS_MS.index(OWN_MS), len(STEPS_MS), "5 ms")
@@ -37,15 +38,6 @@ def part(source: Source) -> Part | None:
     layers = [{"layer": layer, "cpu_us": cpu_us} for layer, cpu_us in costs.items()]
     data = {"layers": layers, "own_ms": STEPS_MS, "rps": STEPS_RPS, "at": [OWN_MS, RPS]}
     return Part("yours", "What it means for you", "", (), f'<p class="sentence" aria-live="polite"></p>{body}', data)
-
-
-def _row(layer: str, cpu_us: float, own_ms: float, rps: float) -> dict[str, object]:
-    """As assets/page.js computes it, for who reads without JavaScript."""
-    whole = own_ms * 1000 + cpu_us
-    return {
-        "layer": layer, "share": 100 * cpu_us / whole, "request": whole / 1000, "per_core": 1e6 / whole,
-        "cores": rps * whole / 1e6,
-    }  # fmt: skip
 
 
 def _slider(key: str, label: str, at: int, steps: int, shown: str) -> str:
