@@ -92,7 +92,7 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
 
-export: venv #- show: a record for another tool: FORMAT=pyperf, github-action-benchmark, ...
+export: venv #- show: a record for another tool: FORMAT=pyperf or another
 	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
@@ -109,7 +109,7 @@ anatomy-%: venv counters #- explain: ... in one layer: make anatomy-starlette
 diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
 
-report: venv ## show: a page of a record: pictures, call trees, what it means for you
+report: venv ## show: a page: pictures, call trees, what it means for you
 	$(bench) report $(drawn)
 
 charts: venv #- show: its pictures as SVG and PNG
@@ -142,7 +142,7 @@ walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv #- upkeep: regenerate README.md's and docs/'s parts, charts and page
+readme: venv #- upkeep: regenerate README.md's and docs/'s parts, and charts
 	$(bench) readme
 
 lock: #- upkeep: update the pins of requirements.lock and groups/*.lock
