@@ -12,7 +12,7 @@ from bench.host.signals import stop_on_signals
 from bench.report.escape import plain
 
 COMMANDS = (
-    *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
+    *("bench", "pair", "versus", "compare", "anatomy", "diff", "table", "serve", "ladders"),
     *("machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""

@@ -1,0 +1,24 @@
+"""A bisection: which releases or commits moved a count, and by how much."""
+
+from bench.data.versus import Versus
+from bench.stats.bisection import steps
+
+
+def bisection_lines(record: Versus) -> list[str]:
+    """A line for each step, and for what could not be counted."""
+    found = record.bisection
+    if not found:
+        return []
+    counted = sum(each.count is not None for each in found.points)
+    lines = [
+        f"Bisection of {found.package} on {found.layer}: {counted} of {len(found.points)} versions counted; steps of"
+        f" more than {record.limit:g}% of {found.metric}:"
+    ]
+    for step in steps(found.points, record.limit):
+        between = f" (or one of {len(step.between)} before it that could not be counted)" if step.between else ""
+        said = f"{step.after.name} {step.after.subject}".strip()
+        lines.append(f"  {step.delta:+,.0f} ({step.percent:+.2f}%) {said}{between}")
+    if len(lines) == 1:
+        lines.append("  none.")
+    lines += [f"  skipped: {each.name} {each.subject}: {each.fault}" for each in found.points if each.fault]
+    return lines
