@@ -24,7 +24,7 @@ from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
 from bench.data.plan import Plan, Watch, two
-from bench.data.sides import read_sides
+from bench.data.sides import canonical, read_sides
 from bench.data.store import read_record, require_folder
 from bench.data.versus import Versus
 from bench.host.cores import lane
@@ -122,7 +122,7 @@ def command(
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
     record = Versus(
         **origin(),
-        packages=read_versions(layers),
+        packages={name: each for name, each in read_versions(layers).items() if canonical(name) not in asked.packages},
         asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
         a=[*a.said],
         b=[*b.said],

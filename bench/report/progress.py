@@ -16,7 +16,7 @@ class Display:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, emoji=False)
         self.broken = False
         columns = (BarColumn(), TextColumn("{task.completed:.0f} s of {task.total:.0f} s"), TimeRemainingColumn())
         text = TextColumn("{task.description}", markup=False)

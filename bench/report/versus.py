@@ -79,7 +79,7 @@ def layers_table(judged: list[Judged]) -> Table:
         columns += [
             Column("instructions", "instructions in A"),
             Column("more", "B - A"),
-            Column("percent", "", "%"),
+            Column("percent", "change", "%"),
             *(Column(name, name) for name in ("bytecodes", "calls", "syscalls")),
             Column("counts", "by counts"),
         ]
