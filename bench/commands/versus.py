@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from bench.anatomy.bisect import bisect
+from bench.anatomy.bisect import seconds as bisection_seconds
 from bench.anatomy.versus import ask_both, count_both, seconds
 from bench.commands.options import (
     PATH,
@@ -21,12 +23,13 @@ from bench.commands.options import (
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, check
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
+from bench.data.contract import Contract, read_contract
 from bench.data.errors import BadInput, Fault
 from bench.data.plan import Plan, Watch, two
 from bench.data.sides import canonical, read_sides
 from bench.data.store import read_record, require_folder
-from bench.data.versus import Versus
+from bench.data.versus import Bisection, Versus
+from bench.host.between import Between
 from bench.host.cores import lane
 from bench.host.executor import Cores
 from bench.host.origin import origin
@@ -34,6 +37,7 @@ from bench.host.versions import read_versions
 from bench.host.versus import both_sides, layers_with
 from bench.measure.versus import time_both
 from bench.report.versus_forms import render
+from bench.stats.bisection import steps
 from bench.stats.changes import LIMIT
 from bench.stats.versus import judge_layers, overall
 
@@ -73,6 +77,7 @@ question_options = gathered(
 )
 @click.option("--budget", default=300.0, show_default=True, type=Number(1, 1e6), help="Seconds for the whole call.")
 @click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
 @driving_options
 @results_option
 @printing_options
@@ -87,6 +92,7 @@ def command(
     precision: float | None,
     budget: float,
     path: Path | None,
+    bisected: bool,
     driving: Driving,
     results: Path,
     printing: Printing,
@@ -94,7 +100,8 @@ def command(
     """Compare two versions of a package: exact counts of one request, then time, and which functions changed.
 
     Exit codes: 0 same or faster on every layer, 3 slower on any by counts (by time with --only time), 4 unclear (with
-    --only time), 1 and 2 for what failed. (make turns every failure into 2.)
+    --only time), 1 and 2 for what failed. With --bisect 0 if steps are named, 4 if there is none. (make turns every
+    failure into 2.)
     """
     if path:
         return show(render(read_record(path, Versus), printing.form, printing.wide))
@@ -113,25 +120,26 @@ def command(
         precision,
         threshold,
     )
-    timed, counted = only != "counts", only != "time"
+    timed, counted = only != "counts" and not bisected, only != "time"
     if timed and plan.lane is None:
         raise BadInput("time needs Linux and two cores: one for the servers, one for wrk: try ONLY=counts")
     if timed:
         check(plan, results)
-    (a, b), rows, served = both_sides(asked, layers, say)
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
     record = Versus(
         **origin(),
         packages={name: each for name, each in read_versions(layers).items() if canonical(name) not in asked.packages},
         asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
-        a=[*a.said],
-        b=[*b.said],
         ladder="" if question.layers else question.ladder,
         contract=contract.digest(),
         limit=limit,
         threshold=threshold,
-        layers=rows,
     )
+    if bisected:
+        record.asked["BISECT"] = "1"
+        context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
+    (a, b), record.layers, served = both_sides(asked, layers, say)
+    record.a, record.b = [*a.said], [*b.said]
     cores = Cores()
 
     def work(watch: Watch) -> None:
@@ -152,3 +160,22 @@ def command(
         raise Fault(f"{', '.join(failed)}: a side does not serve the User request: see the lines below the table")
     verdict = overall(judge_layers(record))
     context.exit(3 if verdict == "slower" else 4 if verdict == "unclear" and not counted else 0)
+
+
+def _bisect(between: Between, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
+    """Count versions between the sides until every step is between neighbours; returns the exit code."""
+    found = record.bisection = Bisection(package=between.packages[0], layer=between.layer.name, points=between.points)
+    record.a, record.b = ([f"{found.package} {found.points[end].name}"] for end in (0, -1))
+    cores = Cores()
+
+    def work(watch: Watch) -> None:
+        with cores:
+            bisect(found, between.serve, contract, record.limit, watch, cores, cores.width)
+
+    problem = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
+    show(render(record, printing.form, printing.wide))
+    if problem:
+        raise problem
+    if failed := next((each for each in (found.points[0], found.points[-1]) if each.fault), None):
+        raise Fault(f"{found.package} {failed.name}: {failed.fault}")
+    return 0 if steps(found.points, record.limit) else 4

@@ -47,6 +47,9 @@ class Point(msgspec.Struct, kw_only=True):
     """The first line of a commit's message."""
     count: float | None = None
     """Null: it was not needed, or could not be counted."""
+    bytecodes: float | None = None
+    differ: dict[str, tuple[str, str]] = {}
+    """The other packages whose versions differ from A's: A's, and its own."""
     fault: str = ""
 
 
@@ -64,16 +67,16 @@ class Versus(Kind, kw_only=True, tag="versus"):
 
     asked: dict[str, str] = msgspec.field(default_factory=dict)
     """The variables of the command."""
-    a: list[str]
+    a: list[str] = msgspec.field(default_factory=list)
     """What side A is, for each package: "uvicorn 0.49.0"."""
-    b: list[str]
+    b: list[str] = msgspec.field(default_factory=list)
     ladder: str = ""
     contract: str | None = None
     limit: float
     """Percent: smaller changes of a count are the same."""
     threshold: float
     """Percent: smaller differences in time are the same."""
-    layers: list[Compared]
+    layers: list[Compared] = msgspec.field(default_factory=list)
     floor_layer: str = ""
     """The layer whose side A was counted again."""
     floor: Counts | None = None

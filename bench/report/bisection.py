@@ -1,7 +1,7 @@
 """A bisection: which releases or commits moved a count, and by how much."""
 
 from bench.data.versus import Versus
-from bench.stats.bisection import steps
+from bench.stats.bisection import Step, steps
 
 
 def bisection_lines(record: Versus) -> list[str]:
@@ -14,11 +14,16 @@ def bisection_lines(record: Versus) -> list[str]:
         f"Bisection of {found.package} on {found.layer}: {counted} of {len(found.points)} versions counted; steps of"
         f" more than {record.limit:g}% of {found.metric}:"
     ]
-    for step in steps(found.points, record.limit):
+    moved = steps(found.points, record.limit)
+    for step in moved:
         between = f" (or one of {len(step.between)} before it that could not be counted)" if step.between else ""
         said = f"{step.after.name} {step.after.subject}".strip()
         lines.append(f"  {step.delta:+,.0f} ({step.percent:+.2f}%) {said}{between}")
-    if len(lines) == 1:
-        lines.append("  none.")
+    ends = found.points[0], found.points[-1]
+    if not moved and all(each.count is not None for each in ends):
+        lines.append(f"  none: {ends[0].name} and {ends[1].name} take {ends[0].count:,.0f} and {ends[1].count:,.0f}.")
+    elif moved:
+        whole = Step(*ends, between=[])
+        lines.append(f"  {whole.delta:+,.0f} ({whole.percent:+.2f}%) in all, from {ends[0].name} to {ends[1].name}.")
     lines += [f"  skipped: {each.name} {each.subject}: {each.fault}" for each in found.points if each.fault]
     return lines

@@ -2,12 +2,15 @@
 
 import math
 
+import msgspec
+
 from bench.data.record import Verdict
 from bench.data.versus import Served, Versus
 from bench.report.bisection import bisection_lines
 from bench.report.document import Column, Document, Table, Values
 from bench.report.origin import origin
 from bench.report.versus_data import data_table
+from bench.stats.bisection import steps
 from bench.stats.changes import FunctionChange
 from bench.stats.estimate import decay
 from bench.stats.verdict import seconds_needed
@@ -38,6 +41,10 @@ def sentence(record: Versus, judged: list[Judged]) -> str:
     """The verdict in words."""
     a, b = names(record)
     about = chief(judged)
+    if record.bisection:
+        count = len(steps(record.bisection.points, record.limit))
+        moved = f"moved the {record.bisection.metric} by more than {record.limit:g}%"
+        return f"{count} of the {len(record.bisection.points) - 1} versions after {a}, up to {b}, {moved}."
     if not about or not about.decisive:
         return f"unclear: {b} and {a} could not be compared on any layer."
     verdict, on = overall(judged), about.row.layer
@@ -74,18 +81,24 @@ def layers_table(judged: list[Judged]) -> Table:
     """A row for each layer: B against A."""
     timed = any(each.time for each in judged)
     counted = any(each.changes for each in judged)
+    calls = any(_sure(each, "syscalls") for each in judged)
     columns = [Column("layer", "layer", left=True)]
     if counted:
         columns += [
-            Column("instructions", "instructions in A"),
+            Column("instructions", "instructions", wide=timed),
             Column("more", "B - A"),
-            Column("percent", "change", "%"),
-            *(Column(name, name) for name in ("bytecodes", "calls", "syscalls")),
-            Column("counts", "by counts"),
+            Column("percent", "%", show="{percent}"),
+            *(Column(name, name, wide=name == "syscalls" and not calls) for name in ("bytecodes", "calls", "syscalls")),
+            Column("counts", "counts say"),
         ]
     if timed:
-        columns += [Column("gain", "req/CPU-s", "%"), Column("time", "by time")]
+        columns += [Column("gain", "req/CPU-s", "%"), Column("time", "time says")]
     return Table(columns, [_row(each) for each in judged if each.metrics])
+
+
+def _sure(judged: Judged, name: str) -> bool:
+    """Whether a metric changed by more than the floor."""
+    return name in judged.metrics and judged.metrics[name].verdict in ("slower", "faster")
 
 
 def _row(judged: Judged) -> Values:
@@ -156,7 +169,9 @@ def notes(record: Versus, judged: list[Judged]) -> list[str]:
         counted = [("A", each.row.a), ("B", each.row.b)]
         lines += [f"{each.row.layer}, side {side}: {note}" for side, one in counted for note in _missing(one)]
     lines += [told for each in judged if (told := _unclear(each))]
-    return [*lines, *origin(record)]
+    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
+    packages = {name: version for name, version in record.packages.items() if name not in other}
+    return [*lines, *origin(msgspec.structs.replace(record, packages=packages))]
 
 
 def differences(record: Versus) -> list[str]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import msgspec
 
 from bench.data.versus import Point
+from bench.stats.changes import SCATTER
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -26,6 +27,11 @@ class Step(msgspec.Struct, frozen=True):
         """The same in percent of the earlier one."""
         return 100 * self.delta / self.before.count if self.before.count else 0.0
 
+    def exceeds(self, limit: float) -> bool:
+        """Whether this is more than a limit, and more than starts of one program differ by."""
+        same = self.before.bytecodes == self.after.bytecodes
+        return abs(self.percent) > (max(limit, SCATTER) if same else limit)
+
 
 def steps(points: Sequence[Point], limit: float) -> list[Step]:
     """The steps larger than a limit, in percent; a span in which something was left out as its ends agree is none."""
@@ -33,7 +39,7 @@ def steps(points: Sequence[Point], limit: float) -> list[Step]:
     found = []
     for low, high in pairwise(counted):
         step = Step(points[low], points[high], [*points[low + 1 : high]])
-        if abs(step.percent) > limit:
+        if step.exceeds(limit):
             found.append(step)
     return found
 
@@ -52,7 +58,7 @@ def narrow(points: Sequence[Point], limit: float, count: Callable[[Sequence[int]
 def _open(points: Sequence[Point], limit: float) -> list[tuple[int, int]]:
     """The spans between counted versions that differ by more than the limit."""
     counted = [place for place, each in enumerate(points) if each.count is not None]
-    return [(low, high) for low, high in pairwise(counted) if abs(Step(points[low], points[high], []).percent) > limit]
+    return [(low, high) for low, high in pairwise(counted) if Step(points[low], points[high], []).exceeds(limit)]
 
 
 def _middle(points: Sequence[Point], low: int, high: int) -> int | None:

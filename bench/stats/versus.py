@@ -6,7 +6,7 @@ import msgspec
 
 from bench.data.record import Verdict
 from bench.data.versus import Compared, Versus
-from bench.stats.changes import Change, Changes, FunctionChange, compare_counts, noise_floor, verdict_of
+from bench.stats.changes import SCATTER, Change, Changes, FunctionChange, compare_counts, noise_floor, verdict_of
 from bench.stats.counts import UNSURE, spread
 from bench.stats.decay import figures
 from bench.stats.verdict import Outcome, outcome
@@ -106,7 +106,9 @@ def _judge(row: Compared, record: Versus, floor: dict[str, float]) -> Judged:
         for name, change in changes.metrics.items():
             own = floor.get(name, 0.0)
             if name == "instructions":
-                own = max([own, *(each for each in map(spread, (row.a.counts, row.b.counts)) if each > UNSURE)])
+                same = not changes.metrics["bytecodes"].delta if "bytecodes" in changes.metrics else False
+                unsure = [each for each in map(spread, (row.a.counts, row.b.counts)) if each > UNSURE]
+                own = max([own, *([SCATTER] if same else []), *unsure])
             metrics[name] = _metric(change, own, record.limit)
     time = outcome(row.pair, row.look, record.threshold) if row.pair and row.pair.windows else None
     if time and (cpu := _cpu(time, row)):
