@@ -1,40 +1,58 @@
-# Everything a user does. `make help` lists it; options are variables: make bench BUDGET=60 LAYERS="uvicorn starlette"
+# Everything a user does: a rule is one command, its options are variables. Every line of `make help` stands here: behind a target
+# `## GROUP: what it does`, or with `#-` for what only ALL=1 shows; behind a variable its meaning and [default], under its commands.
 
-LAYERS      =# only these layers (bench, anatomy)
-LAYER       =# a layer (check-layer)
-LADDER      =# a ladder of layers.toml (bench, anatomy, walk)      [default; walk: all]
-WORKERS     =# process counts to measure each layer with as well: 2, or "2 4" (bench, anatomy)
-BUDGET      =# time limit in seconds; the first round always finishes (bench, pair, sensitivity, walk) [90]
-PRECISION   =# stop once decays are known to ± this many points (bench) [1]
-A           =# a layer (pair, diff), a record (compare)
-B           =# the layer or record to compare with A
-THRESHOLD   =# percent: smaller differences count as the same (pair, compare, sensitivity) [1]
-APP         =# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
+#= which layers (bench, anatomy)
+LAYERS      =# only these: LAYERS="uvicorn starlette"
+LADDER      =# a ladder of layers.toml (walk: all of them)   [default]
+WORKERS     =# process counts to measure each layer with as well: 2, or "2 4"
+PYTHONS     =# serve them with each of these: "3.12 3.13 3.14t" (bench)
+WORKLOAD    =# what wrk sends, of workloads.toml (also pair, workloads) [user]
+MEASURE     =# 1: measure each workload first, for BUDGET seconds (workloads)
+#= your own server (bench, pair, anatomy)
+APP         =# your ASGI app: package.module:app, or folder/module:app
 SERVE       =# your server, in any language: a command with {port}
 ENV         =# the Python or virtual environment that runs it
-ON          =# the layer it stands on                              [uvicorn for APP]
-REQUEST     =# a TOML file with its request and answer             [the User request]
+ON          =# the layer it stands on                       [uvicorn for APP]
+REQUEST     =# a TOML file with its request and answer      [the User request]
 NAME        =# the name of its row
+#= how long (bench, pair, sensitivity)
+BUDGET      =# seconds; the first round always finishes (also walk) [90]
+PRECISION   =# stop once decays are known to ± this many points (bench) [1]
+SIZES       =# slow-downs to inject, in percent (sensitivity) [0 1 2 5 10]
+RUNS        =# runs of each size (sensitivity)              [20]
+#= how wrk loads the servers (bench, pair, sensitivity)
+SECONDS     =# length of a window in seconds [2, or the workload's]
+CONNECTIONS =# wrk's connections            [64, or the workload's]
+THREADS     =# wrk's threads                                [1]
+PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
+#= what is compared (pair, compare, diff, versus)
+A           =# a layer; for compare a record; for versus a version, git:REF, base
+B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
+PACKAGE     =# the package that differs, or several (versus)
+REPO        =# the clone of git:REF, if not the other side's checkout (versus)
+LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
+BISECT      =# 1: which releases or commits moved the count (versus)
+THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
-SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2]
-CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64]
-THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
-PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
+#= what is printed and kept
+RECORD      =# a record; for machines several, or folders   [the newest one]
+FORMAT      =# text, markdown, csv or json                  [text]
 WIDE        =# 1: every column of a table and every line below it
-FORMAT      =# text, markdown, csv or json                         [text]
-RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
-SPLIT       =# 1: one row per component, for csv and json (anatomy)
-RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
-SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
-RUNS        =# runs of each size (sensitivity)                     [20]
-ONLY        =# run only these tests: tests/stats/test_decay.py (test)
-PYTHON      =# the Python to serve and measure with                [python3]
+SPLIT       =# 1: csv and json get a row for each component (anatomy)
+RESULTS     =# the folder for records                       [results]
+#= the project itself
+PYTHON      =# the Python to serve and measure with         [python3]
+LAYER       =# the layer to check (check-layer)
+ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
+ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
 
-# By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere.
-bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
+# By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere. It is told which variables make was
+# given, and says which of them the command does not take.
+bench = GIVEN='$(subst ','\'',$(given))' "$$(cd ./.venv && pwd -P)/bin/python" -m bench
+given = $(if $(word 2,$(MAKECMDGOALS)),,$(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))))
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 flag = $(if $(filter-out 0 no,$(strip $($1))),--$2)
 python = '$(subst ','\'',$(strip $(PYTHON)))'
@@ -42,84 +60,96 @@ load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(c
 format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
-anatomy = $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
+workload = $(call option,WORKLOAD,workload)
+anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads machines sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
-help: ## show this list
-	sh scripts/help.sh $(MAKEFILE_LIST)
+help:
+	sh scripts/help.sh '$(ALL)'
 
-bench: setup ## measure a ladder, print its decay table, keep a record
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+help-%:
+	sh scripts/help.sh '' '$*'
 
-bench-%: setup ## measure one layer
-	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(run)
+bench: setup ## measure: what each layer of a ladder costs: the decay table
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(call option,PYTHONS,pythons) $(bring) $(ladder) $(workload) $(run)
 
-pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
-	$(bench) pair $(two) $(bring) $(run)
+bench-%: setup #- measure: ... of one layer: make bench-starlette
+	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
 
-compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
+pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
+	$(bench) pair $(two) $(bring) $(workload) $(run)
+
+versus: $(if $(filter counts,$(ONLY))$(strip $(BISECT)),venv,setup) counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
+	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
+	    $(call option,RECORD,record) $(run)
+
+compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
 
-machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(format)
+workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures first
+	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
-sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
+machines: venv ## compare: several machines in one table: RECORD="files or folders"
+	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
+
+sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
 
 power: sensitivity # the old name, for one release
 
-anatomy: venv counters ## count exactly where the work of one request goes, in each layer of a ladder
+anatomy: venv counters ## explain: where the work of one request goes, counted exactly
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)
 
-anatomy-%: venv counters ## ... in one layer
+anatomy-%: venv counters #- explain: ... in one layer: make anatomy-starlette
 	$(bench) anatomy --layers $* $(bring) $(anatomy)
 
-diff: venv ## which Python functions does layer B call that layer A does not? make diff A=starlette B=fastapi
+diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
 
-serve-%: venv ## serve one layer in the foreground
-	$(bench) serve $* $(call option,PORT,port)
-
-ladders: venv ## list the ladders and their layers
+ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
 
-table: venv ## print the decay table of a record
+table: venv ## show: the decay table of a record, by default the newest
 	$(bench) table $(call option,RECORD,record) $(format)
 
-test: venv ## check everything: style, types, and real servers under real wrk
+serve-%: venv ## serve: one layer in the foreground: make serve-starlette
+	$(bench) serve $* $(call option,PORT,port)
+
+test: venv #- upkeep: check everything: style, types, real servers under wrk
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
 
-test-all: venv ## ... and the slow tests: every layer under every client, 200 signals at random moments
+test-all: venv #- upkeep: ... and every layer under every client, 200 signals
 	sh scripts/test.sh -m ''
 
-test-faults: venv ## only the tests of faults, and 200 signals at random moments (half an hour)
+test-faults: venv #- upkeep: only the tests of faults, 200 signals (half an hour)
 	sh scripts/test.sh -m faults
 
-schema: venv ## regenerate the JSON Schema of a record
+schema: venv #- upkeep: regenerate the JSON Schema of a record
 	$(bench) schema > docs/record.schema.json
 
-walk: setup counters ## measure and count every ladder, or LADDER, again, and regenerate README.md and docs/ (an hour)
+walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 	$(bench) walk $(call option,LADDER,ladder) $(call option,BUDGET,budget)
 
-check-layer: venv ## is a layer complete? make check-layer LAYER=mine
+check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv ## regenerate the tables of README.md and docs/ from results/reference
+readme: venv #- upkeep: regenerate the tables of README.md and docs/
 	$(bench) readme
 
-lock: ## update the pins in requirements.lock and groups/*.lock, with hashes
+lock: #- upkeep: update the pins of requirements.lock and groups/*.lock
 	sh scripts/lock.sh $(python)
 
-tools: ## install the programs that tests and commands use, where the system's package manager has them
+tools: #- upkeep: install every program that tests and commands use
 	sh scripts/tools.sh
 
-setup: venv ## create .venv and install wrk; the commands above do so when needed
+setup: venv #- upkeep: create .venv and install wrk, as commands do
 	sh scripts/tools.sh wrk
 
 # Optional: without them, anatomy says what it had to leave out.
@@ -129,5 +159,5 @@ counters:
 venv:
 	sh scripts/setup.sh $(python)
 
-clean: ## remove all environments and caches, but no results
+clean: #- upkeep: remove all environments and caches, but no results
 	sh scripts/clean.sh

@@ -25,9 +25,10 @@ function done(summary, latency, requests)
    file:write(string.format(
       '{"requests":%d,"duration_us":%d,"bytes":%d,'
          .. '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d},'
-         .. '"latency_us":{"p50":%d,"p90":%d,"p99":%d,"p999":%d,"max":%d}}\n',
+         .. '"latency_us":{"p50":%d,"p90":%d,"p99":%d,"p999":%d,"max":%d}%s}\n',
       summary.requests, summary.duration, summary.bytes,
       errors.connect, errors.read, errors.write, errors.status, errors.timeout,
-      latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))
+      latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max,
+      more and more() or ""))
    assert(file:close())
 end

@@ -1,6 +1,7 @@
 """Versions in order, each as a served layer -> their counts, as few as needed to find every step."""
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -33,6 +34,8 @@ def bisect(
     """Count what is needed of these points into them; `serve` installs one, and raises Fault where that fails."""
     points = found.points
     done = 0.0
+    parts = PARTS if shutil.which("valgrind") else PARTS[1:]
+    found.metric = "instructions" if parts == PARTS else "bytecodes"
 
     def count(places: Sequence[int]) -> None:
         nonlocal done
@@ -44,7 +47,7 @@ def bisect(
             except Fault as fault:
                 points[place].fault = fault.message
                 continue
-            jobs += [Job(layer, contract, part) for part in PARTS]
+            jobs += [Job(layer, contract, part) for part in parts]
         of = {job.layer.name: place for place in places for job in jobs if job.layer.name == name_of(place)}
         for job, result in take(jobs, executor):
             point = points[of[job.layer.name]]
@@ -53,6 +56,7 @@ def bisect(
                 point.count = total(counts)
             else:
                 point.bytecodes = sum(counts.bytecodes.values()) if counts.bytecodes else None
+                point.count = point.bytecodes if found.metric == "bytecodes" else point.count
             if counts.notes:
                 point.fault = "; ".join(counts.notes)
             done += SECONDS[job.part] / width

@@ -52,16 +52,17 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         server.environment["PYTHONPATH"] = os.pathsep.join(path)
         with server, connected(server) as client:
             probes = Probes(server, folder)
-            client.warm_up(WARM_UP)
+            count = client.whole(REQUESTS)
+            client.warm_up(client.whole(WARM_UP))
             probes.begin()
-            seconds = client.ask(REQUESTS)
+            seconds = client.ask(count)
             time.sleep(max(0, SPAN - seconds))
             busy = probes.end()
             probes.begin()
             time.sleep(max(SPAN, seconds))
             idle = probes.end()
     trees = [less(busy[pid], idle[pid]) for pid in probes.pids]
-    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]))
+    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]), count)
 
 
 def less(busy: Raw, idle: Raw) -> Raw:
@@ -120,12 +121,12 @@ class Probes:
             time.sleep(0.005)
 
 
-def _frame(raw: Raw) -> Frame:
+def _frame(raw: Raw, count: int) -> Frame:
     """One request's share of a tree."""
     return Frame(
         package=package(raw.file),
         function=raw.function,
-        calls=raw.calls / REQUESTS,
-        bytecodes=raw.bytecodes / REQUESTS,
-        children=[_frame(child) for child in raw.children],
+        calls=raw.calls / count,
+        bytecodes=raw.bytecodes / count,
+        children=[_frame(child, count) for child in raw.children],
     )

@@ -1,4 +1,8 @@
-"""One persistent connection with an exact number of requests, each in an iteration of the event loop of its own."""
+"""One connection with an exact number of requests, each in an iteration of the event loop of its own.
+
+Where a workload has several requests, they come in a fixed order, in their shares; where it pipelines, so many at once;
+where it ends connections, the next request is on a new one.
+"""
 
 import socket
 import time
@@ -8,7 +12,7 @@ from contextlib import contextmanager
 import msgspec
 
 from bench.data.errors import ServerFault
-from bench.host.conformance import accepts
+from bench.host.conformance import answers
 from bench.host.counters import asleep, family
 from bench.host.http import Answer, receive
 from bench.host.server import Server
@@ -17,21 +21,31 @@ PAUSE = 0.001  # seconds between requests, at least
 LOOK = 0.0005  # seconds between two looks at whether the server is done
 LONGEST = 0.2  # seconds that a server has to be done with a request that it has answered
 CLOSING = 0.5  # seconds
+LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times fewer are counted
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
 class Client:
-    """Sends a server the User request, over and over, and checks every answer."""
+    """Sends a server its workload, over and over, and checks every answer."""
 
-    def __init__(self, server: Server, stream: socket.socket) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
-        self.stream = stream
-        self.request = server.contract.user.wire()
+        self.stream = self._connect()
+        asked = [each for each in server.contract.asked for _ in range(each.share)]
+        self.depth = server.contract.workload.pipelining
+        self.cycle = [(each, each.wire()) for each in asked * self.depth]
+        self.place = 0
         self.pids = family(server.process.pid)
+
+    def whole(self, count: int) -> int:
+        """About this many requests, fewer where they are large, so that each has exactly its share."""
+        size = max(len(text) for _, text in self.cycle)
+        count = max(1, count if size <= LARGE else count // FEWER)
+        return -(-count // len(self.cycle)) * len(self.cycle)
 
     def warm_up(self, count: int) -> None:
         """Send this many requests, one right after the other."""
-        for _ in range(count):
+        for _ in range(0, count, self.depth):
             self._ask()
 
     def ask(self, count: int) -> float:
@@ -42,7 +56,7 @@ class Client:
         Raises ServerFault for a wrong answer.
         """
         begin = time.monotonic()
-        for _ in range(count):
+        for _ in range(0, count, self.depth):
             self._ask()
             time.sleep(PAUSE)
             latest = time.monotonic() + LONGEST
@@ -57,27 +71,52 @@ class Client:
 
     def call(self, what: str, count: int) -> None:
         """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
-        user = self.server.contract.user
-        answer = self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        user = self.server.contract.asked[0].request
+        self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        answer = self._receive()
         if answer.body != str(count).encode():
             raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
 
     def _ask(self) -> None:
-        answer = self._send(self.request)
-        if not accepts(self.server.contract, self.server.layer, answer):
-            raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+        """Send one request, or so many as are pipelined, and check the answers."""
+        batch = [self.cycle[each % len(self.cycle)] for each in range(self.place, self.place + self.depth)]
+        self.place = (self.place + self.depth) % len(self.cycle)
+        self._send(b"".join(text for _, text in batch))
+        for asked, _ in batch:
+            answer = self._receive()
+            if not answers(self.server.contract, self.server.layer, asked, answer):
+                why = f"answered {answer.raw[:200]!r} while its work was counted"
+                raise ServerFault(self.server.layer.name, why)
+            if asked.close or answer.closes:
+                self.stream.close()
+                self.stream = self._connect()
 
-    def _send(self, request: bytes) -> Answer:
-        try:
+    def _connect(self) -> socket.socket:
+        with self._blamed():
+            stream = socket.create_connection((self.server.host, self.server.port), TIMEOUT)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
+
+    def _send(self, request: bytes) -> None:
+        with self._blamed():
             self.stream.sendall(request)
+
+    def _receive(self) -> Answer:
+        with self._blamed():
             answer = receive(self.stream)
+        if not answer.raw:
+            self._require_alive()
+        return answer
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """A connection that fails is the server's fault."""
+        try:
+            yield
         except OSError as error:
             self._require_alive()
             why = f"did not answer while its work was counted ({error})"
             raise ServerFault(self.server.layer.name, why) from None
-        if not answer.raw:
-            self._require_alive()
-        return answer
 
     def _require_alive(self) -> None:
         """Raise ServerFault if the server has ended, or is about to: it may just have closed the connection."""
@@ -88,6 +127,8 @@ class Client:
 @contextmanager
 def connected(server: Server) -> Iterator[Client]:
     """A client on a connection of its own."""
-    with socket.create_connection((server.host, server.port), TIMEOUT) as stream:
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield Client(server, stream)
+    client = Client(server)
+    try:
+        yield client
+    finally:
+        client.stream.close()

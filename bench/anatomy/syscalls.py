@@ -30,17 +30,18 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
         log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
         with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
-            client.warm_up(WARM_UP)
+            count = client.whole(REQUESTS)
+            client.warm_up(client.whole(WARM_UP))
             time.sleep(SETTLE)
             begin = log.stat().st_size
             client.rest(IDLE)
             middle = log.stat().st_size
-            seconds = client.ask(REQUESTS)
+            seconds = client.ask(count)
             time.sleep(SETTLE)
             idle, busy = (_count(log, *span) for span in ((begin, middle), (middle, log.stat().st_size)))
     share = (seconds + SETTLE) / IDLE
-    found = {name: round((count - idle[name] * share) / REQUESTS, 2) for name, count in busy.most_common()}
-    return {name: count for name, count in found.items() if count > 0}
+    found = {name: round((calls - idle[name] * share) / count, 2) for name, calls in busy.most_common()}
+    return {name: calls for name, calls in found.items() if calls > 0}
 
 
 def _count(log: Path, begin: int, end: int) -> Counter[str]:

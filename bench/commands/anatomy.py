@@ -15,13 +15,14 @@ from bench.commands.options import (
     Printing,
     bring_options,
     choice_options,
+    contract_for,
     printing_options,
     results_option,
+    workload_option,
 )
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import BadInput, Fault
 from bench.data.plan import Watch
 from bench.data.record import Anatomy, Bench
@@ -37,6 +38,7 @@ from bench.report.trees import write_trees
 @choice_options
 @click.option("--record", "path", type=PATH, help="Print this record instead of counting.")
 @click.option("--split", is_flag=True, help="With csv and json: one row per component instead of the table.")
+@workload_option
 @bring_options
 @results_option
 @printing_options
@@ -47,18 +49,27 @@ def command(
     choice: Choice,
     path: Path | None,
     split: bool,
+    workload: str,
     bring: Bring,
     results: Path,
     printing: Printing,
 ) -> None:
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
-        shown = anatomy_document(read_record(path, Anatomy), split)
-        return show(shown.render(printing.form, printing.wide))
-    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
+        return show(printing.render(shown))
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     require_folder(results)
-    record = Anatomy(**origin(), ladder=selection.ladder, contract=selection.digest(), layers=selection.rows())
+
+    record = Anatomy(
+        **origin(),
+        ladder=selection.ladder,
+        contract=selection.digest(),
+        workload=selection.contract.workload.name,
+        layers=selection.rows(),
+    )
     make_ready(selection, record)
 
     def count(watch: Watch) -> None:
@@ -66,13 +77,13 @@ def command(
             dissect(selection, record, watch, cores, cores.width)
 
     cores = Cores()
-    problem = carry_out(count, record, results, seconds_needed(selection, cores.width))
+    problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
-    show(anatomy_document(record, split).render(printing.form, printing.wide))
+    show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
         show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
-        show(shown.render(printing.form, printing.wide))
+        show(printing.render(shown))
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:
@@ -102,4 +113,4 @@ def _made_of(record: Anatomy | Bench) -> object:
     machine, python = record.machine, record.python
     made_on = (machine and (machine.cpu, machine.cores), python and python.version)
     names = [row.name for row in record.layers]
-    return record.ladder, names, record.contract, made_on, record.packages
+    return record.ladder, names, record.contract, record.workload, made_on, record.packages

@@ -1,9 +1,11 @@
 """`make bench`: measure a ladder, print its decay table, keep a record."""
 
+import os
 from pathlib import Path
 
 import click
 
+from bench.commands.by_interpreter import measure_each
 from bench.commands.options import (
     Bring,
     Choice,
@@ -13,21 +15,23 @@ from bench.commands.options import (
     bring_options,
     budget_option,
     choice_options,
+    contract_for,
     driving_options,
     printing_options,
     results_option,
+    workload_option,
 )
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import Fault
-from bench.data.plan import Plan
+from bench.data.plan import Plan, Selection
 from bench.data.record import Bench
 from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
+from bench.report.interpreters import interpreters_document
 
 
 @click.command("bench")
@@ -40,6 +44,8 @@ from bench.report.decay_table import decay_document
     help="Stop once decays are known to ± this many points.",
 )
 @budget_option
+@workload_option
+@click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")
 @bring_options
 @driving_options
 @results_option
@@ -51,6 +57,8 @@ def command(
     choice: Choice,
     precision: float,
     budget: float,
+    workload: str,
+    pythons: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -58,27 +66,57 @@ def command(
 ) -> None:
     """Measure a ladder and print its decay table.
 
-    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds; with
+    PYTHONS, that holds for each of them, and each has a record of its own.
     """
-    catalogue, contract = read_catalogue(catalogue_file), read_contract()
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, precision)
+    plan = plan_of(selection, driving, budget, precision)
     check(plan, results)
-    record = Bench(
-        **origin(),
-        ladder=selection.ladder,
-        load=plan.load,
-        budget=budget,
-        precision=precision,
-        cores=plan.lane,
-        contract=selection.digest(),
-        layers=selection.rows(),
-    )
-    make_ready(selection, record)
-    problem = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget)
-    document = decay_document(record, printing.wide)
-    show(document.render(printing.form, printing.wide))
+    announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table
+    if pythons:
+        found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record, results)[0])
+        document = interpreters_document(found)
+        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cost_us"] is None]
+    else:
+        record = begin(plan)
+        problem, path = measure(plan, record, results, announce)
+        document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
+        failed = [row["layer"] for row in document.data.rows if row["rps"] is None]
+    show(printing.render(document))
     if problem:
         raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+    if failed:
         raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
+    """How a ladder is to be measured; raises BadInput."""
+    load = driving.load(selection.contract.workload)
+    return Plan(selection, load, lane(), driving.host, driving.port, budget, precision)
+
+
+def begin(plan: Plan) -> Bench:
+    """The record of a run that begins now."""
+    return Bench(
+        **origin(),
+        ladder=plan.selection.ladder,
+        load=plan.load,
+        budget=plan.budget,
+        precision=plan.precision,
+        cores=plan.lane,
+        contract=plan.selection.digest(),
+        workload=plan.selection.contract.workload.name,
+        layers=plan.selection.rows(),
+    )
+
+
+def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Fault | None, Path | None]:
+    """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
+    make_ready(plan.selection, record)
+    found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
+    if not found[0] and record.seconds and len({window.round for window in record.windows}) == 1:
+        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} are too few for another"
+        say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
+    return found

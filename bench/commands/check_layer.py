@@ -4,7 +4,7 @@ import click
 
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import Contract, read_contract
+from bench.data.contract import Contract, contract_of
 from bench.data.errors import BadInput, ServerFault
 from bench.data.layers import ROOT, Layer
 from bench.host import conformance
@@ -20,12 +20,13 @@ from bench.report.escape import plain
 def command(context: click.Context, /, name: str) -> None:
     """Say what is missing or wrong in a layer's entry, file and answers.
 
-    Exit codes: 0 nothing, 1 something, 2 no such layer.
+    Exit codes: 0 nothing, 1 something.
     """
     if not name.strip():
         raise BadInput("say LAYER=: `make ladders` lists them all")
-    catalogue, contract = read_catalogue(context.obj), read_contract()
+    catalogue = read_catalogue(context.obj)
     layer = catalogue.one(name)
+    contract = contract_of([layer])
     lacking = [*_entry(layer, contract), *_file(layer), *_answers(layer, contract)]
     for each in lacking:
         show(plain(f"{name}: {each}"))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from bench.commands.options import Printing
 from bench.commands.output import show
 from bench.data.catalogue import read_catalogue
-from bench.report.escape import plain
+from bench.report.document import Document
 from bench.report.splice import layers_table
 
 
@@ -19,5 +20,5 @@ def command(catalogue_file: Path, /, names: bool) -> None:
     if names:
         return show("\n".join(catalogue.ladders))
     for ladder in catalogue.ladders.values():
-        show(f"{ladder.name}: {plain(ladder.adds)}")
-        show(layers_table(catalogue, ladder.name).for_people("text") + "\n")
+        table = layers_table(catalogue, ladder.name)
+        show(Printing("text", wide=False).render(Document([f"{ladder.name}: {ladder.adds}", table, ""], table)))

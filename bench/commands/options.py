@@ -1,22 +1,25 @@
 """The options that commands share: each is declared once, and parsed once into a struct or a value."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from bench.data.contract import Contract
+from bench.data.contract import Contract, Workload, contract_of
 from bench.data.custom import Custom, read_custom
 from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
+from bench.data.layers import Catalogue, Layer
 from bench.data.load import Load
 from bench.data.plan import Selection, select
 from bench.data.store import RESULTS
-from bench.report.document import FORMATS
+from bench.data.workloads import read_workload
+from bench.report.document import FORMATS, WIDTH, Document
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -35,6 +38,10 @@ class Choice(msgspec.Struct, frozen=True):
         if not all(each.isdecimal() and len(each) < 5 for each in found):
             raise BadInput(f"WORKERS must be process counts, such as '2 4', not {self.workers!r}")
         return [int(each) for each in found]
+
+    def named(self, catalogue: Catalogue) -> list[Layer]:
+        """The layers chosen, as they are in the catalogue; raises BadInput."""
+        return catalogue.choose(self.layers, self.ladder)
 
     def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
         """The layers chosen, with the custom server; raises BadInput."""
@@ -61,19 +68,27 @@ class Bring(msgspec.Struct, frozen=True):
 class Driving(msgspec.Struct, frozen=True):
     """How wrk drives servers, and where they listen."""
 
-    seconds: int
-    connections: int
+    seconds: int | None
+    connections: int | None
     threads: int
     host: str
     port: int
 
-    def load(self) -> Load:
-        """What wrk is told; raises BadInput."""
-        if self.connections < self.threads:
+    def load(self, workload: Workload) -> Load:
+        """What wrk is told: what was typed, or else what the workload says; raises BadInput."""
+        usual = Load()
+        connections = self.connections or workload.connections or usual.connections
+        if connections < self.threads:
             raise BadInput(
-                f"{self.threads} threads need at least as many connections, not {self.connections}: try CONNECTIONS=64"
+                f"{self.threads} threads need at least as many connections, not {connections}: try CONNECTIONS=64"
             )
-        return Load(self.seconds, self.connections, self.threads)
+        return Load(
+            seconds=self.seconds or workload.seconds or usual.seconds,
+            connections=connections,
+            threads=self.threads,
+            pipelining=workload.pipelining,
+            requests_per_connection=workload.requests_per_connection,
+        )
 
 
 class Printing(msgspec.Struct, frozen=True):
@@ -82,16 +97,46 @@ class Printing(msgspec.Struct, frozen=True):
     form: str
     wide: bool
 
+    def render(self, document: Document) -> str:
+        """A document, in text as wide as the terminal, or else in 80 columns."""
+        return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
+
 
 class Number(click.FloatRange):
     """A finite number within a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Like click's, but refuses `nan` and infinity."""
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return found
+        """Like click's, but refuses `nan` and infinity, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            if math.isfinite(found := super().convert(value, param, ctx)):
+                return found
+        self.fail(f"expected a number from {in_words(self)}, not {value}", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Like click's, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            return super().convert(value, param, ctx)
+        self.fail(f"expected a whole number from {in_words(self)}, not {value}", param, ctx)
+
+
+def in_words(kind: click.ParamType[Any]) -> str:
+    """A range, or the words to choose from."""
+    match kind:
+        case click.FloatRange() | click.IntRange():
+            return f"{kind.min:,.10g} to {kind.max:,.10g}"
+        case click.Choice():
+            return f"{', '.join(kind.choices[:-1])} or {kind.choices[-1]}"
+    return ""
+
+
+def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
+    """The contract of these layers, with the workload of that name, or its default; raises BadInput."""
+    contract = contract_of(layers)
+    return msgspec.structs.replace(contract, workload=read_workload(workload, contract))
 
 
 def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
@@ -121,10 +166,19 @@ budget_option = click.option(
     help="Time limit in seconds; the first round always finishes.",
 )
 threshold_option = click.option(
-    "--threshold", default=1.0, show_default=True, type=Number(0.01, 50), help="Percent: below it is the same."
+    "--threshold",
+    default=1.0,
+    show_default=True,
+    type=Number(0.01, 50),
+    help="Smaller differences are the same, in percent.",
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
+workload_option = click.option(
+    "--workload",
+    default="",
+    help="What wrk sends: a workload of workloads.toml.  [user; for LADDER=arena arena-baseline]",
+)
 choice_options = gathered(
     "choice",
     Choice,
@@ -135,21 +189,27 @@ choice_options = gathered(
 printing_options = gathered(
     "printing",
     Printing,
-    click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True),
+    click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How it is printed."
+    ),
     click.option("--wide", is_flag=True, help="Every column and every line below the table."),
 )
 driving_options = gathered(
     "driving",
     Driving,
     click.option(
-        "--seconds", default=2, show_default=True, type=click.IntRange(1, 3600), help="Length of a window in seconds."
+        "--seconds", type=Whole(1, 3600), help="Length of a window in seconds, by default 2 or the workload's."
     ),
-    click.option(
-        "--connections", default=64, show_default=True, type=click.IntRange(1, 50000), help="wrk's connections."
-    ),
-    click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
+    click.option("--connections", type=Whole(1, 50000), help="wrk's connections, by default 64 or the workload's."),
+    click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads."),
     host_option,
-    click.option("--port", default=0, show_default=True, help="The first server's port; 0: any free one."),
+    click.option(
+        "--port",
+        default=0,
+        show_default=True,
+        type=Whole(0, 65535),
+        help="The first server's port, 0 for any free one.",
+    ),
 )
 bring_options = gathered(
     "bring",
@@ -157,7 +217,7 @@ bring_options = gathered(
     click.option("--app", default="", help="Your ASGI app: package.module:app, or folder/module:app."),
     click.option("--serve", default="", help="Your server: a command with {port}, in any language."),
     click.option("--env", default="", help="The Python or virtual environment that runs it."),
-    click.option("--on", default="", help="The layer it stands on.  [APP: uvicorn]"),
+    click.option("--on", default="", help="The layer it stands on, by default uvicorn for APP."),
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
 )

@@ -10,15 +10,16 @@ from bench.commands.options import (
     Printing,
     bring_options,
     budget_option,
+    contract_for,
     driving_options,
     printing_options,
     results_option,
     threshold_option,
+    workload_option,
 )
 from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
 from bench.data.errors import BadInput
 from bench.data.plan import Plan, select_pair
 from bench.data.record import Pair
@@ -34,6 +35,7 @@ from bench.stats.verdict import Outcome, outcome
 @click.option("--b", default="", help="The layer to compare with A; omit it if B is your own server.")
 @threshold_option
 @budget_option
+@workload_option
 @bring_options
 @driving_options
 @results_option
@@ -46,6 +48,7 @@ def command(
     b: str,
     threshold: float,
     budget: float,
+    workload: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -55,9 +58,18 @@ def command(
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
-    catalogue, contract = read_catalogue(context.obj), read_contract()
+    catalogue = read_catalogue(context.obj)
+    contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name])
     selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
-    plan = Plan(selection, driving.load(), lane(), driving.host, driving.port, budget, threshold=threshold)
+    plan = Plan(
+        selection,
+        driving.load(selection.contract.workload),
+        lane(),
+        driving.host,
+        driving.port,
+        budget,
+        threshold=threshold,
+    )
     if plan.lane is None:
         raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
     check(plan, results)
@@ -68,13 +80,14 @@ def command(
         threshold=threshold,
         cores=plan.lane,
         contract=selection.digest(),
+        workload=selection.contract.workload.name,
         layers=selection.rows(),
     )
     make_ready(selection, record)
     found: list[Outcome] = []
-    problem = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
+    problem, _ = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
     judged = found[0] if found else outcome(record, 1, threshold)
-    show(pair_document(judged, record).render(printing.form, printing.wide))
+    show(printing.render(pair_document(judged, record, printing.wide)))
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(judged.verdict, 0))

@@ -7,13 +7,14 @@ from pathlib import Path
 from bench.commands.output import say
 from bench.data.errors import Fault
 from bench.data.plan import Plan, Selection, Watch
-from bench.data.record import Kind, Layers
+from bench.data.record import Kind, Layers, Windows
 from bench.data.store import Keeper, require_folder
 from bench.host.environments import build
 from bench.host.server import require_ports
 from bench.host.signals import held
 from bench.host.versions import read_versions
 from bench.measure.wrk import require_files, require_wrk
+from bench.report.decay_table import live_table
 from bench.report.progress import Display
 
 
@@ -26,7 +27,14 @@ def check(plan: Plan, results: Path) -> None:
 
 
 def make_ready(selection: Selection, record: Layers) -> None:
-    """Install or compile what the layers need; if that fails for one, its row says so."""
+    """Install or compile what the layers need; if that fails for one, its row says so.
+
+    Warns where layers that stand side by side in the table are not asked the same.
+    """
+    custom = selection.custom
+    if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
+        asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
+        say(f"warning: {asked}: what they differ by is also the work that is asked of them")
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)
@@ -36,19 +44,38 @@ class _Watching:
     """Shows progress, and keeps what was measured."""
 
     def __init__(self, display: Display, keeper: Keeper) -> None:
-        self.tell = display.tell
+        self.display = display
         self.keeper = keeper
+        self.rounds = 0
+        self.draw()
+
+    def tell(self, what: str, seconds: float) -> None:
+        """What happens next. In the first round, while that takes next to no time, with the figures until now."""
+        if not self.rounds:
+            self.draw()
+        self.display.tell(what, seconds)
 
     def keep(self) -> None:
-        """Write the record as it is now; signals wait until it is complete."""
+        """Write the record as it is now, between two rounds; signals wait until it is complete."""
         with held():
             self.keeper.save()
+        self.rounds += 1
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the figures there are until now."""
+        record = self.keeper.record
+        if isinstance(record, Windows):
+            self.display.draw(lambda width: live_table(record, width))
 
 
-def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, seconds: float) -> Fault | None:
+def carry_out(
+    work: Callable[[Watch], None], record: Kind, results: Path, seconds: float, announce: bool = True
+) -> tuple[Fault | None, Path | None]:
     """Do the work (about this many seconds) until it ends, fails or is stopped by a signal, and keep the record.
 
-    Returns the fault to raise once the figures are printed; raises it immediately if nothing was measured.
+    Returns the fault to raise once the figures are printed, and where the record is. Raises the fault immediately if
+    nothing was measured. With `announce`, standard error says where the record is.
     """
     problem: Fault | None = None
     keeper, display = Keeper(record, results), Display(seconds)
@@ -67,6 +94,7 @@ def carry_out(work: Callable[[Watch], None], record: Kind, results: Path, second
         try:
             path = keeper.finish()
         except Fault as fault:
-            return fault
-    say(f"record: {os.path.relpath(path)}")
-    return problem
+            return fault, None
+    if announce:
+        say(f"record: {os.path.relpath(path)}")
+    return problem, path

@@ -1,5 +1,6 @@
 """`make table`: print the decay table of a record."""
 
+import os
 from pathlib import Path
 
 import click
@@ -16,5 +17,6 @@ from bench.report.decay_table import decay_document
 @printing_options
 def command(path: Path | None, printing: Printing) -> None:
     """Print the decay table of a record."""
-    record = read_record(path or latest("bench"), Windows)
-    show(decay_document(record, printing.wide).render(printing.form, printing.wide))
+    source = path or latest("bench")
+    record = read_record(source, Windows)
+    show(printing.render(decay_document(record, printing.wide, os.path.relpath(source))))

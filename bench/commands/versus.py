@@ -36,7 +36,9 @@ from bench.host.origin import origin
 from bench.host.versions import read_versions
 from bench.host.versus import both_sides, layers_with
 from bench.measure.versus import time_both
-from bench.report.versus_forms import render
+from bench.report.versus import versus_document
+from bench.report.versus_data import versus_json
+from bench.report.versus_markdown import versus_markdown
 from bench.stats.bisection import steps
 from bench.stats.changes import LIMIT
 from bench.stats.versus import judge_layers, overall
@@ -99,12 +101,11 @@ def command(
 ) -> None:
     """Compare two versions of a package: exact counts of one request, then time, and which functions changed.
 
-    Exit codes: 0 same or faster on every layer, 3 slower on any by counts (by time with --only time), 4 unclear (with
-    --only time), 1 and 2 for what failed. With --bisect 0 if steps are named, 4 if there is none. (make turns every
-    failure into 2.)
+    Exit codes: 0 same or faster on every layer (--bisect: steps are named), 3 slower on any by counts (by time with
+    --only time), 4 unclear (--only time), or --bisect found no step.
     """
     if path:
-        return show(render(read_record(path, Versus), printing.form, printing.wide))
+        return show(_render(read_record(path, Versus), printing))
     begin = time.monotonic()
     catalogue, contract = read_catalogue(context.obj), read_contract()
     asked = read_sides(question.package, question.a, question.b, question.repo)
@@ -112,7 +113,7 @@ def command(
     require_folder(results)
     plan = Plan(
         two(layers[0], layers[0], contract),
-        driving.load(),
+        driving.load(contract.workload),
         lane(),
         driving.host,
         driving.port,
@@ -137,6 +138,7 @@ def command(
     )
     if bisected:
         record.asked["BISECT"] = "1"
+        record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
         context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
     (a, b), record.layers, served = both_sides(asked, layers, say)
     record.a, record.b = [*a.said], [*b.said]
@@ -152,8 +154,8 @@ def command(
             time_both(served, record, msgspec.structs.replace(plan, budget=left), watch)
 
     expected = seconds(len(layers), cores.width, counted)
-    problem = carry_out(work, record, results, max(expected, budget) if timed else expected)
-    show(render(record, printing.form, printing.wide))
+    problem, _ = carry_out(work, record, results, max(expected, budget) if timed else expected)
+    show(_render(record, printing))
     if problem:
         raise problem
     if failed := [row.layer for row in record.layers if row.faults]:
@@ -165,17 +167,27 @@ def command(
 def _bisect(between: Between, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
     """Count versions between the sides until every step is between neighbours; returns the exit code."""
     found = record.bisection = Bisection(package=between.packages[0], layer=between.layer.name, points=between.points)
-    record.a, record.b = ([f"{found.package} {found.points[end].name}"] for end in (0, -1))
     cores = Cores()
 
     def work(watch: Watch) -> None:
         with cores:
             bisect(found, between.serve, contract, record.limit, watch, cores, cores.width)
 
-    problem = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
-    show(render(record, printing.form, printing.wide))
+    problem, _ = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
+    show(_render(record, printing))
     if problem:
         raise problem
     if failed := next((each for each in (found.points[0], found.points[-1]) if each.fault), None):
         raise Fault(f"{found.package} {failed.name}: {failed.fault}")
     return 0 if steps(found.points, record.limit) else 4
+
+
+def _render(record: Versus, printing: Printing) -> str:
+    """A record in one of FORMATS."""
+    if printing.form == "json":
+        return versus_json(record)
+    return (
+        versus_markdown(record)
+        if printing.form == "markdown"
+        else printing.render(versus_document(record, printing.wide))
+    )

@@ -75,7 +75,7 @@ def _build(entry: dict[str, Any], where: str) -> Build:
 def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) -> dict[str, Any]:
     """What a layer's own entry says, type-checked, with the name of its build replaced by the build."""
     where = f"{file}: [layers.{name}]"
-    if hidden := {"name", "env"} & {*entry}:
+    if hidden := {"name", "env", "served"} & {*entry}:
         raise BadInput(f"{where}: unknown key `{hidden.pop()}`")
     if re.search(r"-x[0-9]+$", name):
         raise BadInput(f"{where}: a name must not end in -x and a number, which stands for a number of processes")
@@ -88,6 +88,8 @@ def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) 
     if layer.group and not (is_name(layer.group) and (ROOT / "groups" / f"{layer.group}.lock").is_file()):
         there = ", ".join(sorted(each.stem for each in (ROOT / "groups").glob("*.lock")))
         raise BadInput(f"{where}: no group {short(repr(layer.group))}: groups/ has {there}")
+    if layer.contract and not (is_name(layer.contract) and (ROOT / f"contract-{layer.contract}.toml").is_file()):
+        raise BadInput(f"{where}: no contract {short(repr(layer.contract))}: expected contract-NAME.toml to be there")
     if layer.app and not APP_NAME.fullmatch(layer.app):
         raise BadInput(f"{where}: `app` must have the form package.module:app, not {short(repr(layer.app))}")
     if "build" not in entry:
@@ -113,7 +115,9 @@ def _inherited(name: str, entries: Entries, file: str) -> dict[str, Any]:
         if "{app}" not in own.get("command", "{app}"):
             dropped.add("app")
         kept = {key: value for key, value in whole.items() if key not in dropped}
-        whole = {**kept, **own, "differs": {**whole.get("differs", {}), **own.get("differs", {})}}
+        another = own.get("contract", whole.get("contract")) != whole.get("contract")  # with other cases
+        differs = {} if another else whole.get("differs", {})
+        whole = {**kept, **own, "differs": {**differs, **own.get("differs", {})}}
     whole.pop("like", None)
     return whole
 

@@ -4,33 +4,23 @@ import os
 import re
 import shlex
 import shutil
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bench.data.catalogue import APP_NAME
-from bench.data.contract import Contract, Request
+from bench.data.contract import Contract, Workload
 from bench.data.errors import BadInput
 from bench.data.layers import BAD_TEMPLATE, LONGEST, NAME_RULE, ROOT, Catalogue, Layer, is_name
-from bench.data.toml import convert, read_toml, short
+from bench.data.toml import short
+from bench.data.workloads import USER, read_own
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
 """How an app is served in its own environment: by the uvicorn there, with whichever parser and loop it finds."""
-NO_STATUS = "a status of {} cannot be measured: wrk counts anything but 2xx and 3xx as an error"
-MOST = 64 * 1024  # bytes of a body or of headers, which wrk gets through environment variables
-
-
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request from its own file; whatever the file omits is as in the User request."""
-
-    method: str | None = None
-    path: str | None = None
-    headers: list[tuple[str, str]] | None = None
-    body: str | None = None
-    status: int = 200
-    answer: str | None = None
+RUNNER = re.compile(r"(?:env|python|pypy|uv|run|node|deno|bun|ruby|php|perl|java|lua|sh|bash)[\d.]*")
+"""What a command may begin with before it comes to what it serves."""
 
 
 class Custom(msgspec.Struct, frozen=True):
@@ -38,6 +28,12 @@ class Custom(msgspec.Struct, frozen=True):
 
     layer: Layer
     contract: Contract
+
+    def others(self, contract: Contract) -> Contract:
+        """The contract of the layers beside it: if it has a request of its own, they are asked theirs in its way."""
+        if not self.contract.file:
+            return contract
+        return msgspec.structs.replace(contract, workload=msgspec.structs.replace(self.contract.workload, asked=()))
 
 
 def read_custom(
@@ -78,8 +74,7 @@ def read_custom(
             raise BadInput(
                 f"SERVE starts with {short(repr(_argv(serve)[0]))}, which is not a program here: give its full path"
             )
-        program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
-        layer = Layer(name=name or _name_of(Path(program).name), adds=f"SERVE={serve}", command=serve, env=python)
+        layer = Layer(name=name or _name_of(_program(_argv(serve))), adds=f"SERVE={serve}", command=serve, env=python)
     base, _, count = layer.name.rpartition("-x")
     if layer.name in catalogue.layers or (base in catalogue.layers and count.isdecimal()):
         raise BadInput(f"{layer.name!r} cannot be its name, another layer has it: try NAME=mine")
@@ -91,9 +86,21 @@ def read_custom(
         known = "expected only {port}, {host} and {python} in braces"
         raise BadInput(f"bad command {short(repr(layer.command), 200)} ({short(str(error))}): {known}") from None
     ground = catalogue.one(on).name if on else "uvicorn" if app else None
-    own, exact = read_request(Path(request).expanduser(), contract.user) if request else (contract.user, False)
+    if not request:
+        layer = msgspec.structs.replace(layer, on=ground, answer="json")
+        return Custom(layer, Contract(user=contract.user, cases={}, workload=_any_status(contract.workload)))
+    if contract.workload.name != USER:
+        raise BadInput("REQUEST is a workload of its own: set either WORKLOAD or REQUEST")
+    own, exact = read_own(Path(request).expanduser(), contract)
     layer = msgspec.structs.replace(layer, on=ground, answer="bytes" if exact else "json")
-    return Custom(layer, Contract(user=own, cases={}, file=Path(request).name if request else ""))
+    user = own.asked[0].request if own.asked else contract.user
+    return Custom(layer, Contract(user=user, cases={}, file=Path(request).name, workload=own))
+
+
+def _any_status(workload: Workload) -> Workload:
+    """The same workload for a server that is not held to the contract's cases."""
+    asked = [msgspec.structs.replace(each, status=0) if each.case else each for each in workload.asked]
+    return msgspec.structs.replace(workload, asked=tuple(asked))
 
 
 def _name_of(what: str) -> str:
@@ -102,6 +109,14 @@ def _name_of(what: str) -> str:
     while len(name) > LONGEST and "." in name.partition(":")[0]:  # package.module:app -> module:app
         name = name.partition(".")[2]
     return name[-LONGEST:].lstrip("._:+-") or "mine"
+
+
+def _program(argv: list[str]) -> str:
+    """What a command serves by: the program, or the script or module that an interpreter runs; not the text of one."""
+    words = [*takewhile(lambda word: word not in ("-c", "-e"), argv)]
+    found = [Path(word).name for word in words if not re.match("-|.*(=|{(?!python}))", word)]
+    known = [name for name in found if name != "{python}"]
+    return next((name for name in known if not RUNNER.fullmatch(name)), (*known, "mine")[0])
 
 
 def _literal(path: Path) -> str:
@@ -124,44 +139,3 @@ def _python(env: str) -> str:
     if not found:
         raise BadInput(f"no Python at ENV={env}: expected the path of one, or of a virtual environment")
     return found
-
-
-def read_request(path: Path, user: Request) -> tuple[Request, bool]:
-    """A request from a TOML file, and whether its answer must match byte for byte; raises BadInput."""
-    asked = convert(read_toml(path), Asked, path.name)
-    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("method", "path", "headers", "body")}
-    request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
-    exact = bool(asked.answer and asked.answer.startswith("HTTP/1.1 "))
-    if exact:
-        answer, status = asked.answer or "", asked.answer[9:12] if asked.answer else ""
-    else:
-        body = user.answer.partition("\r\n\r\n")[2] if asked.answer is None else asked.answer
-        status = str(asked.status)
-        answer = f"HTTP/1.1 {status} -\r\ncontent-length: {len(body.encode())}\r\n\r\n{body}"
-    if why := _cannot_be_sent(request) or (
-        not re.fullmatch("[23][0-9][0-9]", status) and NO_STATUS.format(short(status))
-    ):
-        raise BadInput(f"{path.name}: {why}")
-    headers = [("Host" if name.lower() == "host" else name, value) for name, value in request.headers]
-    if "Host" not in dict(headers):
-        headers.insert(0, ("Host", "127.0.0.1"))
-    return msgspec.structs.replace(request, headers=headers, answer=answer), exact
-
-
-def _cannot_be_sent(request: Request) -> str:
-    """Why wrk cannot send a request as it is, or an empty string."""
-    names = [name.lower() for name, _ in request.headers]
-    method, path = short(repr(request.method)), short(repr(request.path))
-    if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
-        return f"the method must be one whose answer has a body, such as GET or POST, not {method}"
-    if not re.fullmatch("/[!-~]*", request.path):
-        return f"the path must start with a slash and have only printable ASCII without spaces, not {path}"
-    if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
-        return "every header must have a unique name, without spaces or colons"
-    if framing := {"content-length", "transfer-encoding", "connection"} & {*names}:
-        return f"wrk sets {framing.pop()!r} itself: leave it out"
-    if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
-        return "headers must not contain line breaks, and neither headers nor the body a NUL"
-    if max(len(request.body.encode()), sum(len(name + value) + 4 for name, value in request.headers)) > MOST:
-        return f"the body, and all headers together, may have at most {MOST} bytes each"
-    return ""

@@ -14,6 +14,10 @@ class Load(msgspec.Struct, frozen=True):
     seconds: Count = 2
     connections: Count = 64
     threads: Count = 1
+    pipelining: Annotated[int, Meta(ge=1)] = 1
+    """How many requests are sent at once on a connection, before the answers to all of them are read."""
+    requests_per_connection: Count = 0
+    """After how many requests a connection is closed, on average; 0: never."""
 
 
 class Errors(msgspec.Struct, frozen=True):
@@ -44,3 +48,7 @@ class Summary(msgspec.Struct, frozen=True):
     bytes: int
     errors: Errors
     latency_us: Latency | None = None
+    sent: list[int] = []
+    """By scripts/workload.lua: how many requests of each kind were sent, answered or not."""
+    statuses: dict[str, int] = {}
+    """By scripts/workload.lua, where the workload expects errors: how many answers had each status."""

@@ -47,10 +47,11 @@ class Selection(msgspec.Struct, frozen=True):
                 waits=layer.waits,
                 answer=layer.answer,
                 cases=bool(contract.cases),
-                request=contract.file,
+                request=contract.file or ("" if contract.cases or not asked else f"the workload {named.name}"),
             )
             for layer in self.layers
             for contract in [self.contract_of(layer)]
+            for named, asked in [(contract.workload, contract.workload.asked)]
         ]
 
 
@@ -66,6 +67,11 @@ class Plan(msgspec.Struct, frozen=True):
     precision: float | None = None
     threshold: float = 1.0
     """Percent: smaller differences count as the same."""
+
+    def served_by(self, python: str) -> "Plan":
+        """The same, with every layer served by the Python of another main environment."""
+        layers = [msgspec.structs.replace(layer, served=python) for layer in self.selection.layers]
+        return msgspec.structs.replace(self, selection=msgspec.structs.replace(self.selection, layers=layers))
 
 
 class Watch(Protocol):
@@ -98,7 +104,7 @@ def select(
     if workers and not any(layer.scales for layer in layers):
         raise BadInput("none of these layers can have several WORKERS: their commands do not contain {workers}")
     on = catalogue.ground(layers, ladder)
-    return Selection(lowest_first(layers, on), on, contract, ladder, custom)
+    return Selection(lowest_first(layers, on), on, custom.others(contract) if custom else contract, ladder, custom)
 
 
 def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str, custom: Custom | None) -> Selection:
@@ -113,4 +119,5 @@ def two(a: Layer, b: Layer, contract: Contract, custom: Custom | None = None) ->
     """Two layers, b standing on a; a layer against itself gets a second name."""
     name = b.name if b.name != a.name else f"{b.name}-again"
     upper = msgspec.structs.replace(b, name=name, on=a.name)
+    contract = custom.others(contract) if custom else contract
     return Selection([a, upper], {a.name: None, name: a.name}, contract, custom=custom)

@@ -203,6 +203,12 @@ def latest(kind: str, *folders: Path) -> Path:
     raise BadInput(f"no record of `make {kind}` in {os.path.relpath(folder)}")
 
 
+def files_of(paths: str) -> list[Path]:
+    """The records that were named: one path with spaces in it, or several; of a folder, all that it has."""
+    named = [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
+    return [file for path in named for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+
+
 def _age(path: Path) -> tuple[str, int]:
     found = NAME.match(path.name)
     return (found[1], int(found[2] or 1)) if found else ("", 0)

@@ -26,7 +26,9 @@ class Window(msgspec.Struct, kw_only=True):
     errors: Errors | None = None
     latency_us: Latency | None = None
     unanswered: Count = 0
-    """Requests in flight at the end, one per connection: wrk does not count them, but they cost the server as well."""
+    """Requests in flight at the end: wrk does not count them, but they cost the server as well."""
+    statuses: dict[str, Count] = {}
+    """How many answers had each status, where the workload expects errors."""
     cores: Annotated[int, Meta(ge=1)] = 1
     """How many cores the server had; more than one only for a layer with several processes, solo."""
     server_cpu_ns: Count | None = None
@@ -39,6 +41,8 @@ class Window(msgspec.Struct, kw_only=True):
     """Involuntary context switches of the server."""
     peak_bytes: Count | None = None
     """The server's peak resident memory since it started."""
+    rss_bytes: Count | None = None
+    """The server's resident memory at the end of the window."""
     throttled: Count | None = None
     """How often the kernel stopped the container during the window, because it had used up its share of the CPU."""
     fault: str | None = None

@@ -2,17 +2,29 @@
 
 import contextlib
 import functools
+import gzip
+import hashlib
 import io
+import re
 import socket
+import zlib
 
 import msgspec
 
-from bench.data.contract import Contract
+from bench.data.contract import Asked, Contract
 from bench.data.errors import BadInput, Broken
 from bench.data.layers import Layer
 from bench.host.http import Answer, read_answer, receive
 
+ANY = range(100, 600)  # the statuses of whole answers
+GZIP = b"\x1f\x8b"
 TIMEOUT = 5.0  # seconds that a layer has to answer
+ALIKE = {
+    "bytes": "",
+    "dated": ", with Date and Server headers or without",
+    "json": ", or an answer that is equal as JSON",
+}
+STAMPS = re.compile(rb"\r\n(?:date|server):[^\r\n]*", re.IGNORECASE)
 
 
 def is_closed(stream: socket.socket) -> bool:
@@ -36,28 +48,88 @@ def ask(host: str, port: int, request: bytes) -> Answer:
 
 def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer:
     """Check a server's answer to the User request only; raises Broken, or OSError if there is no server."""
-    answer = ask(host, port, contract.user.wire())
+    return _check(contract, layer, Asked(request=contract.user), host, port)
+
+
+def check_asked(contract: Contract, layer: Layer, host: str, port: int) -> list[Answer]:
+    """Check a server's answer to each request of its workload; raises Broken, or OSError if there is no server."""
+    return [_check(contract, layer, asked, host, port) for asked in contract.asked]
+
+
+def _check(contract: Contract, layer: Layer, asked: Asked, host: str, port: int) -> Answer:
+    answer = ask(host, port, asked.wire())
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")
-    if not accepts(contract, layer, answer):
-        like = "" if layer.answer == "bytes" else ", or an answer that is equal as JSON"
-        asked = f"the request of {contract.file}" if contract.file else "the User request"
-        raise Broken(f"{asked} was answered {_short(answer.raw)}, expected {contract.user.answer!r}{like}")
+    if not answers(contract, layer, asked, answer):
+        raise Broken(f"{_name(contract, asked)} was answered {_short(answer.raw)}, expected {_wanted(layer, asked)}")
     return answer
 
 
+def _name(contract: Contract, asked: Asked) -> str:
+    """What a request is called where its answer is wrong."""
+    if asked.case:
+        return f"the case {asked.case}"
+    if len(contract.asked) > 1:
+        number = contract.asked.index(asked) + 1
+        return f"request {number} of {contract.file or f'the workload {contract.workload.name}'}"
+    if contract.file:
+        return f"the request of {contract.file}"
+    return f"the request of the workload {contract.workload.name}" if contract.workload.asked else "the User request"
+
+
+def _wanted(layer: Layer, asked: Asked) -> str:
+    """What a layer must answer, in words."""
+    whole = asked.request.answer
+    if asked.sha256:
+        return f"an answer whose value has the SHA-256 {asked.sha256[:16]}..."
+    if asked.case or not whole:
+        return str(asked.expected(layer) or "a whole answer")
+    like = ALIKE[layer.answer]
+    return (repr(whole) if len(whole) < 1000 else f"{whole[:200]!r} ... ({len(whole)} bytes)") + like
+
+
+def answers(contract: Contract, layer: Layer, asked: Asked, answer: Answer) -> bool:
+    """Whether this is what the layer must answer to a request of its workload."""
+    if asked.sha256:
+        return answer.status == asked.status and _digest(answer.body) == asked.sha256
+    if asked.case or not asked.request.answer:
+        expected = asked.expected(layer)
+        if not (asked.case and expected == asked.status == 200 and layer.answer == "bytes"):
+            return answer.status in ([expected] if expected else ANY)
+    whole = asked.request.answer or contract.user.answer
+    return _is(whole.encode(), layer, answer, exactly=not asked.close)
+
+
 def accepts(contract: Contract, layer: Layer, answer: Answer) -> bool:
-    """Whether this is what the layer must answer to the User request: byte for byte, or equal as JSON."""
-    expected = contract.user.answer.encode()
-    if layer.answer == "bytes" or answer.raw == expected:
-        return answer.raw == expected
+    """Whether this is what the layer must answer to the User request: byte for byte, or as its entry says."""
+    return _is(contract.user.answer.encode(), layer, answer)
+
+
+def _is(expected: bytes, layer: Layer, answer: Answer, exactly: bool = True) -> bool:
+    """Whether an answer is the expected one; `exactly` False: equal as JSON is enough for a layer of any kind."""
+    if answer.raw == expected:
+        return True
+    if layer.answer == "dated" and exactly:
+        head, gap, body = answer.raw.partition(b"\r\n\r\n")
+        return STAMPS.sub(b"", head) + gap + body == expected
+    if layer.answer == "bytes" and exactly:
+        return False
     wanted = _parsed(expected)
     return answer.status == wanted.status and _json(answer.body) == _json(wanted.body)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def _parsed(raw: bytes) -> Answer:
     return read_answer(io.BytesIO(raw))
+
+
+def _digest(body: bytes) -> str:
+    """SHA-256 of the value of a body as JSON, in one spelling; of the body itself if it is not JSON."""
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        body = gzip.decompress(body) if body.startswith(GZIP) else body
+    value = _json(body)
+    spelled = value if isinstance(value, bytes) else msgspec.json.encode(value, order="sorted")
+    return hashlib.sha256(spelled).hexdigest()
 
 
 def _json(body: bytes) -> object:

@@ -17,7 +17,7 @@ import psutil
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Broken, ServerFault, ServerKilled
 from bench.data.layers import Layer
-from bench.host.conformance import check_user
+from bench.host.conformance import check_asked
 from bench.host.counters import descendants
 from bench.host.guards import guard
 from bench.host.signals import held
@@ -28,7 +28,7 @@ STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 LAST_PORT = 65535
 BACKGROUND = 10.0  # seconds to look for a server that put itself in the background
-ANSWERS = 3  # to the User request, before a server counts as ready
+ANSWERS = 3  # to each request of its workload, before a server counts as ready
 
 _given: deque[int] = deque(maxlen=100)
 _giving = threading.Lock()
@@ -76,7 +76,7 @@ class Server:
     that runs the layer's command, such as a tracer; `patience` is the number of seconds it has to start answering.
 
     Raises BadInput if the port is taken, and ServerFault, with the server's own last lines, if the layer does not start
-    or does not answer the User request as the contract says.
+    or does not answer the requests of its workload as the contract says.
     """
 
     def __init__(
@@ -97,9 +97,14 @@ class Server:
         self.environment = {**(os.environ if custom else clean_environment()), **(environment or {})}
         self.wrap = wrap
         self.patience = patience
-        self.answer_bytes: int | None = None
-        """The size of its answer to the User request, known once it is ready; None if it varies."""
+        self.sizes: list[int | None] = []
+        """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies."""
         self.marked = 0
+
+    @property
+    def answer_bytes(self) -> int | None:
+        """The size of its answer to the only request of its workload; None if it varies, or there are more."""
+        return self.sizes[0] if len(self.sizes) == 1 else None
 
     @property
     def url(self) -> str:
@@ -108,6 +113,10 @@ class Server:
 
     def start(self) -> Self:
         """Start the process without waiting for it, so that several can start at once."""
+        asked = self.contract.workload.asked
+        if self.layer.loop and (len(asked) > 1 or (asked and asked[0].status != 200)):
+            why = f"cannot be asked the workload {self.contract.workload.name}: it calls the endpoint with one body"
+            raise ServerFault(self.layer.name, why)
         if self.port:
             require_port(self.host, self.port)
         self.port = self.port or free_port(self.host)
@@ -126,8 +135,9 @@ class Server:
         while True:
             self.require_alive("did not start")
             try:
-                sizes = {len(check_user(self.contract, self.layer, self.host, self.port).raw) for _ in range(ANSWERS)}
-                self.answer_bytes = sizes.pop() if len(sizes) == 1 else None
+                tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
+                sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
+                self.sizes = [each.pop() if len(each) == 1 else None for each in sizes]
                 break
             except Broken as broken:
                 raise ServerFault(

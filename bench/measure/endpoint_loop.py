@@ -23,8 +23,8 @@ class Loop:
 
     def __init__(self, server: Server, load: Load) -> None:
         self.server = server
-        user = server.contract.user
-        self.answer = len(user.answer.encode())
+        user = server.contract.asked[0].request
+        self.answer = server.answer_bytes or 0
         request = msgspec.structs.replace(user, body=f"loop {load.seconds} {user.body}")
         try:
             self.stream = socket.create_connection((server.host, server.port), load.seconds + GRACE)

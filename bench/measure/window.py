@@ -5,19 +5,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from bench.data.errors import Broken, ServerFault, WrkFault
-from bench.data.load import Load, Summary
+from bench.data.load import Load
 from bench.data.machine import Lane
 from bench.data.record import now
 from bench.data.window import Window
 from bench.host import counters, quota
-from bench.host.conformance import check_user
+from bench.host.conformance import check_asked
 from bench.host.cores import cores_for, on_core, settle
 from bench.host.counters import Counters
 from bench.host.server import Server
 from bench.host.signals import held
+from bench.measure.answered import fault_of, unexpected
 from bench.measure.endpoint_loop import Loop
 from bench.measure.wrk import Wrk
 
@@ -83,20 +84,22 @@ def take(
             requests=summary.requests,
             duration_us=summary.duration_us,
             bytes=summary.bytes,
-            errors=summary.errors,
+            errors=unexpected(summary, server),
             latency_us=summary.latency_us,
             unanswered=wrk.unanswered,
+            statuses=summary.statuses,
             cores=len(cores or {0}),
             client_cpu_ns=wrk.cpu_ns,
             client_sleeps=wrk.sleeps,
             throttled=stopped,
-            fault=fault_of(summary, server.answer_bytes, load.connections),
+            fault=fault_of(summary, server, wrk.unanswered),
         )
         if lane:
             after = at_rest(server)
             window.server_cpu_ns = after.cpu_ns - before[server].cpu_ns
             window.switches = after.switches - before[server].switches
             window.peak_bytes = after.peak_bytes
+            window.rss_bytes = after.rss_bytes
             window.steal_ns = counters.steal_ns(lane.server) - stolen
             if not window.fault and not server.layer.waits and (window.busy or 0) < IDLE:
                 window.fault = "its own processes used next to no CPU time: does another one do its work?"
@@ -141,30 +144,11 @@ def at_rest(server: Server) -> Counters:
 
 
 def verify(server: Server) -> None:
-    """Hold a server to the User request once more; raises ServerFault where it answers something else."""
+    """Hold a server to its workload once more; raises ServerFault where it answers something else."""
     try:
-        size = len(check_user(server.contract, server.layer, server.host, server.port).raw)
-        if server.answer_bytes not in (None, size):
-            raise Broken(f"{size} bytes, before it were {server.answer_bytes}")
+        answers = check_asked(server.contract, server.layer, server.host, server.port)
+        for size, answer in zip(server.sizes, answers, strict=True):
+            if size not in (None, len(answer.raw)):
+                raise Broken(f"{len(answer.raw)} bytes, before it were {size}")
     except (Broken, OSError) as error:
         raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}{server.last_lines()}") from None
-
-
-def fault_of(summary: Summary, answer: int | None, connections: int) -> str | None:
-    """Why a window does not count: an error of any kind, or bytes that are not requests x the answer's size.
-
-    A connection's last answer may have come in pieces, of which wrk counts the bytes but not the request. Answers whose
-    size varies (None) cannot be verified like that.
-    """
-    if counts := {kind: count for kind, count in asdict(summary.errors).items() if count}:
-        return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    if not summary.requests:
-        return "not one request was answered"
-    if answer is None:
-        return None
-    expected = summary.requests * answer
-    if not expected <= summary.bytes <= expected + connections * answer:
-        return (
-            f"wrk read {summary.bytes} bytes, expected {expected} for {summary.requests} answers of {answer} bytes each"
-        )
-    return None

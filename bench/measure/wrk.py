@@ -1,15 +1,22 @@
-"""A running server -> windows of wrk. Its summary comes as JSON from scripts/post.lua, so nothing parses its text."""
+"""A running server -> windows of wrk. Its summary comes as JSON from scripts/, so nothing parses its text.
+
+scripts/post.lua sends one request again and again, scripts/workload.lua everything else.
+"""
 
 import os
 import resource
 import shutil
 import signal
+import tempfile
 import time
+from collections.abc import Sequence
+from typing import IO
 
 import msgspec
 
+from bench.data.contract import Asked, Workload
 from bench.data.errors import BadInput, Fault, ServerFault, WrkFault
-from bench.data.layers import ROOT
+from bench.data.layers import ROOT, Layer
 from bench.data.load import Load, Summary
 from bench.host.guards import guard
 from bench.host.server import Server
@@ -37,11 +44,24 @@ def require_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
+def written(asked: Sequence[Asked], workload: Workload, layer: Layer, file: IO[bytes]) -> dict[str, str]:
+    """Write requests to a file as scripts/workload.lua reads them; returns the variables that it reads."""
+    for each in asked:
+        text = each.wire()
+        file.write(b"%d %d\n%b" % (each.share, len(text), text))
+    file.flush()
+    variables = {"WRK_REQUESTS": file.name, "WRK_PIPELINING": str(workload.pipelining)}
+    statuses = {each.expected(layer) for each in asked}
+    by_status = len(statuses) > 1 or any(not 200 <= status < 400 for status in statuses)
+    return variables | ({"WRK_STATUSES": "1"} if by_status else {})
+
+
 class Wrk:
     """One wrk process against a server. `finish` waits for its window and returns the summary.
 
-    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended; `unanswered`
-    is how many requests are in flight at the end, which wrk does not count: one per connection.
+    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended, and so is
+    `unanswered`: how many requests are in flight at the end, which wrk does not count. scripts/workload.lua counts what
+    it sends; otherwise that is one per connection.
     """
 
     def __init__(self, server: Server, load: Load) -> None:
@@ -50,12 +70,17 @@ class Wrk:
         self.unanswered = load.connections
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
         user = server.contract.user
-        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / "post.lua"), server.url + user.path]
+        script = "post.lua" if server.contract.workload.plain else "workload.lua"
+        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / script), server.url + user.path]
         asked = {
             "WRK_METHOD": user.method,
             "WRK_HEADERS": "\n".join(f"{name}: {value}" for name, value in user.headers),
             "WRK_BODY": user.body,
         }
+        self.requests: IO[bytes] | None = None
+        if not server.contract.workload.plain:
+            self.requests = tempfile.NamedTemporaryFile(dir=guard().folder)  # noqa: SIM115 (`stop` closes it)
+            asked = written(server.contract.asked, server.contract.workload, server.layer, self.requests)
         reader, writer = os.pipe()
         heard, said = os.pipe()
         self.pipe, self.errors = os.fdopen(reader, "rb"), os.fdopen(heard, "rb")
@@ -65,6 +90,8 @@ class Wrk:
         except BaseException:
             self.pipe.close()
             self.errors.close()
+            if self.requests:
+                self.requests.close()
             raise
         finally:
             os.close(writer)
@@ -101,9 +128,12 @@ class Wrk:
             if code:
                 said = self.errors.read().decode(errors="replace").strip() or f"exit code {code}"
                 raise ServerFault(name, f"could not be loaded, wrk said: {said}")
-            return msgspec.json.decode(self.pipe.read(), type=Summary)
+            summary = msgspec.json.decode(self.pipe.read(), type=Summary)
+            if summary.sent:
+                self.unanswered = max(0, sum(summary.sent) - summary.requests)
+            return summary
         except msgspec.DecodeError as error:
-            raise Fault(f"wrk gave no summary of {name} ({error}): is scripts/post.lua intact?") from None
+            raise Fault(f"wrk gave no summary of {name} ({error}): are its scripts in scripts/ intact?") from None
         finally:
             self.stop()
 
@@ -115,3 +145,5 @@ class Wrk:
                 self.process.wait(GRACE)
             self.errors.close()
             self.pipe.close()
+            if self.requests:
+                self.requests.close()

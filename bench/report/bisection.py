@@ -16,8 +16,11 @@ def bisection_lines(record: Versus) -> list[str]:
     ]
     moved = steps(found.points, record.limit)
     for step in moved:
-        between = f" (or one of {len(step.between)} before it that could not be counted)" if step.between else ""
+        between = f" (or one of {len(step.between)} before it, which were not counted)" if step.between else ""
         said = f"{step.after.name} {step.after.subject}".strip()
+        if step.after.differ != step.before.differ:
+            others = ", ".join(f"{name} {version}" for name, (_, version) in step.after.differ.items())
+            said += f" (with {others or 'the other packages of A'})"
         lines.append(f"  {step.delta:+,.0f} ({step.percent:+.2f}%) {said}{between}")
     ends = found.points[0], found.points[-1]
     if not moved and all(each.count is not None for each in ends):

@@ -20,7 +20,7 @@ from bench.report.escape import markdown
 from bench.report.origin import origin
 from bench.stats.counts import components, lines
 
-SHOWN = ("layer", "on", "decay %", "95% interval", "+ µs/req", "CPU µs/req", "req/s per core", "windows", "rounds")
+SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "windows", "rounds")
 COUNTED = (
     Column("instructions", "instructions", "", "{instructions:,.0f}"),
     Column("added", "added", "", "{added:+,.0f}"),
@@ -36,6 +36,12 @@ class Figures(dict[str, float]):
         raise KeyError(f"{name!r} is not one of {', '.join(self) or 'nothing'}")
 
 
+def title(catalogue: Catalogue, ladder: str) -> str:
+    """The heading of a ladder, and what it shows."""
+    adds = catalogue.ladders[ladder].adds
+    return f"### {ladder}\n\n{adds[:1].upper()}{adds[1:]}."
+
+
 def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -> str:
     """One ladder's part of the page, as Markdown."""
     nothing = dict.fromkeys(column.keys for column in COUNTED)
@@ -48,13 +54,12 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -
     reasons = [reason(name, why[name], ground.get(name), counted) for name in names if name in why]
     budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
     parts = (
-        f"### {ladder}",
-        f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
+        title(catalogue, ladder),
         Table([*decays.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Produced by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-        " ".join(map(markdown, origin(measured))),
+        " ".join(map(markdown, origin(measured, wide=True))),
     )
     return "\n\n".join(filter(None, parts))
 

@@ -1,50 +1,84 @@
-"""record of windows -> what must be said beside its figures, and below them of the method."""
+"""record of windows -> what must be said of each row: in full, and in short as a mark beside its name."""
 
-from statistics import median
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from bench.data.record import Bench, Row, Windows
 from bench.data.window import Window
-from bench.report.origin import origin
 from bench.stats.decay import Figures, figures_of
-from bench.stats.disturbance import Disturbance, disturbance
 from bench.stats.estimate import decay
 from bench.stats.undisturbed import Undisturbed, disagreement, undisturbed
-from bench.stats.verdict import FLOOR
-from bench.stats.windows import BUSY, full_windows, solo_windows
+from bench.stats.windows import BUSY, full_windows, good_windows, solo_windows
 
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""
 
+EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
+MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")
+AS_JSON = "its answer is equal as JSON, not to the byte"
+DATED = "its answers have Date and Server headers"
+ALONE = "held to its request alone, not to contract.toml"
+OWN = "in an environment of its own"
+LEFT_OUT = "some of its windows were left out"
+THROTTLED = "some of its windows were throttled: the container had used up its CPU"
+OF_PAIRS = "CPU µs from pairs only: no solo window in which it filled its core"
+DISAGREE = "solo windows and pairs disagree: its decay lies between them"
 
-def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list[str]]:
+
+class Note(msgspec.Struct, frozen=True):
+    """Something that a reader must know of a row."""
+
+    text: str
+    short: str = ""
+    """The same for all rows of which it is true, who get the same mark. Without, the lines below say it of the run."""
+    fails: bool = False
+    """Why there is no figure: shown in full, always."""
+
+
+def marks(notes: Iterable[Sequence[Note]]) -> dict[str, str]:
+    """A mark for each short note there is, in order."""
+    shorts = dict.fromkeys(note.short for row in notes for note in row if note.short)
+    return dict(zip(shorts, MARKS, strict=False))
+
+
+def marked(notes: Mapping[str, Sequence[Note]]) -> list[str]:
+    """What stands below a table in short: what the marks mean, and why rows have no figures."""
+    failed = [f"{name}: {note.text}" for name, row in notes.items() for note in row if note.fails]
+    return [*failed, *(f"{mark} {short}" for short, mark in marks(notes.values()).items())]
+
+
+def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list[Note]]:
     """What a reader must know of each layer's row; `fit` is the record's, where it is at hand."""
     fit = fit or undisturbed(record)
     found = {row.layer: row for row in figures_of(record, fit)}
     return {row.name: _row(record, row, found[row.name], fit) for row in record.layers}
 
 
-def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> list[str]:
+def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> list[Note]:
     if row.faults:
-        return row.faults[:1]
-    notes = [told] if (told := terms(row)) else []
+        return [Note(row.faults[0], fails=True)]
+    notes = [Note(told, _short_terms(row))] if (told := terms(row)) else []
     own = [each for each in record.windows if each.layer == row.name]
     notes += _left_out(own)
     if not any(not each.fault for each in own):
-        notes.append("no good window" if own else "not measured")
+        notes.append(Note("no good window" if own else "not measured", fails=True))
     elif row.on and found.decay is None:
-        lacking = record.row(row.on).faults or not solo_windows(record, record.row(row.on))
-        notes.append(f"no decay: {row.on} has no figure" if lacking else f"no decay: not measured beside {row.on}")
+        lacking = not good_windows(record, record.row(row.on))
+        why = f"{row.on} has no figure" if lacking else f"not measured beside {row.on}"
+        notes.append(Note(f"no decay: {why}", fails=True))
     if found.decay is not None and found.margin is None and record.machine:
-        notes.append("one round only, so no interval: try a longer BUDGET")
+        notes.append(Note("one round only, so no interval: try a longer BUDGET"))
     if found.decay is not None and record.machine and not record.paired:
-        notes.append("its decay is from windows one after another, not side by side: indicative only")
+        notes.append(Note("its decay is from windows one after another, not side by side: indicative only"))
     margin, target = found.margin, record.precision if isinstance(record, Bench) else None
     if target and margin and margin > target:
-        notes.append(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET")
+        notes.append(Note(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET"))
     if fit and found.cpu_us and not fit.level(row.name):
-        notes.append("no solo window in which it filled its core: its CPU µs/req is of the pairs, disturbed or not")
+        level = "its CPU µs/req is of the pairs, disturbed or not"
+        notes.append(Note(f"no solo window in which it filled its core: {level}", OF_PAIRS))
     if fit and (told := _disagrees(fit, row, len(record.layers) - 1)):
-        notes.append(told)
+        notes.append(Note(told, DISAGREE))
     return notes
 
 
@@ -60,12 +94,14 @@ def _disagrees(fit: Undisturbed, row: Row, count: int) -> str:
     )
 
 
-def _left_out(own: list[Window]) -> list[str]:
+def _left_out(own: list[Window]) -> list[Note]:
     notes = []
     if faults := [each.fault for each in own if each.fault]:
-        notes.append(f"{len(faults)} of {len(own)} windows left out: {faults[0]}")
+        short = LEFT_OUT if len(faults) < len(own) else ""
+        notes.append(Note(f"{len(faults)} of {len(own)} windows left out: {faults[0]}", short, fails=not short))
     if stopped := sum(bool(each.throttled) for each in own):
-        notes.append(f"{stopped} of {len(own)} windows throttled: the container had used up its share of the CPU")
+        share = f"{stopped} of {len(own)} windows throttled"
+        notes.append(Note(f"{share}: the container had used up its share of the CPU", THROTTLED))
     return notes
 
 
@@ -93,9 +129,9 @@ def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
 def terms(row: Row) -> str:
     """On what terms a layer was measured, where these are not everybody's, or nothing."""
     found = []
-    if row.answer == "json" or not row.cases:
+    if row.answer != "bytes" or not row.cases:
         alone = f"the request of {row.request} alone" if row.request else "the User request alone"
-        equal = "to the byte" if row.answer == "bytes" else "as JSON"
+        equal = EQUAL[row.answer]
         size = row.answer_bytes or "a varying number of"
         found.append(f"held to {'contract.toml' if row.cases else alone}, its answer equal {equal} ({size} bytes)")
     if row.packages:
@@ -106,69 +142,6 @@ def terms(row: Row) -> str:
     return "; ".join(found)
 
 
-def below(record: Windows, wide: bool = False) -> list[str]:
-    """What stands below a table of windows: what the words mean, the method, and where it was made."""
-    load = record.load
-    wrk = f"wrk with {load.connections} connections and {load.threads} thread{'s' * (load.threads > 1)}"
-    lines = ["req/s per core: 1,000,000 / CPU µs."]
-    if any(row.on for row in record.layers):
-        per = "per CPU-second" if record.paired else "per second"
-        lines = [
-            f"decay: % fewer requests {per} than the layer that it stands on; + µs/req: the CPU time per request that"
-            f" it adds to that; {lines[0]}"
-        ]
-    if record.paired:
-        windows = f"windows of {load.seconds} s of {wrk}"
-        seen = disturbance(record)
-        lines += _states(seen) if seen else []
-        lines.append(
-            f"Decay and CPU time are of one fit of solo windows and pairs side by side, {windows}; 95% intervals."
-            if seen
-            else f"Decay and CPU time are from pairs side by side on one core, {windows}; the interval is of a"
-            " bootstrap over rounds and their windows. Mixture: no sensor told when the core was disturbed."
-        )
-    elif not any(window.server_cpu_ns for window in record.windows):
-        lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
-    elif not any(row.on for row in record.layers):
-        lines.append(f"CPU time is from solo windows of {load.seconds} s of {wrk}.")
-    if not record.paired and any(row.on for row in record.layers):
-        lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
-    if wide:
-        lines += _wide(record, wrk)
-    if record.quota:
-        lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
-    if record.seconds and record.window_seconds is not None:
-        outside = 100 * (1 - record.window_seconds / record.seconds)
-        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
-    return lines + origin(record)
-
-
-def _states(seen: Disturbance) -> list[str]:
-    """How much of the run was disturbed, and what the figures make of it."""
-    if seen.slow_us is None:
-        return ["0% disturbed: the servers' core had one speed throughout."]
-    slower = f"{seen.slow_us / seen.fast_us:.1f} times as slow as at other times"
-    lines = [
-        f"{100 * seen.share:.0f}% disturbed: so long the servers' core was {slower}, by its neighbours; all figures but"
-        " solo req/s and latency are for a core that is the layer's own and undisturbed."
-    ]
-    if seen.scarce:
-        lines.append(
-            "There was hardly any undisturbed window: the figures are extrapolated, which widens their intervals."
-        )
-    return lines
-
-
-def _wide(record: Windows, wrk: str) -> list[str]:
-    lines = ["share: of the lowest layer's requests per CPU-second. windows: solo + side by side."]
-    if record.paired:
-        lines.append(
-            f"A/A noise floor: two copies of one program differ by up to {FLOOR:g}% on average; no smaller difference"
-            " is claimed (docs/METHOD.md)."
-        )
-    if solo := [window.duration_us / 1e6 for window in record.windows if window.pair is None]:
-        lines.append(
-            f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core"
-            f" alone, at saturation, under {wrk}."
-        )
-    return lines
+def _short_terms(row: Row) -> str:
+    held = ALONE if not row.cases else {"bytes": "", "dated": DATED, "json": AS_JSON}[row.answer]
+    return "; ".join(filter(None, [held, OWN if row.packages else ""]))

@@ -1,16 +1,28 @@
-"""record -> where and with what it was made, and what about that may have affected its figures, a line each."""
+"""record -> where and with what it was made, and what about that may have affected its figures.
 
+In short, one line of clauses; with WIDE=1, a line each.
+"""
+
+import re
+
+from bench.data.machine import Machine, Python
 from bench.data.record import Kind, Windows
 from bench.data.store import RUNNING, is_live
 
 STEAL = 0.01  # share of the windows' time above which steal is reported
+LINE = 80
+NOISE = re.compile(r"\((R|TM|r|tm)\)|\bCPU\b|\bProcessor\b|@.*|\b\d+-Core\b")
+"""What a CPU calls itself beside its name."""
+VERSION = re.compile(r"\d+(\.\d+)+")
 
 
-def origin(record: Kind) -> list[str]:
+def origin(record: Kind, wide: bool = False) -> list[str]:
     """Where and with what a record was made, and what about that may have affected its figures."""
     lines = []
     if record.source:
         lines.append(f"Source: {record.source}")
+    if not wide:
+        return [*lines, *filter(None, [made(record), ending(record)])]
     if record.made and record.machine and record.python:
         machine, python = record.machine, record.python
         wrk = f", wrk {machine.wrk}" if isinstance(record, Windows) else ""
@@ -21,12 +33,77 @@ def origin(record: Kind) -> list[str]:
     lines += warnings(record)
     if record.packages:
         lines.append(", ".join(f"{name} {version}" for name, version in record.packages.items()) + ".")
+    return [*lines, *filter(None, [ending(record)])]
+
+
+def ending(record: Kind) -> str:
+    """That a run is in progress, or ended early, or nothing."""
     if record.stopped == RUNNING:
         how = "is still in progress" if is_live(record) else "was cut off: the process that measured it is gone"
-        lines.append(f"This run {how}.")
-    elif record.stopped:
-        lines.append(f"This run ended early: {record.stopped}.")
-    return lines
+        return f"This run {how}."
+    return f"This run ended early: {record.stopped}." if record.stopped else ""
+
+
+def made(record: Kind) -> str:
+    """Machine, Python and date on one line, with what is wrong with them; empty where the record does not say.
+
+    Where that is more than a line of 80, first wrk is left out and then the date.
+    """
+    machine, python = record.machine, record.python
+    if not machine or not python or not record.made:
+        return ""
+    cpu = " ".join(NOISE.sub(" ", machine.cpu).split())
+    cores = f"{machine.cores} core{'s' * (machine.cores > 1)} {cpu}{_in_brackets(_troubles(record, machine))}"
+    built = f"Python {python.version}{_in_brackets(_build(python))}"
+    wrk = [f"wrk {number[0]}"] if isinstance(record, Windows) and (number := VERSION.search(machine.wrk)) else []
+    date = f"{record.made:%Y-%m-%d %H:%M} UTC"
+    lines = (", ".join(each) for each in ([cores, built, *wrk, date], [cores, built, date], [cores, built, date[:10]]))
+    return next((line for line in lines if len(line) <= LINE), f"{cores}, {built}")
+
+
+def _in_brackets(found: list[str]) -> str:
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _build(python: Python) -> list[str]:
+    """What keeps this Python from being compared with others, in a word each."""
+    found = {
+        "not optimised": python.optimised is False,
+        "debug": python.debug,
+        "free-threaded": python.free_threaded,
+        "JIT": python.jit,
+    }
+    return [word for word, is_so in found.items() if is_so]
+
+
+def _troubles(record: Kind, machine: Machine) -> list[str]:
+    """What about the machine may have affected the figures, in a word or two each."""
+    if not isinstance(record, Windows):
+        return []  # counts do not depend on how busy the machine is
+    found = {
+        f"governor {machine.governor}": _is_slow(machine),
+        f"load {machine.load[0]:.1f}": _is_busy(machine),
+        f"others {sum(machine.others):.0f}% busy": machine.others,
+        f"{', '.join(machine.hooks)} set": machine.hooks,
+        "not pinned": record.cores is None,
+        f"{100 * stolen(record):.1f}% stolen": stolen(record) > STEAL,
+    }
+    return [words for words, is_so in found.items() if is_so]
+
+
+def _is_slow(machine: Machine) -> bool:
+    return machine.governor not in (None, "performance")
+
+
+def _is_busy(machine: Machine) -> bool:
+    return machine.load[0] > machine.cores / 4
+
+
+def stolen(record: Windows) -> float:
+    """The share of the windows' time that other tenants of the machine took from the servers' core."""
+    spans = {(window.round, window.take): window for window in record.windows if window.steal_ns is not None}
+    duration = sum(window.duration_us for window in spans.values())
+    return sum(window.steal_ns or 0 for window in spans.values()) / 1e3 / duration if duration else 0.0
 
 
 def warnings(record: Kind) -> list[str]:
@@ -46,9 +123,9 @@ def warnings(record: Kind) -> list[str]:
         lines += [f"Python is {what}: do not compare with an ordinary build." for what, is_so in builds if is_so]
     if not isinstance(record, Windows) or not machine:
         return lines  # counts do not depend on how busy the machine is
-    if machine.governor not in (None, "performance"):
+    if _is_slow(machine):
         lines.append(f"The CPU governor is {machine.governor!r}: its clock changes with load.")
-    if machine.load[0] > machine.cores / 4:
+    if _is_busy(machine):
         lines.append(f"The machine was not idle at the start: load {machine.load[0]:.1f} on {machine.cores} cores.")
     if machine.others:
         shares = ", ".join(f"{share:.0f}%" for share in machine.others)
@@ -57,10 +134,7 @@ def warnings(record: Kind) -> list[str]:
         lines.append(f"The environment had {', '.join(machine.hooks)} set, which can slow a server down: unset it.")
     if record.cores is None:
         lines.append("The servers could not be pinned to a core of their own: pairs need Linux and two cores.")
-    spans = {(window.round, window.take): window for window in record.windows if window.steal_ns is not None}
-    duration = sum(window.duration_us for window in spans.values())
-    stolen = sum(window.steal_ns or 0 for window in spans.values()) / 1e3
-    if duration and stolen / duration > STEAL:
-        share = f"{100 * stolen / duration:.1f}%"
+    if stolen(record) > STEAL:
+        share = f"{100 * stolen(record):.1f}%"
         lines.append(f"Other tenants of the machine took {share} of the servers' core during windows.")
     return lines

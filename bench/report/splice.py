@@ -11,11 +11,13 @@ from bench.data.errors import BadInput
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
+from bench.data.workloads import USER, read_names
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
-from bench.report.ladders import part
+from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
+from bench.report.workloads import workloads_document
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -32,16 +34,42 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "anatomy": counts,
         },
         ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
-        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
+        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)},
+        ROOT / "docs" / "WORKLOADS.md": {
+            "workloads": workloads_table().for_people("markdown"),
+            "arena": workloads_table("arena").for_people("markdown"),
+            "matrix": _matrix(),
+        },
         ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
 
 
 def _ladder(catalogue: Catalogue, ladder: str) -> str:
-    """A ladder's part of docs/LADDERS.md, from its reference records."""
+    """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     folder = REFERENCE / ladder
+    if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):
+        layers = layers_table(catalogue, ladder).for_people("markdown")
+        return "\n\n".join((title(catalogue, ladder), layers, f"Not on record yet: `make walk LADDER={ladder}`."))
     measured = read_record(latest("bench", folder), Bench)
     return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
+
+
+def _matrix() -> str:
+    """The workloads of the default ladder, from their reference records; the User request's is the ladder's own."""
+    folder = REFERENCE / "workloads"
+    found = {
+        record.workload: record for path in sorted(folder.glob("*-bench.json")) if (record := read_record(path, Bench))
+    }
+    if not found:
+        return "No reference records yet: `make workloads MEASURE=1`."
+    records = {name: found[name] for name in read_names() if name in found}
+    return workloads_document(records, USER, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
+
+
+def workloads_table(contract: str = "") -> Table:
+    """Every workload of a contract, and what it is."""
+    columns = (Column("workload", "workload", left=True), Column("about", "what it is", left=True))
+    return Table(columns, [{"workload": name, "about": about} for name, about in read_names(contract).items()])
 
 
 def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
@@ -49,9 +77,8 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
     layers = catalogue.choose("", ladder)
     on = catalogue.ground(layers, ladder)
     columns = (
-        Column("layer", "layer", left=True),
-        Column("on", "on", left=True),
-        Column("adds", "what it adds", left=True),
+        Column("layer", "layer", left=True, tree="on"),
+        Column("adds", "what it adds", left=True, wraps=True),
     )
     return Table(columns, [{"layer": each.name, "on": on[each.name], "adds": each.adds} for each in layers])
 

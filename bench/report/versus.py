@@ -17,18 +17,19 @@ from bench.stats.verdict import seconds_needed
 from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overall
 
 FUNCTIONS = 5  # named in text and Markdown
+LEAST = 0.1  # calls per request
 UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "µs of CPU time"}
 
 
-def versus_document(record: Versus) -> Document:
+def versus_document(record: Versus, wide: bool = False) -> Document:
     """What text, CSV and JSON have; Markdown has a form of its own."""
     judged = judge_layers(record)
     parts: list[str | Table] = [sentence(record, judged)]
     if any(each.metrics for each in judged):
-        parts.append(layers_table(judged))
+        parts += ["", layers_table(judged)]
     if functions := functions_of(judged):
-        parts += [f"Functions that changed most, on {functions[0]}, per request:", functions_table(functions[1])]
-    parts += [*bisection_lines(record), *notes(record, judged)]
+        parts += ["", f"Functions that changed most, on {functions[0]}, per request:", functions_table(functions[1])]
+    parts += [*bisection_lines(record), "", *notes(record, judged, wide)]
     return Document(parts, data_table(judged))
 
 
@@ -97,8 +98,8 @@ def layers_table(judged: list[Judged]) -> Table:
 
 
 def _sure(judged: Judged, name: str) -> bool:
-    """Whether a metric changed by more than the floor."""
-    return name in judged.metrics and judged.metrics[name].verdict in ("slower", "faster")
+    """Whether a metric changed by what is worth a column."""
+    return name in judged.metrics and abs(judged.metrics[name].delta) >= LEAST
 
 
 def _row(judged: Judged) -> Values:
@@ -155,7 +156,7 @@ def functions_table(functions: list[FunctionChange], most: int = FUNCTIONS) -> T
     return Table(columns, rows)
 
 
-def notes(record: Versus, judged: list[Judged]) -> list[str]:
+def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]:
     """What else differs, what is not sure, and where it was made, a line each."""
     lines = [f"{each.row.layer}: {fault}" for each in judged for fault in each.row.faults]
     lines += [
@@ -171,7 +172,7 @@ def notes(record: Versus, judged: list[Judged]) -> list[str]:
     lines += [told for each in judged if (told := _unclear(each))]
     other = {name for row in record.layers for name in (*row.moved, *row.differ)}
     packages = {name: version for name, version in record.packages.items() if name not in other}
-    return [*lines, *origin(msgspec.structs.replace(record, packages=packages))]
+    return [*lines, *origin(msgspec.structs.replace(record, packages=packages), wide)]
 
 
 def differences(record: Versus) -> list[str]:

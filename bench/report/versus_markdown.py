@@ -30,7 +30,7 @@ def versus_markdown(record: Versus) -> str:
         folded += [f"Functions that changed, on {escape.markdown(functions[0])}, per request:", table]
     if unchanged:
         folded += [f"Not changed by {record.limit:g}% or more:", _shown(layers_table(unchanged))]
-    folded += [escape.markdown(line) for line in notes(record, judged)]
+    folded += [escape.markdown(line) for line in notes(record, judged, wide=True)]
     folded.append(f"To repeat it:\n\n```sh\n{repeat(record)}\n```")
     return "\n\n".join(
         [*parts, "<details><summary>Functions, floor, and how to repeat it</summary>", *folded, "</details>"]

@@ -99,7 +99,7 @@ def _add(one: Estimate, other: Estimate, sign: int) -> Estimate:
     return Estimate(mean, math.sqrt(sum(squares)), int(freedom) + 1, windows)
 
 
-What = Literal["python", "contract", "connections", "slices"]
+What = Literal["python", "workload", "contract", "connections", "slices"]
 MATTERS: tuple[What, ...] = get_args(What)
 
 
@@ -116,6 +116,7 @@ def obstacles(a: Windows, b: Windows) -> list[Obstacle]:
     sides = [
         {
             "python": each.python.version.rpartition(".")[0] if each.python else None,
+            "workload": each.workload,
             "contract": each.contract,
             "connections": each.load.connections,
             "slices": each.cores and (each.cores.slice_ms or 0),

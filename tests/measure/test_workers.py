@@ -94,7 +94,7 @@ def test_the_endpoint_alone_is_below_all(bench: Bench, tmp_path: Path) -> None:
 
 def test_what_waits_is_not_blamed_on_the_client(bench: Bench, tmp_path: Path) -> None:
     options = ("--layers", "wait-blocking", "--seconds", 1, "--budget", 1, "--results", tmp_path)
-    done = bench("bench", *options)
+    done = bench("bench", *options, "--wide")
     assert done.returncode == 0, done.stderr
     assert "it waits: solo it used" in done.stdout
     assert "lower bound" not in done.stdout

@@ -1,16 +1,29 @@
-"""Tables: the same figures for people and for programs."""
+"""Tables: the same figures for people and for programs, and readable in 80 columns."""
 
 import csv
+import html
 import io
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
+from bench.data.layers import ROOT
 from bench.data.load import Latency
 from bench.data.record import Bench as Record
+from bench.data.store import latest, read_record
 from bench.report.decay_table import FIRST, decay_document
 from tests.stats.test_decay import record
+
+BENCHES = [*sorted((ROOT / "results" / "reference").glob("*/*-bench.json")), ROOT / "results" / "published.json"]
+KEYS = (
+    "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us,decay_low,decay_high,rps_low,rps_high,windows,restarts,"
+    "note,rps_per_core,bound,p99_low,p99_high,added_low,added_high,cost_low,cost_high,rps_per_core_low,"
+    "rps_per_core_high,disturbed,pairs,solo,margin"
+)
+"""An interface: keys are only ever added, at the end."""
 
 
 @pytest.fixture
@@ -21,11 +34,15 @@ def ladder() -> Record:
     return made
 
 
+def fastapi() -> Record:
+    """A record of ten layers."""
+    return read_record(latest("bench", ROOT / "results" / "reference" / "fastapi"), Record)
+
+
 def test_csv(ladder: Record) -> None:
     text = decay_document(ladder).render("csv")
-    first = "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us"
-    head = f"{first},decay_low,decay_high,rps_low,rps_high,windows,restarts,note"
-    assert text.splitlines()[0].startswith(f"{head},")
+    assert text.splitlines()[0].startswith(KEYS)
+    assert text == decay_document(ladder, wide=True).render("csv", wide=True)
     low, high, broken = csv.DictReader(io.StringIO(text))
     assert (float(low["rps"]), low["on"], low["decay"], float(low["p99_us"])) == (105_000, "", "", 1234)
     assert float(high["decay"]) == pytest.approx(60)
@@ -42,15 +59,76 @@ def test_json(ladder: Record) -> None:
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_what_people_read(ladder: Record, form: str) -> None:
     text = decay_document(ladder, wide=True).render(form, wide=True)
-    rows = {cells[0]: cells for line in text.splitlines() if (cells := line.replace("|", " ").split())}
-    assert rows["high"][:9] == ["high", "low", "60.0", "60.0", "-", "60.0", "+14.3", "23.8", "42,000"]
-    assert rows["high"][9:14] == ["40.0", "42,000", "40,000", "-", "44,000"]
-    assert rows["high"][-4:] == ["2", "+", "0", "2"], "the number of windows stands beside every figure"
+    lines = [html.unescape(line).replace("|", " ").replace("└", " ").split() for line in text.splitlines()]
+    rows = {cells[0]: cells for cells in lines if cells}
+    assert rows["high"][:9] == ["high", "low", "60.0", "±<0.1", "60.0", "-", "60.0", "+14.3", "23.8"]
+    assert rows["high"][9:15] == ["42,000", "40.0", "42,000", "40,000", "-", "44,000"]
+    assert rows["high"][-7:-3] == ["2", "+", "0", "2"], "the number of windows stands beside every figure"
     assert "broken: contract: empty (an empty body)" in text
     assert "wrk with 64 connections and 1 thread." in text
     assert "one after another" in text, "no pairs: that must be said"
 
 
+def test_a_failed_row_says_so_in_short_too(ladder: Record) -> None:
+    text = decay_document(ladder).render("text")
+    assert "  └ broken" in text
+    assert "failed" in text
+    assert "broken: contract: empty (an empty body): answered nothing, expected 400\n" in text
+
+
 def test_a_run_that_was_stopped_says_so(ladder: Record) -> None:
     stopped = msgspec.structs.replace(ladder, stopped="stopped by SIGINT")
-    assert "ended early: stopped by SIGINT" in decay_document(stopped).render("text")
+    for path in ("", "results/x-bench.json"):
+        assert "ended early: stopped by SIGINT" in decay_document(stopped, path=path).render("text")
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_every_record_fits(path: Path, width: int) -> None:
+    made = read_record(path, Record)
+    lines = decay_document(made, path="results/20261123-211046-bench.json").render("text", width=width).split("\n")
+    assert max(map(cell_len, lines)) <= width
+    below = lines[lines.index("") + 1 :]
+    assert width < 80 or len(below) <= 5
+    assert below[0].startswith("decay: % fewer requests per ")
+    table = lines[1 : -len(below)]
+    assert all(any(row.name in line for line in table) for row in made.layers), "no name is cut"
+
+
+def test_the_ladder_is_drawn_and_bars_stand_on_one_another() -> None:
+    text = decay_document(read_record(BENCHES[0], Record)).render("text")
+    assert "asyncio  " in text
+    assert "\n└ uvicorn  " in text
+    assert "\n  └ starlette  " in text
+    assert "\n    ├ dumproute  " in text
+    assert "\n    └ fastapi  " in text
+    asyncio, uvicorn, starlette, dumproute, fastapi = (line for line in text.splitlines() if "█" in line)
+    assert asyncio.index("█") < uvicorn.index("█") <= len(asyncio)
+    assert dumproute.rstrip().index("▐") == fastapi.index("▐") > starlette.index("█")
+    assert len(fastapi) == 80
+    assert "0 µs" in text
+    wider = decay_document(read_record(BENCHES[0], Record)).render("text", width=120)
+    assert wider.count("█") > 1.5 * text.count("█")
+
+
+def test_ten_layers_with_names_of_thirty_letters() -> None:
+    made = fastapi()
+    for row in made.layers:
+        row.name, row.on = row.name.ljust(30, "x"), row.on and row.on.ljust(30, "x")
+    for window in made.windows:
+        window.layer, window.pair = window.layer.ljust(30, "x"), window.pair and window.pair.ljust(30, "x")
+    text = decay_document(made).render("text")
+    assert max(map(cell_len, text.splitlines())) <= 80
+    assert all(row.name in text for row in made.layers)
+    assert "…" in decay_document(made).render("text", width=60)
+    assert "…" not in decay_document(made, wide=True).render("text", wide=True, width=60)
+
+
+def test_margins_of_one_round_and_of_a_missed_target() -> None:
+    made = fastapi()
+    assert "(target ±1)" in decay_document(made).render("text")
+    assert "Next: BUDGET=400 for ±1 pp" in decay_document(made, path="x").render("text")
+    made.windows = [window for window in made.windows if window.round == 1]
+    text = decay_document(made).render("text")
+    assert " ±?" in text
+    assert "no margins: one round only" in text

@@ -76,7 +76,7 @@ def test_latency_is_the_median_of_windows() -> None:
 
 def note(ladder: Record, layer: str) -> str:
     found = next(each for each in figures(ladder) if each.layer == layer)
-    return "; ".join([*row_notes(ladder)[layer], *solo_notes(ladder, ladder.row(layer), found)])
+    return "; ".join([*(each.text for each in row_notes(ladder)[layer]), *solo_notes(ladder, ladder.row(layer), found)])
 
 
 def pair(lower: float, upper: float, take: int, busy: float = 0.5) -> list[Window]:

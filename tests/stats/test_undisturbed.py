@@ -108,9 +108,10 @@ def test_little_undisturbed_time_widens_the_interval_and_is_said() -> None:
         margins[busy] = float(np.mean(found))
     assert margins[0.95] > 1.5 * margins[0.5], margins
     some, little = (run(3, busy=busy) for busy in (0.5, 0.97))
-    assert "hardly any undisturbed window" in decay_document(little).render("text")
-    assert "hardly any undisturbed window" not in decay_document(some).render("text")
-    assert "% disturbed: " in decay_document(some).render("text")
+    assert "% disturbed, so extrapolated; margins" in decay_document(little).render("text")
+    assert "% disturbed; margins" in decay_document(some).render("text")
+    assert "hardly any undisturbed window" in decay_document(little, wide=True).render("text", wide=True)
+    assert "hardly any undisturbed window" not in decay_document(some, wide=True).render("text", wide=True)
 
 
 def test_solo_windows_and_pairs_that_disagree_are_named() -> None:
@@ -124,8 +125,9 @@ def test_solo_windows_and_pairs_that_disagree_are_named() -> None:
     assert found
     assert not found.low <= 0 <= found.high
     assert decay(found.pairs.mean) - decay(found.solo.mean) == pytest.approx(100 * 52 / 138.8 * (1 - 1 / 1.2), abs=3)
-    assert "top: " in (text := decay_document(record).render("text"))
-    assert "solo windows say" in text
+    assert "top*" in (text := decay_document(record).render("text"))
+    assert "* solo windows and pairs disagree" in text
+    assert "top: solo windows say" in decay_document(record, wide=True).render("markdown", wide=True)
     false_alarms = 0
     for record in runs()[:30]:
         fit = undisturbed(record)
@@ -143,7 +145,7 @@ def test_a_record_without_a_sensor_is_a_mixture() -> None:
     assert undisturbed(record) is None
     for row in record.layers[1:]:
         assert ratio(record, row) == mixture(record, row)
-    assert "Mixture: no sensor" in decay_document(record).render("text")
+    assert "mixture: no sensor" in decay_document(record).render("text")
     assert figures(record)[1].cpu_low is None
 
 
@@ -191,4 +193,4 @@ def test_a_core_that_others_shared_tells_a_level_and_one_that_idled_does_not() -
     idled = figures(record)[1]
     assert idled.cpu_low is None
     assert idled.decay == pytest.approx(shared.decay, abs=2)
-    assert "its CPU µs/req is of the pairs" in decay_document(record).render("text")
+    assert "* CPU µs from pairs only" in decay_document(record).render("text")

@@ -1,0 +1,107 @@
+"""One ladder under several workloads: each layer's decay and + µs/req in each, and what follows from both."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import msgspec
+
+from bench.data.record import Windows
+from bench.report.document import Column, Document, Table
+from bench.report.origin import origin
+from bench.stats.machines import identity
+from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
+
+WIDTH = 80
+FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high")
+KEYS = (*FIRST, "cpu_us")
+
+
+def workloads_document(
+    records: Mapping[str, Windows], base: str, lacking: Sequence[str], sources: Sequence[str]
+) -> Document:
+    """The matrix of each workload's record, its costs compared with those in `base`.
+
+    `lacking` are lines on what is missing, `sources` on where it is from.
+    """
+    found = cells(records)
+    said: list[str | Table] = []
+    for title, key, margin, show in (
+        ("decay, % fewer requests per CPU-second than the layer that it stands on", "decay", "margin", "{:.1f}"),
+        ("+ µs/req, the CPU time per request that it adds to that", "added_us", "added_margin", "{:+,.1f}"),
+    ):
+        said += [f"{title}:", *_grids(found, [*records], key, margin, show)]
+    told = spread(found, base)
+    said += [sentence(told), ""] if told else []
+    said += [*lacking, *_unlike(records), "±: half of a 95% interval.", *sources]
+    first = next(iter(records.values()), None)
+    said += origin(first)[:1] if first else []
+    data = [{key: getattr(each, key) for key in KEYS} for each in found]
+    return Document(said, Table([Column(key) for key in KEYS], data, FIRST))
+
+
+def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, margin: str, show: str) -> list[Table]:
+    """The cells, workload by layer, in as many tables as fit the width."""
+    names = [*dict.fromkeys((each.layer, each.on) for each in found)]
+    at = {(each.workload, each.layer, each.on): _cell(each, key, margin, show) for each in found}
+    tables: list[list[tuple[str, str]]] = []
+    room = 0
+    for name in names:
+        wide = 3 + max([len(name[0]), len(name[1]) + 3, *(len(at.get((each, *name), "-")) for each in workloads)])
+        if not tables or room < wide:
+            tables.append([])
+            room = WIDTH - 4 - max(map(len, [*workloads, "workload"]))
+        tables[-1].append(name)
+        room -= wide
+    return [
+        Table(
+            [Column("workload", "workload", left=True), *(Column(layer, layer) for layer, _ in block)],
+            [
+                {"workload": "", **{layer: f"on {on}" for layer, on in block}},
+                *(
+                    {"workload": each, **{layer: at.get((each, layer, on), "-") for layer, on in block}}
+                    for each in workloads
+                ),
+            ],
+        )
+        for block in tables
+    ]
+
+
+def _cell(cell: Cell, key: str, margin: str, show: str) -> str:
+    value, around = getattr(cell, key), getattr(cell, margin)
+    if value is None:
+        return "-"
+    return show.format(value) + (f" ±{around:,.1f}" if around is not None else "")
+
+
+def sentence(told: Spread) -> str:
+    """What the matrix says of the costs of layers, in µs and in percent."""
+    cases, near = told.same + len(told.different), f"within {100 * (NEAR - 1):.0f}%"
+    percent = f"in percent it is from {told.lowest:.1f} to {told.highest:.1f}"
+    if not told.different:
+        return f"In µs every layer adds about the same as to {told.base} ({near}); {percent}."
+    by_workload = sorted(told.different, key=lambda each: each.workload)
+    others = "; ".join(
+        f"{workload}: {', '.join(each.layer for each in same)}"
+        for workload, same in groupby(by_workload, key=lambda each: each.workload)
+    )
+    return (
+        f"In µs a layer adds about the same as to {told.base} ({near}) in {told.same} of {cases} cases; {percent}."
+        f" Not the same in µs: {others}."
+    )
+
+
+def _unlike(records: Mapping[str, Windows]) -> list[str]:
+    """Workloads whose records were not made like the first: another machine, Python, or other versions."""
+    made = {name: _made_of(record) for name, record in records.items()}
+    first = next(iter(made.values()), None)
+    others = [name for name, each in made.items() if each != first]
+    if not others:
+        return []
+    return [f"{', '.join(others)}: made on another machine, or with other versions, than {next(iter(made))}."]
+
+
+def _made_of(record: Windows) -> object:
+    machine, python = record.machine, record.python
+    where = identity(machine, python) if machine and python else None
+    return where, msgspec.json.encode(record.packages, order="sorted")

@@ -1,0 +1,131 @@
+"""A terminal shows the table filling in, and is left clean; what is drawn costs next to nothing."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.data.layers import ROOT
+from bench.report.progress import SHARE, Display
+from tests.conftest import processes, require_tool, wait_for
+
+SIZE = (30, 90)
+CODE = re.compile(r"\x1b\[(\??\d*(?:;\d+)*)([A-Za-z])")
+
+
+def screen(text: str) -> list[str]:
+    """What a terminal shows after this: of its codes, those that rich's displays use."""
+    lines, row, place = [""], 0, 0
+    while place < len(text):
+        found = CODE.match(text, place)
+        if found and found[2] == "A":
+            row -= int(found[1] or 1)
+        elif found and found[2] == "K":
+            lines[row] = ""
+        elif text[place] == "\n":
+            row += 1
+            lines += [""] * (row >= len(lines))
+        elif text[place] == "\r":
+            lines[row] = lines[row] if text.startswith("\r\n", place) else ""
+        elif not found:
+            lines[row] += text[place]
+        place = found.end() if found else place + 1
+    return [line for line in lines if line.strip()]
+
+
+class Terminal:
+    """A pseudo-terminal with a bench in it."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+        self.text = ""
+        self.run = subprocess.Popen(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env={**os.environ, "TERM": "xterm"},
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(slave)
+        os.set_blocking(self.master, False)
+
+    def shows(self, what: str) -> bool:
+        """Whether this has been on the screen by now."""
+        try:
+            while data := os.read(self.master, 1 << 16):
+                self.text += data.decode()
+        except BlockingIOError:
+            pass
+        except OSError:  # it has ended
+            self.run.wait()
+        return what in self.text
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self.master, keys)
+
+    def until_it_ends(self) -> int:
+        """Its exit code."""
+        assert wait_for(lambda: self.shows("\0") or self.run.poll() is not None, 60)
+        self.shows("")
+        os.close(self.master)
+        return self.run.wait()
+
+
+def test_the_table_fills_in_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+    require_tool("wrk")
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 1, "--results", tmp_path / "results")
+    terminal = Terminal("bench", *options)
+    assert terminal.until_it_ends() == 0, terminal.text
+    before, *moments = (screen(terminal.text[: found.start()]) for found in re.finditer("round 1: ", terminal.text))
+    assert any(line.split()[:5] == ["asyncio", "-", "-", "-", "-"] for line in before)
+    figures = [line.split()[3] for line in moments[-1] if line.startswith("asyncio")]
+    assert float(figures[0]) > 0, "CPU µs is there before the run has ended"
+    shown = screen(terminal.text)
+    assert not [line for line in shown if "━━" in line or "round 1: " in line]
+    assert sum(line.startswith("asyncio") for line in shown) == 1, "nothing of the display is left"
+    assert max(len(line) for line in shown if not line.startswith("Record: ")) <= SIZE[1]
+
+
+def test_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -> None:
+    require_tool("wrk")
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60, "--results", tmp_path / "results")
+    terminal = Terminal("pair", "--a", "asyncio", "--b", "uvicorn", *options[2:])
+    assert wait_for(lambda: terminal.shows("round 2: "), 30), terminal.text
+    assert "└ uvicorn" in terminal.text
+    terminal.type(b"\x03")
+    assert terminal.until_it_ends() == 130
+    assert terminal.text.rindex("\x1b[?25h") > terminal.text.rindex("\x1b[?25l"), "the cursor is back"
+    assert not [line for line in screen(terminal.text) if "━━" in line or "round " in line]
+    assert not processes(tmp_path)
+
+
+def test_drawing_is_rare_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+    drawn = []
+
+    def table(width: int) -> str:
+        drawn.append(width)
+        sum(range(300_000))
+        return "layer"
+
+    with os.fdopen(slave, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        display = Display(10)
+        display.draw(table)
+        display.draw(table)
+        assert drawn == [display.console.width], "a second time at once is too much"
+        display.began -= 2 * display.last / SHARE
+        display.draw(table)
+        assert len(drawn) == 2
+        display.close()
+        assert 0 < display.drawing < SHARE * (time.monotonic() - display.began)
+    os.close(master)
