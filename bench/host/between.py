@@ -45,7 +45,12 @@ class Between:
             raise BadInput("BISECT=1 needs two releases, or two states of one clone (git:REF, a checkout, base)")
 
     def _releases(self, a: Version, b: Version, python: str) -> None:
-        for each in choose(releases(self.packages[0], python), "all", a.version, b.version):
+        since, until = (f"{each}.0" if each.count(".") == 1 else each for each in (a.version, b.version))
+        try:
+            found = choose(releases(self.packages[0], python), "all", since, until)
+        except BadInput as fault:
+            raise BadInput(fault.message.replace("SINCE=", "A=").replace("UNTIL=", "B=")) from None
+        for each in found:
             self._add(each.version, "", Version(each.version))
 
     def _commits(self, a: Commit | Base, b: Commit | Folder) -> None:

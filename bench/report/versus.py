@@ -90,10 +90,10 @@ def layers_table(judged: list[Judged]) -> Table:
             Column("more", "B - A"),
             Column("percent", "%", show="{percent}"),
             *(Column(name, name, wide=name == "syscalls" and not calls) for name in ("bytecodes", "calls", "syscalls")),
-            Column("counts", "counts say"),
+            Column("counts", "by counts" if not timed else "counts"),
         ]
     if timed:
-        columns += [Column("gain", "req/CPU-s", "%"), Column("time", "time says")]
+        columns += [Column("gain", "req/CPU-s", "%"), Column("time", "by time" if not counted else "time")]
     return Table(columns, [_row(each) for each in judged if each.metrics])
 
 

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from bench.data.kinds import schema
 from bench.data.store import read_record
 from bench.data.versus import Versus
 from bench.host.sides import VENVS
@@ -88,6 +90,7 @@ def test_one_call_more_is_found_and_named(bench: Bench, clone: Path) -> None:
     assert max(map(len, lines)) <= 80
 
     (path,) = (clone.parent / "results").glob("*-versus.json")
+    jsonschema.validate(json.loads(path.read_bytes()), schema())
     record = read_record(path, Versus)
     assert record.floor
     assert record.layers[0].a.counts
