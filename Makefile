@@ -85,7 +85,8 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
-versus: $(if $(filter counts,$(ONLY))$(strip $(BISECT)),venv,setup) counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
 	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
 	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
 	    $(call option,RECORD,record) $(run)

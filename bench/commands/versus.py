@@ -77,7 +77,7 @@ question_options = gathered(
 @click.option(
     "--precision", type=Number(0.05, 50), help="Time each layer until its interval is at most ± this many percent."
 )
-@click.option("--budget", default=300.0, show_default=True, type=Number(1, 1e6), help="Seconds for the whole call.")
+@click.option("--budget", default=300.0, type=Number(1, 1e6), help="Seconds for the whole call, by default 300.")
 @click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
 @click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
 @driving_options
