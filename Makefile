@@ -25,9 +25,13 @@ SECONDS     =# length of a window in seconds [2, or the workload's]
 CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
-#= what is compared (pair, compare, diff)
-A           =# a layer; for compare a record
-B           =# the layer or record to compare with A
+#= what is compared (pair, compare, diff, versus)
+A           =# a layer; for compare a record; for versus a version, git:REF, base
+B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
+PACKAGE     =# the package that differs, or several (versus)
+REPO        =# the clone of git:REF, if not the other side's checkout (versus)
+LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
+BISECT      =# 1: which releases or commits moved the count (versus)
 THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
 #= what is printed and kept
@@ -40,7 +44,7 @@ RESULTS     =# the folder for records                       [results]
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
-ONLY        =# run only these tests: tests/stats/test_decay.py (test)
+ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
 ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
@@ -65,7 +69,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare workloads machines report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads machines report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -82,6 +86,12 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
+
+versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
+	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
+	    $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)

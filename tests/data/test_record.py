@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from bench.data.errors import BadInput, Fault
+from bench.data.kinds import schema
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, schema
+from bench.data.record import VERSION, Kind
 from bench.data.record import Bench as Record
 from bench.data.store import Keeper, encode, read_record, require_folder
 from tests.stats.test_decay import PUBLISHED, record
