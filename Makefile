@@ -29,6 +29,12 @@ SPLIT       =# 1: one row per component, for csv and json (anatomy)
 RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
 SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)                     [20]
+PACKAGE     =# a package that layers serve with (history)
+RELEASES    =# minors, the last release of each, or all (history) [minors]
+SINCE       =# the first release; 0.50 means its last patch (history)
+UNTIL       =# the last release (history)
+DEPS        =# other packages: held as locked, newest, or dated as of a release's day (history) [held; fastapi: newest]
+SCHEDULER   =# a Dask scheduler, such as tcp://head:8786 (history, machines, worker) [workers on this machine]
 ONLY        =# run only these tests: tests/stats/test_decay.py (test)
 PYTHON      =# the Python to serve and measure with                [python3]
 
@@ -74,6 +80,13 @@ workloads: setup ## what layers cost in each workload; MEASURE=1 measures all of
 
 machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
+
+history: venv counters ## what did each release of a package cost? make history PACKAGE=fastapi SINCE=0.100
+	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
+	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler) $(format)
+
+worker: venv counters ## do jobs for a scheduler on another machine: make worker SCHEDULER=tcp://head:8786
+	$(bench) worker $(call option,SCHEDULER,scheduler)
 
 sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)

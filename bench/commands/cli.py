@@ -13,7 +13,7 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("workloads", "machines", "sensitivity", "walk", "readme", "schema", "check-layer"),
+    *("workloads", "machines", "history", "worker", "sensitivity", "walk", "readme", "schema", "check-layer"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}

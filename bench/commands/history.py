@@ -1,0 +1,198 @@
+"""`make history`: what each release of a package cost, counted one request at a time."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench.anatomy.release import SECONDS, ReleaseJob, count_release, require_revision
+from bench.commands.groups import needs_group
+from bench.commands.options import PATH, Printing, printing_options
+from bench.commands.output import say, show
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import contract_of
+from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching
+from bench.data.layers import ROOT, Catalogue, Layer
+from bench.data.machine import Python
+from bench.data.record import now
+from bench.data.releases import Release, choose
+from bench.data.sides import canonical
+from bench.data.store import require_folder
+from bench.host.machine import read_python
+from bench.host.releases import releases
+from bench.host.signals import held
+from bench.host.versions import read_revision
+from bench.report.history import history_document
+from bench.report.progress import Display
+from bench.stats.history import all_series
+
+ANCHOR = "uvicorn"
+NEWEST = ("fastapi",)
+"""Packages that pin a range of what is below them: their releases get the newest that they allow."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What to count."""
+
+    package: str
+    releases: list[Release]
+    layers: list[Layer]
+    deps: Deps
+    python: Python
+
+
+@click.command("history")
+@click.option("--package", required=True, help="A package that a layer serves with, such as fastapi.")
+@click.option("--releases", "which", default="minors", help="minors (the last of each) or all.  [minors]")
+@click.option("--since", default="", help="The first release; 0.50 means its last patch.")
+@click.option("--until", default="", help="The last release.")
+@click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
+@click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
+@click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
+@click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    package: str,
+    which: str,
+    since: str,
+    until: str,
+    layers: str,
+    deps: Deps | None,
+    scheduler: str,
+    folder: Path,
+    printing: Printing,
+) -> None:
+    """Count one request with each release of a package, and say when its cost changed, and why.
+
+    What is counted already is not counted again.
+    """
+    catalogue, package = read_catalogue(catalogue_file), canonical(package)
+    served = choose_layers(catalogue, package, layers)
+    chosen = choose(releases(package), which, since, until)
+    chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
+    choice = Choice(package, chosen, served, chosen_deps, read_python())
+    require_folder(folder)
+    jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
+    missing = [job for job in jobs if not matching(job.wanted, kept(folder))]
+    problem: Fault | None = None
+    if missing:
+        needs_group("cluster")
+        try:
+            problem = count_all(missing, choice, scheduler, folder)
+        except Stopped as stopped:
+            problem = stopped
+    every = kept(folder)
+    known = [each for job in jobs for each in matching(job.wanted, every)]
+    with held():
+        show(printing.render(history_document(all_series(dated(known, chosen)), package)))
+    if problem:
+        raise problem
+
+
+def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]:
+    """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
+    ladder = catalogue.choose("", "default")
+    every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
+    running = [each for each in every if package in map(canonical, each.versions) and not each.loop]
+    if names:
+        chosen = catalogue.choose(names, "default")
+        if wrong := [each.name for each in chosen if each not in running]:
+            raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(each.name for each in running)} do")
+        return chosen
+    if not running:
+        known = sorted({canonical(name) for each in every for name in each.versions})
+        raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
+    return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
+
+
+def jobs_of(choice: Choice, catalogue: Catalogue, revision: str | None) -> list[ReleaseJob]:
+    """A job for each layer and release, and the newest release once more, for A against A."""
+    anchor, found = catalogue.layers[ANCHOR], []
+    for layer in choice.layers:
+        contract = contract_of([layer])
+        for release, copy in [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]:
+            wanted = Wanted(
+                package=choice.package, version=release.version, layer=layer.name, deps=choice.deps,
+                python=choice.python.version, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
+                contract=_digest(repr((contract.user.wire(), contract.user.answer))),
+                when=_when(release, choice.deps), copy=copy,
+            )  # fmt: skip
+            found.append(ReleaseJob(wanted, layer, anchor, contract, revision))
+    return found
+
+
+def _when(release: Release, deps: Deps) -> str:
+    if deps == "dated":
+        if not release.uploaded:
+            raise BadInput("DEPS=dated: the package index does not tell when releases were uploaded: try DEPS=newest")
+        return release.uploaded.isoformat()
+    return f"{now():%Y-%m}" if deps == "newest" else ""
+
+
+def _lock(layer: Layer) -> str:
+    names = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
+    return "".join((ROOT / name).read_text() for name in names)
+
+
+def _served(layer: Layer) -> str:
+    app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
+    text = [app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
+    return "\n".join([layer.command, *text])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
+    """With the time at which each release was uploaded, as far as the index tells."""
+    times = {each.version: each.uploaded for each in chosen}
+    return [msgspec.structs.replace(each, uploaded=times.get(each.wanted.version)) for each in every]
+
+
+def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder: Path) -> Fault | None:
+    """Do jobs on a cluster, each result kept as it comes; returns what failed."""
+    from bench.host.cluster import cluster, reason
+
+    times = {each.version: each.uploaded for each in choice.releases}
+    failed: list[str] = []
+    revision = jobs[0].revision
+    with cluster(scheduler, lambda: require_revision(revision)) as workers:
+        display = Display(SECONDS * len(jobs) / workers.width)
+        with contextlib.closing(display):
+            for done, (job, result) in enumerate(each_of(jobs, workers.executor)):
+                if isinstance(result, Found):
+                    result.uploaded = times[job.wanted.version]
+                    with held():
+                        keep(result, folder)
+                else:
+                    failed.append(f"{job.wanted.name}: {reason(result)}")
+                left = len(jobs) - done - 1
+                said = "a gap" if isinstance(result, Found) and result.gap else "counted"
+                said = said if isinstance(result, Found) else "failed"
+                display.tell(f"{job.wanted.name}: {said}, {left} left", SECONDS * (done + 1) / workers.width)
+    for line in failed:
+        say(f"failed: {line}")
+    return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None
+
+
+def each_of(jobs: Sequence[ReleaseJob], executor: Executor) -> Iterator[tuple[ReleaseJob, Found | Exception]]:
+    """Each job when it is done, with its result or why it has none. Raises BadInput where a worker cannot do any."""
+    futures = {executor.submit(count_release, job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            error = future.exception()
+            if isinstance(error, BadInput) or (error and not isinstance(error, Exception)):
+                raise error
+            yield futures[future], error if isinstance(error, Exception) else future.result()
+    finally:
+        for future in futures:
+            future.cancel()
