@@ -57,7 +57,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare workloads machines sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare workloads machines history worker sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help: ## show this list
@@ -78,14 +78,15 @@ compare: venv ## did a layer change between two records? make compare A=results/
 workloads: setup ## what layers cost in each workload; MEASURE=1 measures all of them first (15 minutes)
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
-machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
+machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders", or measure first: SCHEDULER=
+	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(call option,SCHEDULER,scheduler) \
+	    $(call option,LADDER,ladder) $(call option,BUDGET,budget)) $(workload) $(format)
 
 history: venv counters ## what did each release of a package cost? make history PACKAGE=fastapi SINCE=0.100
 	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
 	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler) $(format)
 
-worker: venv counters ## do jobs for a scheduler on another machine: make worker SCHEDULER=tcp://head:8786
+worker: setup counters ## do jobs for a scheduler on another machine: make worker SCHEDULER=tcp://head:8786
 	$(bench) worker $(call option,SCHEDULER,scheduler)
 
 sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)

@@ -2,8 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -160,7 +159,7 @@ def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
 
 def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder: Path) -> Fault | None:
     """Do jobs on a cluster, each result kept as it comes; returns what failed."""
-    from bench.host.cluster import cluster, reason
+    from bench.host.cluster import cluster, each_done, reason
 
     times = {each.version: each.uploaded for each in choice.releases}
     failed: list[str] = []
@@ -168,7 +167,7 @@ def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder
     with cluster(scheduler, lambda: require_revision(revision)) as workers:
         display = Display(SECONDS * len(jobs) / workers.width)
         with contextlib.closing(display):
-            for done, (job, result) in enumerate(each_of(jobs, workers.executor)):
+            for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor)):
                 if isinstance(result, Found):
                     result.uploaded = times[job.wanted.version]
                     with held():
@@ -182,17 +181,3 @@ def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder
     for line in failed:
         say(f"failed: {line}")
     return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None
-
-
-def each_of(jobs: Sequence[ReleaseJob], executor: Executor) -> Iterator[tuple[ReleaseJob, Found | Exception]]:
-    """Each job when it is done, with its result or why it has none. Raises BadInput where a worker cannot do any."""
-    futures = {executor.submit(count_release, job): job for job in jobs}
-    try:
-        for future in as_completed(futures):
-            error = future.exception()
-            if isinstance(error, BadInput) or (error and not isinstance(error, Exception)):
-                raise error
-            yield futures[future], error if isinstance(error, Exception) else future.result()
-    finally:
-        for future in futures:
-            future.cancel()

@@ -5,8 +5,8 @@ A worker does one job at a time. If it dies, its nanny starts another, and the j
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 
 import dask
@@ -83,6 +83,20 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
         raise BadInput(f"a worker of {name} cannot do these jobs: {why}: start it in a clone like this one") from None
     hosts = {each["host"]: address for address, each in sorted(workers.items(), reverse=True)}
     return Cluster(client, client.get_executor(), len(workers), hosts)
+
+
+def each_done[J, T](work: Callable[[J], T], jobs: Sequence[J], executor: Executor) -> Iterator[tuple[J, T | Exception]]:
+    """Each job when it is done, with its result or why it has none. Raises BadInput where a worker cannot do any."""
+    futures = {executor.submit(work, job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            error = future.exception()
+            if isinstance(error, BadInput) or (error and not isinstance(error, Exception)):
+                raise error
+            yield futures[future], error if isinstance(error, Exception) else future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def reason(error: BaseException) -> str:

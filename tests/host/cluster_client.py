@@ -1,0 +1,41 @@
+"""Run in the group `cluster` by test_cluster.py: does jobs on a scheduler, and prints a line for each when it is done.
+
+cluster_client.py SCHEDULER JOBS
+"""
+
+import json
+import os
+import sys
+import time
+
+from bench.anatomy.jobs import Job, Result, count
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.host.cluster import cluster, each_done, reason
+
+
+class Counted:
+    """A count, and the process that did it."""
+
+    def __init__(self, job: Job) -> None:
+        self.pid = os.getpid()
+        self.result: Result = count(job)
+
+
+def main(scheduler: str, number: int) -> None:
+    """Count the layer `protocol` so many times."""
+    job = Job(read_catalogue().layers["protocol"], read_contract(), "calls and bytecodes")
+    with cluster(scheduler, list) as workers:
+        print(json.dumps({"width": workers.width, "hosts": [*workers.hosts]}), flush=True)
+        begin = time.monotonic()
+        for _, found in each_done(Counted, [job] * number, workers.executor):
+            line = (
+                {"pid": found.pid, "bytecodes": found.result.counts.bytecodes, "notes": found.result.counts.notes}
+                if isinstance(found, Counted)
+                else {"failed": reason(found)}
+            )
+            print(json.dumps({**line, "seconds": time.monotonic() - begin}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
