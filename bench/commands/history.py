@@ -15,20 +15,20 @@ from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import contract_of
 from bench.data.errors import BadInput, Fault, Stopped
-from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching
+from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
 from bench.data.layers import ROOT, Catalogue, Layer
 from bench.data.machine import Python
 from bench.data.record import now
 from bench.data.releases import Release, choose
 from bench.data.sides import canonical
-from bench.data.store import require_folder
+from bench.data.store import REFERENCE, require_folder
 from bench.host.machine import read_python
 from bench.host.releases import releases
 from bench.host.signals import held
 from bench.host.versions import read_revision
 from bench.report.history import history_document
 from bench.report.progress import Display
-from bench.stats.history import all_series
+from bench.stats.history import all_series, pruned
 
 ANCHOR = "uvicorn"
 NEWEST = ("fastapi",)
@@ -46,13 +46,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 @click.command("history")
-@click.option("--package", required=True, help="A package that a layer serves with, such as fastapi.")
+@click.option("--package", default="", help="A package that a layer serves with, such as fastapi.")
 @click.option("--releases", "which", default="minors", help="minors (the last of each) or all.  [minors]")
 @click.option("--since", default="", help="The first release; 0.50 means its last patch.")
 @click.option("--until", default="", help="The last release.")
 @click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
 @click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
 @click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
+@click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
+@click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
 @click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
 @printing_options
 @click.pass_obj
@@ -66,6 +68,8 @@ def command(
     layers: str,
     deps: Deps | None,
     scheduler: str,
+    path: Path | None,
+    reference: bool,
     folder: Path,
     printing: Printing,
 ) -> None:
@@ -73,6 +77,11 @@ def command(
 
     What is counted already is not counted again.
     """
+    if path:
+        every = read_all(path)
+        return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
+    if not package:
+        raise BadInput("name a package: expected something like PACKAGE=fastapi")
     catalogue, package = read_catalogue(catalogue_file), canonical(package)
     served = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
@@ -89,9 +98,11 @@ def command(
         except Stopped as stopped:
             problem = stopped
     every = kept(folder)
-    known = [each for job in jobs for each in matching(job.wanted, every)]
+    known = dated([each for job in jobs for each in matching(job.wanted, every)], chosen)
     with held():
-        show(printing.render(history_document(all_series(dated(known, chosen)), package)))
+        show(printing.render(history_document(all_series(known), package)))
+        if reference and known:
+            write_all(pruned(known), REFERENCE / "history" / f"{package}.json")
     if problem:
         raise problem
 

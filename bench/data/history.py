@@ -91,19 +91,23 @@ class Found(msgspec.Struct, kw_only=True):
 
 def keep(found: Found, folder: Path = HISTORY) -> Path:
     """Write its file, at once or not at all; raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{found.wanted.key}.json"
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    _write(path, encode(found))
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(encode(found))
+            file.write(data)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    return path
 
 
 def kept(folder: Path = HISTORY) -> list[Found]:
@@ -126,3 +130,19 @@ def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
     same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
     last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")
     return [each for each in same if each.wanted.when == last]
+
+
+def write_all(every: Iterable[Found], path: Path) -> None:
+    """Many of them as one file, a line each; raises OSError."""
+    _write(path, b"".join(msgspec.json.encode(each) + b"\n" for each in every))
+
+
+def read_all(path: Path) -> list[Found]:
+    """What `write_all` wrote; raises BadInput."""
+    try:
+        found = msgspec.json.Decoder(Found).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a file of counted releases: {error}") from None
+    if not found:
+        raise BadInput(f"{path} has no counted release in it")
+    return found

@@ -68,9 +68,13 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
 
 
 def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        raise BadInput(
+            f"the scheduler at {name} has no workers: start one with `make worker SCHEDULER={name}`"
+        ) from None
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        raise BadInput(f"the scheduler at {name} has no workers: start one with `make worker SCHEDULER={name}`")
     if several := [address for address, each in workers.items() if each["nthreads"] != 1]:
         raise BadInput(f"the worker {several[0]} does several jobs at a time: start it with --nthreads 1")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
+from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
@@ -15,9 +16,11 @@ from bench.data.workloads import USER, read_names
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
+from bench.report.history import history_document
 from bench.report.ladders import part
 from bench.report.sensitivity import sensitivity_document
 from bench.report.workloads import workloads_document
+from bench.stats.history import all_series
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -40,12 +43,19 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
+        ROOT / "docs" / "HISTORY.md": _history(),
         ROOT / "docs" / "LADDERS.md": {
             "ladders": "\n\n".join(
                 _ladder(catalogue, name) for name in catalogue.ladders if (REFERENCE / name).is_dir()
             )
         },
     }
+
+
+def _history() -> dict[str, str]:
+    """The part of docs/HISTORY.md of each package whose releases are counted."""
+    read = {path.stem: read_all(path) for path in sorted((REFERENCE / "history").glob("*.json"))}
+    return {name: history_document(all_series(every), name).render("markdown") for name, every in read.items()}
 
 
 def _ladder(catalogue: Catalogue, ladder: str) -> str:

@@ -1,6 +1,6 @@
 """Run in the group `cluster` by test_cluster.py: does jobs on a scheduler, and prints a line for each when it is done.
 
-cluster_client.py SCHEDULER JOBS
+cluster_client.py SCHEDULER WORKERS JOBS
 """
 
 import json
@@ -22,11 +22,12 @@ class Counted:
         self.result: Result = count(job)
 
 
-def main(scheduler: str, number: int) -> None:
+def main(scheduler: str, width: int, number: int) -> None:
     """Count the layer `protocol` so many times."""
     job = Job(read_catalogue().layers["protocol"], read_contract(), "calls and bytecodes")
     with cluster(scheduler, list) as workers:
-        print(json.dumps({"width": workers.width, "hosts": [*workers.hosts]}), flush=True)
+        workers.client.wait_for_workers(width, timeout=60)
+        print(json.dumps([*workers.hosts]), flush=True)
         begin = time.monotonic()
         for _, found in each_done(Counted, [job] * number, workers.executor):
             line = (
@@ -38,4 +39,4 @@ def main(scheduler: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

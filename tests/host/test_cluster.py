@@ -55,13 +55,12 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
         address = stack.enter_context(scheduler(tmp_path))
         for _ in range(2):
             stack.enter_context(worker(tmp_path, address))
-        client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, JOBS))
+        client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, 2, JOBS))
         assert client.stdout
-        first = client.stdout.readline()
+        assert json.loads(client.stdout.readline()) == ["127.0.0.1"]
         lines = [json.loads(client.stdout.readline())]
         os.kill(lines[0]["pid"], signal.SIGKILL)
         lines += map(json.loads, client.stdout.readlines())
-        assert json.loads(first)["hosts"] == ["127.0.0.1"]
         assert client.wait(30) == 0
     assert len(lines) == JOBS
     assert len({line["pid"] for line in lines}) >= 2
@@ -88,7 +87,7 @@ def test_two_workers_do_almost_twice_as_much_as_one(tmp_path: Path) -> None:
             address = stack.enter_context(scheduler(tmp_path))
             for _ in range(count):
                 stack.enter_context(worker(tmp_path, address))
-            client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, 2 * JOBS))
+            client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, count, 2 * JOBS))
             said, _ = client.communicate(timeout=120)
             lines = [json.loads(line) for line in said.splitlines()[1:]]
         assert len(lines) == 2 * JOBS
