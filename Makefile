@@ -1,48 +1,62 @@
-# Everything a user does. `make help` lists it; options are variables: make bench BUDGET=60 LAYERS="uvicorn starlette"
+# Everything a user does: a rule is one command, its options are variables. Every line of `make help` stands here: behind a target
+# `## GROUP: what it does`, or with `#-` for what only ALL=1 shows; behind a variable its meaning and [default], under its commands.
 
-LAYERS      =# only these layers (bench, anatomy)
-LAYER       =# a layer (check-layer)
-LADDER      =# a ladder of layers.toml (bench, anatomy, walk)      [default; walk: all]
-WORKERS     =# process counts to measure each layer with as well: 2, or "2 4" (bench, anatomy)
-WORKLOAD    =# what wrk sends: a workload of workloads.toml (bench, pair, anatomy; machines; several: workloads) [user]
+#= which layers (bench, anatomy)
+LAYERS      =# only these: LAYERS="uvicorn starlette"
+LADDER      =# a ladder of layers.toml (walk: all of them)   [default]
+WORKERS     =# process counts to measure each layer with as well: 2, or "2 4"
+PYTHONS     =# serve them with each of these: "3.12 3.13 3.14t" (bench)
+WORKLOAD    =# what wrk sends, of workloads.toml (also pair, workloads) [user]
 MEASURE     =# 1: measure each workload first, for BUDGET seconds (workloads)
-BUDGET      =# time limit in seconds; the first round always finishes (bench, pair, sensitivity, walk) [90]
-PRECISION   =# stop once decays are known to ± this many points (bench) [1]
-A           =# a layer (pair, diff), a record (compare)
-B           =# the layer or record to compare with A
-THRESHOLD   =# percent: smaller differences count as the same (pair, compare, sensitivity) [1]
-APP         =# your ASGI app: package.module:app, or folder/module:app (bench, pair, anatomy)
+#= your own server (bench, pair, anatomy)
+APP         =# your ASGI app: package.module:app, or folder/module:app
 SERVE       =# your server, in any language: a command with {port}
 ENV         =# the Python or virtual environment that runs it
-ON          =# the layer it stands on                              [uvicorn for APP]
-REQUEST     =# a TOML file with its request and answer             [the User request]
+ON          =# the layer it stands on                       [uvicorn for APP]
+REQUEST     =# a TOML file with its request and answer      [the User request]
 NAME        =# the name of its row
+#= how long (bench, pair, sensitivity)
+BUDGET      =# seconds; the first round always finishes (also walk) [90]
+PRECISION   =# stop once decays are known to ± this many points (bench) [1]
+SIZES       =# slow-downs to inject, in percent (sensitivity) [0 1 2 5 10]
+RUNS        =# runs of each size (sensitivity)              [20]
+#= how wrk loads the servers (bench, pair, sensitivity)
+SECONDS     =# length of a window in seconds [2, or the workload's]
+CONNECTIONS =# wrk's connections            [64, or the workload's]
+THREADS     =# wrk's threads                                [1]
+PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
+#= what is compared (pair, compare, diff)
+A           =# a layer; for compare a record
+B           =# the layer or record to compare with A
+THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
-SECONDS     =# length of a window in seconds (bench, pair, sensitivity) [2, or the workload's]
-CONNECTIONS =# wrk's connections (bench, pair, sensitivity)              [64, or the workload's]
-THREADS     =# wrk's threads (bench, pair, sensitivity)                  [1]
-PORT        =# where to listen (bench, pair, sensitivity; serve)         [a free one; 8000]
+#= what is printed and kept
+RECORD      =# a record; several or folders: machines, report [the newest one]
+FORMAT      =# text, markdown, csv or json                  [text]
+OUT         =# the file to write (report, charts, export)
 WIDE        =# 1: every column of a table and every line below it
-FORMAT      =# text, markdown, csv or json                         [text]
-RECORD      =# a record (table, diff; anatomy and sensitivity print it again; machines takes several) [the newest one]
-SPLIT       =# 1: one row per component, for csv and json (anatomy)
-RESULTS     =# the folder for records (bench, pair, anatomy, sensitivity) [results]
-SIZES       =# slow-downs to inject, in percent (sensitivity)       [0 1 2 5 10]
-RUNS        =# runs of each size (sensitivity)                     [20]
-PACKAGE     =# a package that layers serve with (history)
-RELEASES    =# minors, the last release of each, or all (history) [minors]
-SINCE       =# the first release; 0.50 means its last patch (history)
-UNTIL       =# the last release (history)
-DEPS        =# other packages: held as locked, newest, or dated as of a release's day (history) [held; fastapi: newest]
-SCHEDULER   =# a Dask scheduler, such as tcp://head:8786 (history, machines, worker) [workers on this machine]
+SPLIT       =# 1: csv and json get a row for each component (anatomy)
+RESULTS     =# the folder for records                       [results]
+#= which releases (history)
+PACKAGE     =# a package that layers serve with: fastapi
+RELEASES    =# minors, the last release of each, or all      [minors]
+SINCE       =# the first release; 0.50 means its last patch
+UNTIL       =# the last release
+DEPS        =# other packages: held, newest or dated [held; fastapi: newest]
+SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
+#= the project itself
+PYTHON      =# the Python to serve and measure with         [python3]
+LAYER       =# the layer to check (check-layer)
 ONLY        =# run only these tests: tests/stats/test_decay.py (test)
-PYTHON      =# the Python to serve and measure with                [python3]
+ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONINSPECT
 
-# By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere.
-bench = "$$(cd ./.venv && pwd -P)/bin/python" -m bench
+# By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere. It is told which variables make was
+# given, and says which of them the command does not take.
+bench = GIVEN='$(subst ','\'',$(given))' "$$(cd ./.venv && pwd -P)/bin/python" -m bench
+given = $(if $(word 2,$(MAKECMDGOALS)),,$(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))))
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 flag = $(if $(filter-out 0 no,$(strip $($1))),--$2)
 python = '$(subst ','\'',$(strip $(PYTHON)))'
@@ -50,6 +64,7 @@ load = $(call option,SECONDS,seconds) $(call option,CONNECTIONS,connections) $(c
 format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
 run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
+drawn = $(call option,RECORD,record) $(call option,OUT,out)
 workload = $(call option,WORKLOAD,workload)
 anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
@@ -57,89 +72,102 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare workloads machines history worker sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair compare workloads machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
-help: ## show this list
-	sh scripts/help.sh $(MAKEFILE_LIST)
+help:
+	sh scripts/help.sh '$(ALL)'
 
-bench: setup ## measure a ladder, print its decay table, keep a record
-	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
+help-%:
+	sh scripts/help.sh '' '$*'
 
-bench-%: setup ## measure one layer
+bench: setup ## measure: what each layer of a ladder costs: the decay table
+	$(bench) bench $(call option,LAYERS,layers) $(call option,WORKERS,workers) $(call option,PYTHONS,pythons) $(bring) $(ladder) $(workload) $(run)
+
+bench-%: setup #- measure: ... of one layer: make bench-starlette
 	$(bench) bench --layers $* $(call option,WORKERS,workers) $(bring) $(ladder) $(workload) $(run)
 
-pair: setup ## is layer B slower than layer A? make pair A=uvicorn B=starlette
+pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
-compare: venv ## did a layer change between two records? make compare A=results/old.json B=results/new.json
+compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
 
-workloads: setup ## what layers cost in each workload; MEASURE=1 measures all of them first (15 minutes)
+workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures first
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
-machines: venv ## compare what layers cost on several machines: make machines RECORD="files or folders", or measure first: SCHEDULER=
+machines: venv ## compare: several machines in one table: RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(call option,SCHEDULER,scheduler) \
 	    $(call option,LADDER,ladder) $(call option,BUDGET,budget)) $(workload) $(format)
 
-history: venv counters ## what did each release of a package cost? make history PACKAGE=fastapi SINCE=0.100
+history: venv counters ## measure: what each release of a package costs: PACKAGE=fastapi
 	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
-	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler) $(format)
+	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,PYTHONS,pythons) \
+	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(format)
 
-worker: setup counters ## do jobs for a scheduler on another machine: make worker SCHEDULER=tcp://head:8786
+worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
 
-sensitivity: setup ## inject slow-downs of known size, and count how often pair finds them (hours)
+export: venv #- show: a record for another tool: FORMAT=pyperf, github-action-benchmark, ...
+	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
+
+sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
 
 power: sensitivity # the old name, for one release
 
-anatomy: venv counters ## count exactly where the work of one request goes, in each layer of a ladder
+anatomy: venv counters ## explain: where the work of one request goes, counted exactly
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)
 
-anatomy-%: venv counters ## ... in one layer
+anatomy-%: venv counters #- explain: ... in one layer: make anatomy-starlette
 	$(bench) anatomy --layers $* $(bring) $(anatomy)
 
-diff: venv ## which Python functions does layer B call that layer A does not? make diff A=starlette B=fastapi
+diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
 
-serve-%: venv ## serve one layer in the foreground
-	$(bench) serve $* $(call option,PORT,port)
+report: venv ## show: a page of a record: pictures, call trees, what it means for you
+	$(bench) report $(drawn)
 
-ladders: venv ## list the ladders and their layers
+charts: venv #- show: its pictures as SVG and PNG
+	$(bench) charts $(drawn)
+
+ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
 
-table: venv ## print the decay table of a record
+table: venv ## show: the decay table of a record, by default the newest
 	$(bench) table $(call option,RECORD,record) $(format)
 
-test: venv ## check everything: style, types, and real servers under real wrk
+serve-%: venv ## serve: one layer in the foreground: make serve-starlette
+	$(bench) serve $* $(call option,PORT,port)
+
+test: venv #- upkeep: check everything: style, types, real servers under wrk
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
 
-test-all: venv ## ... and the slow tests: every layer under every client, 200 signals at random moments
+test-all: venv #- upkeep: ... and every layer under every client, 200 signals
 	sh scripts/test.sh -m ''
 
-test-faults: venv ## only the tests of faults, and 200 signals at random moments (half an hour)
+test-faults: venv #- upkeep: only the tests of faults, 200 signals (half an hour)
 	sh scripts/test.sh -m faults
 
-schema: venv ## regenerate the JSON Schema of a record
+schema: venv #- upkeep: regenerate the JSON Schema of a record
 	$(bench) schema > docs/record.schema.json
 
-walk: setup counters ## measure and count every ladder, or LADDER, again, and regenerate README.md and docs/ (an hour)
+walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 	$(bench) walk $(call option,LADDER,ladder) $(call option,BUDGET,budget)
 
-check-layer: venv ## is a layer complete? make check-layer LAYER=mine
+check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv ## regenerate the tables of README.md and docs/ from results/reference
+readme: venv #- upkeep: regenerate README.md's and docs/'s parts, charts and page
 	$(bench) readme
 
-lock: ## update the pins in requirements.lock and groups/*.lock, with hashes
+lock: #- upkeep: update the pins of requirements.lock and groups/*.lock
 	sh scripts/lock.sh $(python)
 
-tools: ## install the programs that tests and commands use, where the system's package manager has them
+tools: #- upkeep: install every program that tests and commands use
 	sh scripts/tools.sh
 
-setup: venv ## create .venv and install wrk; the commands above do so when needed
+setup: venv #- upkeep: create .venv and install wrk, as commands do
 	sh scripts/tools.sh wrk
 
 # Optional: without them, anatomy says what it had to leave out.
@@ -149,5 +177,5 @@ counters:
 venv:
 	sh scripts/setup.sh $(python)
 
-clean: ## remove all environments and caches, but no results
+clean: #- upkeep: remove all environments and caches, but no results
 	sh scripts/clean.sh

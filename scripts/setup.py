@@ -1,6 +1,7 @@
 """Makes an environment for the Python that runs this, as scripts/setup.sh and the harness have it done.
 
     setup.py main STAMP         .venv: requirements.lock
+    setup.py interpreter NAME   .venvs/NAME: requirements.lock, for a Python that serves layers beside that of .venv
     setup.py pip-tools STAMP    .venvs/pip-tools: what `make lock` runs
     setup.py group NAME         .venvs/KEY-NAME: what groups/NAME.lock adds to the environment whose Python runs this;
                                 or .venvs/NAME.lock, which the harness wrote (bench/host/sides.py)
@@ -67,6 +68,14 @@ def main_environment(stamp: str) -> Environment:
     """The one that all commands run in. Its stamp is what scripts/setup.sh looks at."""
     install = ["--require-hashes", "-r", "requirements.lock"]
     return Environment(VENVS / key(stamp), ROOT / ".venv", stamp, "requirements.lock", install)
+
+
+def interpreter(name: str) -> Environment:
+    """One like the main one, for another Python. Only what is built for it is installed: to compile takes an hour."""
+    lock = ROOT / "requirements.lock"
+    stamp = f"{sys.executable} {VERSION} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
+    install = ["--require-hashes", "--only-binary", ":all:", "-r", lock.name]
+    return Environment(VENVS / f"{key(stamp)}-serving", VENVS / name, stamp, lock.name, install)
 
 
 def pip_tools(_stamp: str) -> Environment:
@@ -252,7 +261,8 @@ def main(what: str, given: str) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
     try:
-        make({"main": main_environment, "pip-tools": pip_tools, "group": group}[what](given))
+        kinds = {"main": main_environment, "interpreter": interpreter, "pip-tools": pip_tools, "group": group}
+        make(kinds[what](given))
     except SetupError as error:
         say(f"error: {error}")
     except OSError as error:

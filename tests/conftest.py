@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench import stats  # noqa: F401  (numpy with one thread, before a test imports it)
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue

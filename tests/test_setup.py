@@ -14,10 +14,13 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
 
+from bench.commands import cli
 from bench.data.layers import ROOT, Layer
 from scripts import halves, setup
+from tests.conftest import Bench
 
 pytestmark = pytest.mark.faults
 
@@ -34,22 +37,67 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def test_help_lists_every_target_and_option() -> None:
-    said = sh("make", "help").stdout
-    for word in (
-        "bench ",
-        "bench-%",
-        "serve-%",
-        "table",
-        "test",
-        "SECONDS=",
-        "CONNECTIONS=",
-        "THREADS=",
-        "LAYERS=",
-        "PORT=",
-    ):
-        assert word in said
-    assert "PYTHON=" in said
+def targets() -> set[str]:
+    """What the Makefile has a rule for, but what others need: as `make help` writes it."""
+    rules = re.findall("^([a-z%-]+):(?! (?:sensitivity|.*[$]))", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return {each.replace("%", "LAYER") for each in rules} - {"help", "help-LAYER", "venv", "counters"}
+
+
+def variables() -> dict[str, str]:
+    """What the Makefile has for variables, with their defaults."""
+    return dict(re.findall(r"^([A-Z]+) *=#[^[\n]*(?:\[(.*)\])?$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_help_fits_a_screen_and_needs_no_environment(tmp_path: Path) -> None:
+    for name in ("Makefile", "scripts/help.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    short, whole = (
+        sh("make", "-C", str(tmp_path), "--no-print-directory", *each).stdout for each in ((), ("help", "ALL=1"))
+    )
+    assert len(short.splitlines()) <= 24
+    assert max(map(len, [*short.splitlines(), *whole.splitlines()])) <= 80
+    listed = set(re.findall("^(?!make)(?:[a-z]+ +| {9})([a-zA-Z-]+) {2}", whole, re.MULTILINE))
+    assert listed == targets()
+    assert set(re.findall("^  ([A-Z]+)=", whole, re.MULTILINE)) == variables().keys()
+    groups = re.findall("^(?!make)([a-z]+) +[a-zA-Z-]+ {2}", short, re.MULTILINE)
+    assert groups == ["measure", "compare", "explain", "show", "serve"]
+
+
+def test_the_makefile_and_click_agree() -> None:
+    """On which variables there are, and their defaults; some mean another thing to each command."""
+    shown, found = variables(), set()
+    for name in cli.COMMANDS:
+        for variable, each in cli.taken(cli.load(name)).items():
+            if variable not in shown:
+                assert variable in ("HOST", "NAMES", "CHECK"), f"{name} --{variable.lower()} has no variable"
+                continue
+            found.add(variable)
+            if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):
+                default = f"{each.default:g}" if isinstance(each.default, int | float) else each.default
+                assert shown[variable] == default, variable
+    assert shown.keys() - found == {"PYTHON", "ONLY", "ALL"}
+
+
+def test_help_of_one_command(bench: Bench) -> None:
+    for name in cli.COMMANDS:
+        assert max(map(len, bench("help", name).stdout.splitlines())) <= 80, name
+    said = sh("make", "help-pair").stdout
+    assert re.search(r"^BUDGET= .*\[90\]$", said, re.MULTILINE | re.DOTALL)
+    assert "0 same or faster, 1 a layer or the run failed, 2 bad input, 3 slower, 4 unclear, 128 + n" in said.replace(
+        "\n", " "
+    )
+    assert "ONLY=" not in said
+    assert "every layer under every client" in sh("make", "help-test-all").stdout
+    assert "there is no command 'tset'" in sh("make", "help-tset").stderr
+
+
+def test_a_variable_that_a_command_does_not_take(bench: Bench) -> None:
+    said = bench("ladders", "--names", GIVEN="BUGDET FORMAT PYTHON")
+    assert said.stderr == "warning: BUGDET FORMAT has no effect on `make ladders`: `make help-ladders` lists what has\n"
+    assert not bench("table", GIVEN="FORMAT RECORD WIDE").stderr
+    assert "GIVEN='BUGDET'" in sh("make", "-n", "ladders", "BUGDET=1").stdout
+    assert "GIVEN=''" in sh("make", "-n", "ladders", BUDGET="1").stdout, "the environment is nobody's option"
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
@@ -428,6 +476,20 @@ def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> N
     assert failed(made.run(*command[:-1], "none")) == "error: no group 'none': there is no groups/none.lock"
 
 
+def test_another_interpreter_gets_an_environment_beside_the_main_one(made: Checkout) -> None:
+    """It has the same packages, and a group of its own; what is not built for it is not compiled."""
+    main = made.main
+    command = (PYTHON, "-I", "scripts/setup.py", "interpreter", "python-9.9")
+    done = made.run(*command)
+    assert done.returncode == 0, done.stderr
+    python = (made.folder / ".venvs" / "python-9.9").resolve() / "bin" / "python"
+    assert made.run(str(python), "-c", "import tiny; print(tiny.VERSION)").stdout == "1\n"
+    assert made.run(*command).stderr == ""
+    assert made.run(str(python), "-I", "scripts/setup.py", "group", "more").returncode == 0
+    assert (made.folder / ".venvs" / f"{python.parents[1].name}-more" / "bin" / "python").exists()
+    assert made.main == main
+
+
 def test_the_harness_finds_the_environment_of_a_group() -> None:
     main = Path(Layer(name="plain", adds="").python)
     assert main.parents[1] == Path(sys.prefix, "main").resolve(), "that which the tests' own environment adds to"
@@ -563,7 +625,7 @@ def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> No
 
 
 def test_a_system_that_lacks_a_tool(tmp_path: Path) -> None:
-    for name in ("brew", "wrk", "curl", "ab", "h2load"):
+    for name in ("brew", "wrk", "curl", "ab", "h2load", "npm"):
         program(tmp_path / name, "exit 99")
     said = sh("/bin/sh", "scripts/tools.sh", PATH=str(tmp_path))
     assert said.returncode == 0

@@ -84,8 +84,12 @@ class Callgrind:
         self.control("dump")
         before, self.begin = self.begin, time.monotonic()
         self.dumps += 1
-        total: Counter[str] = sum((read_dump(self.folder / f"out.{pid}.{self.dumps}") for pid in self.pids), Counter())
+        total: Counter[str] = sum(map(read_dump, self.files()), Counter())
         return total, self.begin - before
+
+    def files(self) -> list[Path]:
+        """The files of the last dump, one for each process."""
+        return [self.folder / f"out.{pid}.{self.dumps}" for pid in self.pids]
 
 
 def read_dump(path: Path) -> Counter[str]:

@@ -8,7 +8,9 @@ separately and subtracted, in proportion to the time between two dumps.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
+from bench.anatomy import memory
 from bench.anatomy.callgrind import ENVIRONMENT, Callgrind, command
 from bench.anatomy.client import Client, connected
 from bench.data.contract import Contract
@@ -28,6 +30,13 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list
 
     Raises ServerFault, or Fault if valgrind fails.
     """
+    return count_with_memory(layer, contract, batch)[0]
+
+
+def count_with_memory(
+    layer: Layer, contract: Contract, batch: int = 0
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """The same, and what all batches say of allocations and the collector (memory.py), empty without symbols."""
     with _under_callgrind(layer, contract) as (client, callgrind):
         batch = client.whole(batch or BATCH)
         client.warm_up(client.whole(WARM_UP))
@@ -36,12 +45,15 @@ def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list
         callgrind.dump()
         client.rest(IDLE)
         idle, span = callgrind.dump()
-        found = []
+        idle_memory = memory.count(callgrind.files())
+        found, files, spent = [], list[Path](), 0.0
         for _ in range(BATCHES):
             client.ask(batch)
             total, seconds = callgrind.dump()
             found.append({name: (total[name] - idle[name] * seconds / span) / batch for name in total})
-        return found
+            files += callgrind.files()
+            spent += seconds
+        return found, memory.per_request(memory.count(files), idle_memory, spent / span, BATCHES * batch)
 
 
 def count_endpoint(loop: Layer, contract: Contract) -> list[dict[str, float]]:

@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from bench.anatomy.bytecodes import count_python
-from bench.anatomy.instructions import count_endpoint, count_instructions
+from bench.anatomy.instructions import count_endpoint, count_with_memory
+from bench.anatomy.memory import NO_SYMBOLS
 from bench.anatomy.syscalls import count_syscalls
 from bench.data.contract import Contract
 from bench.data.errors import Fault, ServerFault, ServerKilled, Stopped
@@ -133,6 +134,7 @@ def merge(layer: str, results: Sequence[Result]) -> Counts:
         whole.calls = whole.calls or found.calls
         whole.bytecodes = whole.bytecodes or found.bytecodes
         whole.syscalls = whole.syscalls or found.syscalls
+        whole.memory = whole.memory or found.memory
         whole.tree = whole.tree or found.tree
         whole.notes = whole.notes + found.notes
     return whole
@@ -174,8 +176,12 @@ def _syscalls(job: Job, result: Result) -> None:
 
 def _instructions(job: Job, result: Result) -> None:
     """Instructions by component; those of a loop are the endpoint's."""
-    instructions = count_endpoint if job.layer.loop else count_instructions
-    result.counts.instructions = instructions(job.layer, job.contract)
+    if job.layer.loop:
+        result.counts.instructions = count_endpoint(job.layer, job.contract)
+        return
+    result.counts.instructions, result.counts.memory = count_with_memory(job.layer, job.contract)
+    if not result.counts.memory and "interpreter" in result.counts.instructions[0]:
+        result.counts.notes.append(NO_SYMBOLS)
 
 
 COUNT: dict[Part, Callable[[Job, Result], None]] = {

@@ -21,6 +21,7 @@ from bench.commands.options import (
     workload_option,
 )
 from bench.commands.output import say, show
+from bench.commands.records import alike
 from bench.commands.running import carry_out, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput, Fault
@@ -56,7 +57,7 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes, in each layer of a ladder."""
     if path:
-        shown = anatomy_document(read_record(path, Anatomy), split)
+        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
         return show(printing.render(shown))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
@@ -79,7 +80,7 @@ def command(
     cores = Cores()
     problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
-    show(printing.render(anatomy_document(record, split)))
+    show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
         shown = decay_document(read_record(measured, Bench), printing.wide)
         show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
@@ -104,13 +105,7 @@ def _beside(record: Anatomy, results: Path) -> Path | None:
     """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
     with contextlib.suppress(BadInput):
         path = latest("bench", results)
-        if _made_of(read_record(path, Bench)) == _made_of(record):
+        measured = read_record(path, Bench)
+        if alike(measured, record) and [row.name for row in measured.layers] == [row.name for row in record.layers]:
             return path
     return None
-
-
-def _made_of(record: Anatomy | Bench) -> object:
-    machine, python = record.machine, record.python
-    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
-    names = [row.name for row in record.layers]
-    return record.ladder, names, record.contract, record.workload, made_on, record.packages

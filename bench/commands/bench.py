@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bench.commands.by_interpreter import measure_each
 from bench.commands.options import (
     Bring,
     Choice,
@@ -20,7 +21,7 @@ from bench.commands.options import (
     results_option,
     workload_option,
 )
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault
@@ -30,7 +31,7 @@ from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.ladder import measure_ladder
 from bench.report.decay_table import decay_document
-from bench.report.document import Document
+from bench.report.interpreters import interpreters_document
 
 
 @click.command("bench")
@@ -44,6 +45,7 @@ from bench.report.document import Document
 )
 @budget_option
 @workload_option
+@click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")
 @bring_options
 @driving_options
 @results_option
@@ -56,6 +58,7 @@ def command(
     precision: float,
     budget: float,
     workload: str,
+    pythons: str,
     bring: Bring,
     driving: Driving,
     results: Path,
@@ -63,39 +66,57 @@ def command(
 ) -> None:
     """Measure a ladder and print its decay table.
 
-    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds.
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds; with
+    PYTHONS, that holds for each of them, and each has a record of its own.
     """
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
-    document, problem = measure(selection, driving, budget, precision, results, printing)
+    plan = plan_of(selection, driving, budget, precision)
+    check(plan, results)
+    announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table
+    if pythons:
+        found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record, results)[0])
+        document = interpreters_document(found)
+        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cost_us"] is None]
+    else:
+        record = begin(plan)
+        problem, path = measure(plan, record, results, announce)
+        document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
+        failed = [row["layer"] for row in document.data.rows if row["rps"] is None]
     show(printing.render(document))
     if problem:
         raise problem
-    if failed := [row["layer"] for row in document.data.rows if row["rps"] is None]:
+    if failed:
         raise Fault(f"no figure for {', '.join(failed)}: the table says why")
 
 
-def measure(
-    selection: Selection, driving: Driving, budget: float, precision: float, results: Path, printing: Printing
-) -> tuple[Document, Fault | None]:
-    """Measure a ladder and keep its record; returns its table, and what ended it early. Raises BadInput or Fault."""
-    plan = Plan(
-        selection, driving.load(selection.contract.workload), lane(), driving.host, driving.port, budget, precision
-    )
-    check(plan, results)
-    record = Bench(
+def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
+    """How a ladder is to be measured; raises BadInput."""
+    load = driving.load(selection.contract.workload)
+    return Plan(selection, load, lane(), driving.host, driving.port, budget, precision)
+
+
+def begin(plan: Plan) -> Bench:
+    """The record of a run that begins now."""
+    return Bench(
         **origin(),
-        ladder=selection.ladder,
+        ladder=plan.selection.ladder,
         load=plan.load,
-        budget=budget,
-        precision=precision,
+        budget=plan.budget,
+        precision=plan.precision,
         cores=plan.lane,
-        contract=selection.digest(),
-        workload=selection.contract.workload.name,
-        layers=selection.rows(),
+        contract=plan.selection.digest(),
+        workload=plan.selection.contract.workload.name,
+        layers=plan.selection.rows(),
     )
-    make_ready(selection, record)
-    announce = printing.form in ("csv", "json")  # the others have it below the table
-    problem, path = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, budget, announce)
-    return decay_document(record, printing.wide, os.path.relpath(path) if path else ""), problem
+
+
+def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Fault | None, Path | None]:
+    """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
+    make_ready(plan.selection, record)
+    found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
+    if not found[0] and record.seconds and len({window.round for window in record.windows}) == 1:
+        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} are too few for another"
+        say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
+    return found

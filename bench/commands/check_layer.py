@@ -20,7 +20,7 @@ from bench.report.escape import plain
 def command(context: click.Context, /, name: str) -> None:
     """Say what is missing or wrong in a layer's entry, file and answers.
 
-    Exit codes: 0 nothing, 1 something, 2 no such layer.
+    Exit codes: 0 nothing, 1 something.
     """
     if not name.strip():
         raise BadInput("say LAYER=: `make ladders` lists them all")

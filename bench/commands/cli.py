@@ -1,5 +1,6 @@
 """The list of commands, and how each ends: an exit code, and one line that says what went wrong."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("workloads", "machines", "history", "worker", "sensitivity", "walk", "readme", "schema", "check-layer"),
+    *("workloads", "machines", "history", "worker", "report", "charts", "export", "sensitivity"),
+    *("walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
 RENAMED = {"power": "sensitivity"}
@@ -32,10 +34,13 @@ class Commands(click.Group):
         if name in RENAMED:
             say(f"warning: {name} is now called {RENAMED[name]}; the next release drops the old name")
             name = RENAMED[name]
-        if name not in COMMANDS:
-            return None
-        found: click.Command = import_module(f"bench.commands.{name.replace('-', '_')}").command
-        return found
+        return load(name) if name in COMMANDS else None
+
+
+def load(name: str) -> click.Command:
+    """One of COMMANDS, from its file."""
+    found: click.Command = import_module(f"bench.commands.{name.replace('-', '_')}").command
+    return found
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -47,6 +52,16 @@ def main(context: click.Context, catalogue: Path) -> None:
     """What every layer between a socket and FastAPI costs."""
     context.obj = catalogue
     stop_on_signals()
+    given = os.environ.pop("GIVEN", "").split()
+    name = RENAMED.get(context.invoked_subcommand or "", context.invoked_subcommand)
+    if name in COMMANDS and (idle := [each for each in given if each not in {*taken(load(name)), "PYTHON"}]):
+        say(f"warning: {' '.join(idle)} has no effect on `make {name}`: `make help-{name}` lists what has")
+
+
+def taken(command: click.Command) -> dict[str, click.Parameter]:
+    """What a command takes, by make's variables: its options, and an argument that is called like one."""
+    names = [(each.metavar or each.opts[0].upper(), each) for each in command.params]
+    return {name.removeprefix("--"): each for name, each in names if isinstance(each, click.Option) or each.metavar}
 
 
 def run() -> int:

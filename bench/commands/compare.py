@@ -31,7 +31,7 @@ def command(context: click.Context, /, a: Path, b: Path, force: bool, threshold:
     if why and not force:
         raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them anyway")
     changes = compare(old, new, threshold)
-    show(printing.render(comparison_document(changes, old, new)))
+    show(printing.render(comparison_document(changes, old, new, threshold, printing.wide)))
     for each in why:
         say(f"warning: {each}")
     verdicts = {change.verdict for change in changes}

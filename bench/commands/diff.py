@@ -9,7 +9,7 @@ from bench.commands.options import Printing, printing_options, record_option
 from bench.commands.output import show
 from bench.data.record import Anatomy
 from bench.data.store import latest, read_record
-from bench.report.anatomy import difference_document
+from bench.report.diff import difference_document
 
 
 @click.command("diff")
@@ -21,4 +21,4 @@ def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
     source = path or latest("anatomy")
     record = read_record(source, Anatomy)
-    show(printing.render(difference_document(record, a, b, os.path.relpath(source))))
+    show(printing.render(difference_document(record, a, b, os.path.relpath(source), printing.wide)))

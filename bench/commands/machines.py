@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bench.commands.groups import needs_group
-from bench.commands.options import Number, Printing, printing_options, workload_option
+from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
@@ -15,7 +15,7 @@ from bench.stats.machines import sites
 
 
 @click.command("machines")
-@click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+@records_option
 @click.option("--scheduler", default="", help="A Dask scheduler: first measure once on each of its hosts.")
 @click.option("--ladder", default="default", help="The ladder that is measured there.  [default]")
 @click.option("--budget", default=90.0, type=Number(1, 1e6), help="Time limit in seconds there.  [90]")
@@ -51,7 +51,7 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
     anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(printing.render(machines_document(found, anatomies)))
+    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
     if problem:
         raise problem
 

@@ -1,5 +1,6 @@
 """The options that commands share: each is declared once, and parsed once into a struct or a value."""
 
+import contextlib
 import functools
 import math
 import shutil
@@ -101,15 +102,43 @@ class Printing(msgspec.Struct, frozen=True):
         return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
+class Drawn(msgspec.Struct, frozen=True):
+    """Which records to draw, and where to."""
+
+    paths: str
+    out: Path | None
+    reference: bool
+
+
 class Number(click.FloatRange):
     """A finite number within a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Like click's, but refuses `nan` and infinity."""
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return found
+        """Like click's, but refuses `nan` and infinity, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            if math.isfinite(found := super().convert(value, param, ctx)):
+                return found
+        self.fail(f"expected a number from {in_words(self)}, not {value}", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Like click's, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            return super().convert(value, param, ctx)
+        self.fail(f"expected a whole number from {in_words(self)}, not {value}", param, ctx)
+
+
+def in_words(kind: click.ParamType[Any]) -> str:
+    """A range, or the words to choose from."""
+    match kind:
+        case click.FloatRange() | click.IntRange():
+            return f"{kind.min:,.10g} to {kind.max:,.10g}"
+        case click.Choice():
+            return f"{', '.join(kind.choices[:-1])} or {kind.choices[-1]}"
+    return ""
 
 
 def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
@@ -145,9 +174,14 @@ budget_option = click.option(
     help="Time limit in seconds; the first round always finishes.",
 )
 threshold_option = click.option(
-    "--threshold", default=1.0, show_default=True, type=Number(0.01, 50), help="Percent: below it is the same."
+    "--threshold",
+    default=1.0,
+    show_default=True,
+    type=Number(0.01, 50),
+    help="Smaller differences are the same, in percent.",
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
+records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
 workload_option = click.option(
     "--workload",
@@ -164,21 +198,27 @@ choice_options = gathered(
 printing_options = gathered(
     "printing",
     Printing,
-    click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True),
+    click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How it is printed."
+    ),
     click.option("--wide", is_flag=True, help="Every column and every line below the table."),
 )
 driving_options = gathered(
     "driving",
     Driving,
     click.option(
-        "--seconds", type=click.IntRange(1, 3600), help="Length of a window in seconds.  [2, or as the workload says]"
+        "--seconds", type=Whole(1, 3600), help="Length of a window in seconds, by default 2 or the workload's."
     ),
-    click.option(
-        "--connections", type=click.IntRange(1, 50000), help="wrk's connections.  [64, or as the workload says]"
-    ),
-    click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="wrk's threads."),
+    click.option("--connections", type=Whole(1, 50000), help="wrk's connections, by default 64 or the workload's."),
+    click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads."),
     host_option,
-    click.option("--port", default=0, show_default=True, help="The first server's port; 0: any free one."),
+    click.option(
+        "--port",
+        default=0,
+        show_default=True,
+        type=Whole(0, 65535),
+        help="The first server's port, 0 for any free one.",
+    ),
 )
 bring_options = gathered(
     "bring",
@@ -186,7 +226,14 @@ bring_options = gathered(
     click.option("--app", default="", help="Your ASGI app: package.module:app, or folder/module:app."),
     click.option("--serve", default="", help="Your server: a command with {port}, in any language."),
     click.option("--env", default="", help="The Python or virtual environment that runs it."),
-    click.option("--on", default="", help="The layer it stands on.  [APP: uvicorn]"),
+    click.option("--on", default="", help="The layer it stands on, by default uvicorn for APP."),
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
+)
+drawn_options = gathered(
+    "drawn",
+    Drawn,
+    click.option("--record", "paths", default="", help="Records, or folders of them; by default the newest bench."),
+    click.option("--out", type=PATH, help="Where to write; by default beside the record."),
+    click.option("--reference", is_flag=True, help="The reference records, into docs/."),
 )

@@ -87,7 +87,7 @@ def command(
     found: list[Outcome] = []
     problem, _ = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
     judged = found[0] if found else outcome(record, 1, threshold)
-    show(printing.render(pair_document(judged, record)))
+    show(printing.render(pair_document(judged, record, printing.wide)))
     if problem:
         raise problem
     context.exit({"slower": 3, "unclear": 4}.get(judged.verdict, 0))

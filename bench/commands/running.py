@@ -27,7 +27,14 @@ def check(plan: Plan, results: Path) -> None:
 
 
 def make_ready(selection: Selection, record: Layers) -> None:
-    """Install or compile what the layers need; if that fails for one, its row says so."""
+    """Install or compile what the layers need; if that fails for one, its row says so.
+
+    Warns where layers that stand side by side in the table are not asked the same.
+    """
+    custom = selection.custom
+    if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
+        asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
+        say(f"warning: {asked}: what they differ by is also the work that is asked of them")
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

@@ -8,6 +8,7 @@ from bench.commands.options import (
     PATH,
     Driving,
     Printing,
+    Whole,
     budget_option,
     driving_options,
     printing_options,
@@ -32,7 +33,7 @@ from bench.stats.verdict import FLOOR
 
 @click.command("sensitivity")
 @click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Slow-downs to inject, in percent.")
-@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Runs of each size.")
+@click.option("--runs", default=20, show_default=True, type=Whole(1, 10_000), help="Runs of each size.")
 @threshold_option
 @budget_option
 @driving_options
@@ -54,7 +55,7 @@ def command(
 ) -> None:
     """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
     if path:
-        shown = sensitivity_document(read_record(path, Sensitivity))
+        shown = sensitivity_document(read_record(path, Sensitivity), printing.wide)
         return show(printing.render(shown))
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
@@ -74,7 +75,7 @@ def command(
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget
     problem, _ = carry_out(lambda watch: try_sizes(plan, record, watch, percents, runs), record, results, seconds)
-    show(printing.render(sensitivity_document(record)))
+    show(printing.render(sensitivity_document(record, printing.wide)))
     if problem:
         raise problem
 

@@ -4,7 +4,7 @@ import signal
 
 import click
 
-from bench.commands.options import host_option
+from bench.commands.options import Whole, host_option
 from bench.commands.output import say
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault, ServerFault, Stopped
@@ -19,7 +19,9 @@ from bench.host.variables import clean_environment
 @click.command("serve")
 @click.argument("layer")
 @host_option
-@click.option("--port", default=8000, show_default=True, help="0: any free port.")
+@click.option(
+    "--port", default=8000, show_default=True, type=Whole(0, 65535), help="Where it listens, 0 for any free port."
+)
 @click.pass_context
 def command(context: click.Context, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench.commands.bench import measure
+from bench.commands.bench import begin, measure, plan_of
 from bench.commands.options import (
     Driving,
     Number,
@@ -17,6 +17,7 @@ from bench.commands.options import (
     results_option,
 )
 from bench.commands.output import say, show
+from bench.commands.running import check
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import contract_of
 from bench.data.errors import BadInput, Fault, Stopped
@@ -68,7 +69,7 @@ def command(
     problems = [
         f"{name}: {problem}"
         for name in (chosen if measuring else [])
-        if (problem := _measure(name, catalogue, ladder, driving, budget, precision, results, printing))
+        if (problem := _measure(name, catalogue, ladder, driving, budget, precision, results))
     ]
     files = files_of(paths) if paths.strip() else files_of(str(results))
     found = newest(files, ladder)
@@ -95,13 +96,14 @@ def _measure(
     budget: float,
     precision: float,
     results: Path,
-    printing: Printing,
 ) -> str:
     """Measure one workload; returns what went wrong, so that the others are measured all the same."""
     say(f"workload {name}:")
     try:
         selection = select(catalogue, contract_for(name, catalogue.choose("", ladder)), ladder=ladder)
-        _, problem = measure(selection, driving, budget, precision, results, printing)
+        plan = plan_of(selection, driving, budget, precision)
+        check(plan, results)
+        problem, _ = measure(plan, begin(plan), results)
     except BadInput:
         raise
     except Fault as fault:

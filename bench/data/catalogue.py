@@ -75,7 +75,7 @@ def _build(entry: dict[str, Any], where: str) -> Build:
 def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) -> dict[str, Any]:
     """What a layer's own entry says, type-checked, with the name of its build replaced by the build."""
     where = f"{file}: [layers.{name}]"
-    if hidden := {"name", "env"} & {*entry}:
+    if hidden := {"name", "env", "served"} & {*entry}:
         raise BadInput(f"{where}: unknown key `{hidden.pop()}`")
     if re.search(r"-x[0-9]+$", name):
         raise BadInput(f"{where}: a name must not end in -x and a number, which stands for a number of processes")

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ from bench.data.workloads import USER, read_own
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
 """How an app is served in its own environment: by the uvicorn there, with whichever parser and loop it finds."""
+RUNNER = re.compile(r"(?:env|python|pypy|uv|run|node|deno|bun|ruby|php|perl|java|lua|sh|bash)[\d.]*")
+"""What a command may begin with before it comes to what it serves."""
 
 
 class Custom(msgspec.Struct, frozen=True):
@@ -71,8 +74,7 @@ def read_custom(
             raise BadInput(
                 f"SERVE starts with {short(repr(_argv(serve)[0]))}, which is not a program here: give its full path"
             )
-        program = next((word for word in _argv(serve) if word != "{python}" and word[:1] != "-"), "mine")
-        layer = Layer(name=name or _name_of(Path(program).name), adds=f"SERVE={serve}", command=serve, env=python)
+        layer = Layer(name=name or _name_of(_program(_argv(serve))), adds=f"SERVE={serve}", command=serve, env=python)
     base, _, count = layer.name.rpartition("-x")
     if layer.name in catalogue.layers or (base in catalogue.layers and count.isdecimal()):
         raise BadInput(f"{layer.name!r} cannot be its name, another layer has it: try NAME=mine")
@@ -107,6 +109,14 @@ def _name_of(what: str) -> str:
     while len(name) > LONGEST and "." in name.partition(":")[0]:  # package.module:app -> module:app
         name = name.partition(".")[2]
     return name[-LONGEST:].lstrip("._:+-") or "mine"
+
+
+def _program(argv: list[str]) -> str:
+    """What a command serves by: the program, or the script or module that an interpreter runs; not the text of one."""
+    words = [*takewhile(lambda word: word not in ("-c", "-e"), argv)]
+    found = [Path(word).name for word in words if not re.match("-|.*(=|{(?!python}))", word)]
+    known = [name for name in found if name != "{python}"]
+    return next((name for name in known if not RUNNER.fullmatch(name)), (*known, "mine")[0])
 
 
 def _literal(path: Path) -> str:

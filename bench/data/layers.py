@@ -41,7 +41,8 @@ class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """One server that can be run, with everything it inherits. The keys are explained at the top of layers.toml.
 
-    `env` is the path of the Python that runs a custom server, if it has an environment of its own.
+    `env` is the path of the Python that runs a custom server, if it has an environment of its own; `served` that of the
+    main environment of another Python than the harness's, if that is to serve it.
     """
 
     name: str
@@ -54,19 +55,25 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     group: str = ""
     build: Build | None = None
     versions: tuple[str, ...] = ()
-    answer: Literal["bytes", "json"] = "bytes"
+    answer: Literal["bytes", "dated", "json"] = "bytes"
     differs: dict[str, Annotated[int, msgspec.Meta(ge=0, le=599)]] = {}
     loop: bool = False
     waits: bool = False
     workers: Annotated[int, msgspec.Meta(ge=0, le=MOST_WORKERS)] = 1
     env: str = ""
+    served: str = ""
+
+    @property
+    def main(self) -> Path:
+        """The Python of the main environment that it is served from."""
+        return Path(self.served) if self.served else PYTHON
 
     @property
     def python(self) -> str:
         """The path of the Python that serves it."""
         if self.env or not self.group:
-            return self.env or str(PYTHON)
-        return str(ROOT / ".venvs" / f"{PYTHON.parents[1].name}-{self.group}" / "bin" / "python")
+            return self.env or str(self.main)
+        return str(ROOT / ".venvs" / f"{self.main.parents[1].name}-{self.group}" / "bin" / "python")
 
     @property
     def scales(self) -> bool:

@@ -68,6 +68,11 @@ class Plan(msgspec.Struct, frozen=True):
     threshold: float = 1.0
     """Percent: smaller differences count as the same."""
 
+    def served_by(self, python: str) -> "Plan":
+        """The same, with every layer served by the Python of another main environment."""
+        layers = [msgspec.structs.replace(layer, served=python) for layer in self.selection.layers]
+        return msgspec.structs.replace(self, selection=msgspec.structs.replace(self.selection, layers=layers))
+
 
 class Watch(Protocol):
     """Receives progress, and keeps what was measured."""

@@ -31,12 +31,14 @@ class Row(msgspec.Struct, kw_only=True):
     """The size of its answer to its request; null: it varies, so wrk's byte count cannot verify it."""
     waits: bool = False
     """Its endpoint waits, so it never uses a full core, whatever the client does."""
-    answer: Literal["bytes", "json"] = "bytes"
-    """Whether its answer must match byte for byte, or only be equal as JSON."""
+    answer: Literal["bytes", "dated", "json"] = "bytes"
+    """Whether its answer must match byte for byte, the same without Date and Server headers, or be equal as JSON."""
     cases: bool = True
     """Whether it was checked against all cases of contract.toml, or against one request only."""
     request: str = ""
     """The name of the file that its request comes from; empty: the User request."""
+    start_bytes: list[Count] = []
+    """Its resident memory once it had started, before any load, in each round."""
     packages: dict[str, str] = {}
     """The package versions in its own environment, if it has one."""
     faults: list[str] = []
@@ -77,6 +79,8 @@ class Counts(msgspec.Struct, kw_only=True):
     bytecodes: dict[str, float] = {}
     syscalls: dict[str, float] = {}
     """System calls per request by name."""
+    memory: dict[str, float] = {}
+    """Allocations, collections per 1,000 requests, instructions in the collector; the latter are part of the above."""
     tree: Frame | None = None
     notes: list[str] = []
 

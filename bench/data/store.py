@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -151,21 +152,27 @@ class Keeper:
         raise Fault(f"{why}; the record is in {path}")
 
     def _write(self, record: Kind, folder: Path) -> Path:
-        data = encode(record)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            Path(temporary).chmod(0o644)
+        with whole(encode(record), folder) as temporary:
             self.path = self.path or _claim(folder, record)
-            Path(temporary).replace(self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
+            temporary.replace(self.path)
         return self.path
+
+
+@contextlib.contextmanager
+def whole(data: bytes, folder: Path) -> Iterator[Path]:
+    """A complete temporary file in a folder, to be renamed: so a file appears whole or not at all. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        Path(name).chmod(0o644)
+        yield Path(name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def _claim(folder: Path, record: Kind) -> Path:

@@ -41,6 +41,8 @@ class Window(msgspec.Struct, kw_only=True):
     """Involuntary context switches of the server."""
     peak_bytes: Count | None = None
     """The server's peak resident memory since it started."""
+    rss_bytes: Count | None = None
+    """The server's resident memory at the end of the window."""
     throttled: Count | None = None
     """How often the kernel stopped the container during the window, because it had used up its share of the CPU."""
     fault: str | None = None

@@ -5,6 +5,7 @@ import functools
 import gzip
 import hashlib
 import io
+import re
 import socket
 import zlib
 
@@ -18,6 +19,12 @@ from bench.host.http import Answer, read_answer, receive
 ANY = range(100, 600)  # the statuses of whole answers
 GZIP = b"\x1f\x8b"
 TIMEOUT = 5.0  # seconds that a layer has to answer
+ALIKE = {
+    "bytes": "",
+    "dated": ", with Date and Server headers or without",
+    "json": ", or an answer that is equal as JSON",
+}
+STAMPS = re.compile(rb"\r\n(?:date|server):[^\r\n]*", re.IGNORECASE)
 
 
 def is_closed(stream: socket.socket) -> bool:
@@ -77,7 +84,7 @@ def _wanted(layer: Layer, asked: Asked) -> str:
         return f"an answer whose value has the SHA-256 {asked.sha256[:16]}..."
     if asked.case or not whole:
         return str(asked.expected(layer) or "a whole answer")
-    like = "" if layer.answer == "bytes" else ", or an answer that is equal as JSON"
+    like = ALIKE[layer.answer]
     return (repr(whole) if len(whole) < 1000 else f"{whole[:200]!r} ... ({len(whole)} bytes)") + like
 
 
@@ -90,17 +97,23 @@ def answers(contract: Contract, layer: Layer, asked: Asked, answer: Answer) -> b
         if not (asked.case and expected == asked.status == 200 and layer.answer == "bytes"):
             return answer.status in ([expected] if expected else ANY)
     whole = asked.request.answer or contract.user.answer
-    return _is(whole.encode(), answer, exactly=layer.answer == "bytes" and not asked.close)
+    return _is(whole.encode(), layer, answer, exactly=not asked.close)
 
 
 def accepts(contract: Contract, layer: Layer, answer: Answer) -> bool:
-    """Whether this is what the layer must answer to the User request: byte for byte, or equal as JSON."""
-    return _is(contract.user.answer.encode(), answer, exactly=layer.answer == "bytes")
+    """Whether this is what the layer must answer to the User request: byte for byte, or as its entry says."""
+    return _is(contract.user.answer.encode(), layer, answer)
 
 
-def _is(expected: bytes, answer: Answer, exactly: bool) -> bool:
-    if exactly or answer.raw == expected:
-        return answer.raw == expected
+def _is(expected: bytes, layer: Layer, answer: Answer, exactly: bool = True) -> bool:
+    """Whether an answer is the expected one; `exactly` False: equal as JSON is enough for a layer of any kind."""
+    if answer.raw == expected:
+        return True
+    if layer.answer == "dated" and exactly:
+        head, gap, body = answer.raw.partition(b"\r\n\r\n")
+        return STAMPS.sub(b"", head) + gap + body == expected
+    if layer.answer == "bytes" and exactly:
+        return False
     wanted = _parsed(expected)
     return answer.status == wanted.status and _json(answer.body) == _json(wanted.body)
 

@@ -23,7 +23,9 @@ class Counters(msgspec.Struct, frozen=True):
     switches: int
     """Involuntary context switches."""
     peak_bytes: int
-    """Peak resident memory, summed over processes."""
+    """Peak resident memory, summed over processes: what they share is counted in each."""
+    rss_bytes: int
+    """Resident memory now, likewise."""
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -46,15 +48,17 @@ def threads(pid: int) -> list[Path]:
 
 def read(pid: int) -> Counters:
     """The counters of a process and all its descendants; those that have ended are not counted."""
-    cpu = switches = peak = 0
+    cpu = switches = peak = rss = 0
     for each in family(pid):
         with contextlib.suppress(OSError):
             cpu += time.clock_gettime_ns(clock(each))
-            peak += 1024 * int(_status(Path(f"/proc/{each}")).get("VmHWM", "0 kB").split()[0])
+            status = _status(Path(f"/proc/{each}"))
+            peak += 1024 * int(status.get("VmHWM", "0 kB").split()[0])
+            rss += 1024 * int(status.get("VmRSS", "0 kB").split()[0])
     for task in threads(pid):
         with contextlib.suppress(OSError):
             switches += int(_status(task).get("nonvoluntary_ctxt_switches", 0))
-    return Counters(cpu, switches, peak)
+    return Counters(cpu, switches, peak, rss)
 
 
 def asleep(pid: int) -> bool:

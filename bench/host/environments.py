@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterable
 
-from bench.data.layers import PYTHON, ROOT, Layer
+from bench.data.layers import ROOT, Layer
 from bench.data.toml import short
 from bench.host.programs import run
 
@@ -18,7 +18,7 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     for layer in layers:
         command = layer.build.command if layer.build else ""
         if layer.group:
-            command = f"{shlex.quote(os.path.relpath(PYTHON, ROOT))} -I scripts/setup.py group {layer.group}"
+            command = f"{shlex.quote(os.path.relpath(layer.main, ROOT))} -I scripts/setup.py group {layer.group}"
         if command and command not in done:
             if not (why := missing(layer)):
                 tell(f"set-up for {layer.name}: {command}")

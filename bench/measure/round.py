@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from bench.data.layers import Layer
 from bench.data.plan import Plan
 from bench.data.record import Windows
-from bench.host import conformance
+from bench.host import conformance, counters
 from bench.host.cores import settle
 from bench.host.server import Server, stop_all
 from bench.host.signals import held
@@ -38,6 +38,8 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool)
             row = record.row(server.layer.name)
             with row.takes_faults():
                 row.answer_bytes = server.wait().answer_bytes
+                if plan.lane:
+                    row.start_bytes.append(counters.read(server.process.pid).rss_bytes)
                 if full:
                     row.packages = own_versions(server.layer, server.process.pid, server.port)
                     broken = conformance.check(server.contract, server.layer, plan.host, server.port)

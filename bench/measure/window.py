@@ -99,6 +99,7 @@ def take(
             window.server_cpu_ns = after.cpu_ns - before[server].cpu_ns
             window.switches = after.switches - before[server].switches
             window.peak_bytes = after.peak_bytes
+            window.rss_bytes = after.rss_bytes
             window.steal_ns = counters.steal_ns(lane.server) - stolen
             if not window.fault and not server.layer.waits and (window.busy or 0) < IDLE:
                 window.fault = "its own processes used next to no CPU time: does another one do its work?"

@@ -1,32 +1,39 @@
-"""An anatomy: the table of all layers, the splits by component, package and name, and the diff of two call trees."""
+"""An anatomy: a sentence, the table of all layers, and where each layer's counts go."""
+
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench.data.errors import BadInput
-from bench.data.record import Anatomy
-from bench.report.document import Column, Document, Table, Values
+from bench.data.record import Anatomy, Counts
+from bench.report.document import WIDTH, Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
+from bench.report.tree import branches
 from bench.report.workload import named
-from bench.stats.counts import UNSURE, lines, spread, total, units
-from bench.stats.trees import difference
+from bench.stats.counts import UNSURE, Line, lines, spread, total, units
 
 COLUMNS = (
-    Column("layer", "layer", left=True),
-    Column("on", "on", left=True),
+    Column("layer", "layer", left=True, tree="on"),
+    Column("on", "on", left=True, wide=True),
     Column("instructions", "instructions", "", "{instructions:,.0f}"),
-    Column("spread", "spread", "%", "{spread:.3f}"),
+    Column("spread", "spread", "%", "{spread:.3f}", wide=True),
     Column("decay", "decay", "%", "{decay:.1f}"),
     Column("added", "added", "", "{added:+,.0f}"),
     Column("calls", "Python calls", "", "{calls:,.10g}"),
     Column("bytecodes", "bytecodes", "", "{bytecodes:,.10g}"),
     Column("syscalls", "system calls", "", "{syscalls:.1f}"),
-    Column("useful_share", "useful share", "%", "{useful_share:.1f}"),
+    Column("useful_share", "useful share", "%", "{useful_share:.1f}", wide=True),
 )
 SPLIT = (Column("layer", "layer"), Column("component", "component"), Column("unit", "unit"), Column("count", "count"))
-DIFFERENCE = ("function", "calls_a", "bytecodes_a", "calls_b", "bytecodes_b", "added")
+UNITS = {
+    "instructions": "instructions by component",
+    "bytecodes": "bytecodes by package",
+    "syscalls": "system calls by name",
+    "memory": "allocations, and the garbage collector, whose instructions are part of those above",
+}
 LEAST = 0.005  # tables omit packages below this share of a layer's bytecodes
-MOST = 40  # functions listed in a table
+REST = "the rest"  # so the counts call what has no name of its own
+GAP = 2  # columns between those of a table
 
 
 def anatomy_table(record: Anatomy) -> Table:
@@ -34,24 +41,90 @@ def anatomy_table(record: Anatomy) -> Table:
     return Table(COLUMNS, [msgspec.structs.asdict(line) for line in lines(record)])
 
 
-def anatomy_document(record: Anatomy, split: bool = False) -> Document:
-    """The table and the splits; with `split`, CSV and JSON get the rows of the splits instead of the table."""
+def anatomy_document(record: Anatomy, split: bool = False, wide: bool = False) -> Document:
+    """A sentence, the table and the splits; with `split`, CSV and JSON get the rows of the splits instead of it."""
     table = anatomy_table(record)
-    parts: list[str | Table] = [table]
-    for unit, title in (
-        ("instructions", "Instructions per request, by component"),
-        ("bytecodes", "Bytecodes per request, by package"),
-        ("syscalls", "System calls per request, by name"),
-    ):
-        if counts := _split(record, unit):
-            parts += ["", f"{title}:", counts]
+    parts: list[str | Table] = [sentence(record), "", table]
+    for unit, title in UNITS.items():
+        if wide and (counts := _split(record, unit)):
+            parts += ["", f"Per request, {title}:", counts]
+        elif not wide and unit != "memory" and (shares := _shares(record, unit, title)):
+            parts += ["", shares]
     rows: list[Values] = [
         {"layer": found.layer, "component": name, "unit": unit, "count": count}
         for found in record.anatomy
         for unit, counts in units(found).items()
         for name, count in counts.items()
     ]
-    return Document([*parts, "", *_below(record)], Table(SPLIT, rows) if split else table)
+    return Document([*parts, "", *_below(record, wide)], Table(SPLIT, rows) if split else table)
+
+
+def sentence(record: Anatomy) -> str:
+    """What the heaviest of its layers takes, against the lowest below it and the one that it stands on."""
+    found = lines(record)
+    for unit, count in COUNTED.items():
+        counts = {line.layer: taken for line in found if (taken := count(line))}
+        if counts:
+            return _sentence(counts, {line.layer: line.on or "" for line in found}, unit)
+    return "Nothing could be counted well enough to be quoted: the lines below say why."
+
+
+COUNTED: dict[str, Callable[[Line], float | None]] = {
+    "instructions": lambda line: line.instructions if (line.spread or 0) <= UNSURE else None,
+    "bytecodes": lambda line: line.bytecodes,
+    "system calls": lambda line: line.syscalls,
+}
+"""What a sentence may be of: the first that is known of a layer."""
+
+
+def _sentence(counts: Mapping[str, float], on: Mapping[str, str], unit: str) -> str:
+    top = max(counts, key=lambda name: counts[name])
+    lowest, seen = top, {top}
+    while on[lowest] in counts.keys() - seen:
+        lowest = on[lowest]
+        seen.add(lowest)
+    said = f"A request to {top} takes {counts[top]:,{'.0f' if unit == 'instructions' else '.6g'}} {unit}"
+    if lowest == top:
+        return f"{said}{', and no layer here takes more' if len(counts) > 1 else ''}."
+    times = counts[top] / counts[lowest]
+    more = f"{times:,.1f} times as many as" if times >= 1.1 else f"{100 * (times - 1):.1f}% more than"
+    said += f", {more} one to {lowest}"
+    share = 100 * (1 - counts[on[top]] / counts[top])
+    return (
+        f"{said}; {share:.0f}% of them are added above {on[top]}." if on[top] != lowest and share >= 1 else f"{said}."
+    )
+
+
+def _shares(record: Anatomy, unit: str, title: str) -> Table | None:
+    """A row for each layer: the largest of its parts, as many as fit a line; in percent, but for system calls."""
+    layers = {found.layer: counts for found in record.anatomy if any((counts := units(found)[unit]).values())}
+    if not layers:
+        return None
+    rows: list[Values] = [{"layer": row.name, "on": row.on} for row in record.layers if row.name in layers]
+    drawn = branches([row["layer"] for row in rows], [row["on"] for row in rows])
+    widest = max(len(line) + len(rows[place]["layer"]) for place, line in drawn)
+    room = WIDTH - GAP - max(widest, len("layer"))
+    parts = {name: _parts(counts, unit, room) for name, counts in layers.items()}
+    columns = (Column("layer", "layer", left=True, tree="on"), Column("parts", title, left=True))
+    return Table(columns, [{**row, "parts": parts[row["layer"]]} for row in rows])
+
+
+def _parts(counts: Mapping[str, float], unit: str, room: int) -> str:
+    """The largest first, then all others together."""
+    whole = sum(counts.values())
+
+    def show(name: str, count: float) -> str:
+        return f"{name} {count:.3g}" if unit == "syscalls" else f"{name} {100 * count / whole:.0f}%"
+
+    order = sorted(counts.items(), key=lambda item: -item[1])
+    order = [(name, count) for name, count in order if count >= LEAST * whole and name != REST]
+    for kept in range(len(order), 0, -1):
+        rest = whole - sum(count for _, count in order[:kept])
+        small = [show(REST, rest)] if rest >= LEAST * whole else []
+        text = ", ".join([*(show(*each) for each in order[:kept]), *small])
+        if len(text) <= room or kept == 1:
+            return text
+    return "-"
 
 
 def _split(record: Anatomy, unit: str) -> Table | None:
@@ -62,8 +135,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     largest: dict[str, float] = {}
     for counts in layers.values():
         for name, count in counts.items():
-            share = count / sum(counts.values())
-            if unit != "bytecodes" or share >= LEAST:
+            if unit != "bytecodes" or count / sum(counts.values()) >= LEAST:
                 largest[name] = max(largest.get(name, 0), count)
     rows: list[Values] = [
         {"": name, **{str(place): counts.get(name) for place, counts in enumerate(layers.values())}}
@@ -72,7 +144,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     rest = [sum(count for name, count in counts.items() if name not in largest) for counts in layers.values()]
     if unit == "bytecodes" and any(rest):
         rows.append({"": f"each under {LEAST:.1%}", **{str(place): count for place, count in enumerate(rest)}})
-    pattern = ",.0f" if unit == "instructions" else ",.10g"
+    pattern = {"instructions": ",.0f", "memory": ",.1f"}.get(unit, ",.10g")
 
     def column(place: int, name: str) -> Column:
         key = str(place)
@@ -83,8 +155,17 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     )
 
 
-def _below(record: Anatomy) -> list[str]:
-    said = [
+def _below(record: Anatomy, wide: bool) -> list[str]:
+    said = [*named(record), *(_marks(each) for each in record.anatomy if spread(each) > UNSURE)]
+    counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
+    said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
+    for row in record.layers:
+        said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
+    if not wide:
+        how = "instructions by valgrind (±0.2%), Python calls and bytecodes by sys.monitoring, system calls by strace"
+        took = f" in {record.seconds:.0f} s" if record.seconds is not None else ""
+        return [*said, f"Counted{took}, per request on one connection: {how}.", *origin(record), *_next(record)]
+    said += [
         "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
         " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"
         " collector off. System calls: by strace. Quote instructions to 0.2% on one machine, to 0.5% across machines.",
@@ -93,38 +174,19 @@ def _below(record: Anatomy) -> list[str]:
         said.append(f"useful share: share.endpoint alone, {useful:,.0f} instructions, in percent of the layer's.")
     if record.seconds is not None:
         said.append(f"Counted in {record.seconds:.0f} s, {record.jobs or 1} at a time.")
-    counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
-    said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
-    said += [
-        f"{each.layer}: its repeats differ by {spread(each):.0f}%, as with a JIT: do not quote or compare its figures"
-        for each in record.anatomy
-        if spread(each) > UNSURE
-    ]
-    for row in record.layers:
-        said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
-    return [*named(record), *said, *origin(record)]
+    return [*said, *origin(record, wide=True)]
 
 
-def difference_document(record: Anatomy, a: str, b: str, source: str = "this record") -> Document:
-    """The functions that cost more or less in layer b than in layer a; raises BadInput if one has no tree."""
-    trees = {found.layer: found.tree for found in record.anatomy if found.tree}
-    if missing := [repr(name) for name in (a, b) if name not in trees]:
-        has = ", ".join(trees) or "no layer"
-        raise BadInput(
-            f"no call tree of {' and '.join(missing)} in {source}, only of {has}: type `make anatomy`, or set RECORD="
-        )
-    found = difference(trees[a], trees[b])
-    rows: list[Values] = [dict(zip(DIFFERENCE, (*row, row[4] - row[2]), strict=True)) for row in found]
-    columns = (
-        Column("function", "function", left=True),
-        Column("calls_a", f"calls in {a}", "", "{calls_a:,.10g}"),
-        Column("bytecodes_a", "bytecodes", "", "{bytecodes_a:,.10g}"),
-        Column("calls_b", f"calls in {b}", "", "{calls_b:,.10g}"),
-        Column("bytecodes_b", "bytecodes", "", "{bytecodes_b:,.10g}"),
-        Column("added", "added bytecodes", "", "{added:+,.10g}"),
-    )
-    rest = [f"{len(rows) - MOST} more functions differ: FORMAT=csv lists them all."] if len(rows) > MOST else []
-    bytecodes, calls = sum(row[4] - row[2] for row in found), sum(row[3] - row[1] for row in found)
-    sums = f"total: {bytecodes:+,.10g} bytecodes, {calls:+,.10g} calls."
-    said = [*rest, sums, f"From {source}.", *origin(record)]
-    return Document([Table(columns, rows[:MOST]), *said], Table(columns, rows))
+def _marks(found: Counts) -> str:
+    far = f"its repeats differ by {spread(found):.0f}%, as with a JIT"
+    return f"{found.layer}: {far}: do not quote or compare its figures"
+
+
+def _next(record: Anatomy) -> list[str]:
+    """What to type next: the difference between the layer that runs most bytecodes and the one that it stands on."""
+    trees = {found.layer: sum(found.bytecodes.values()) for found in record.anatomy if found.tree}
+    pairs = [(row.on, row.name) for row in record.layers if {row.on, row.name} <= trees.keys()]
+    if not pairs:
+        return []
+    a, b = max(pairs, key=lambda pair: trees[pair[1]])
+    return [f"`make diff A={a} B={b}` names the functions that {b} adds; WIDE=1 has every column and component."]

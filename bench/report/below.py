@@ -147,7 +147,10 @@ def _states(seen: Disturbance) -> list[str]:
 
 
 def _columns(record: Windows, wrk: str) -> list[str]:
-    lines = ["share: of the lowest layer's requests per CPU-second. windows: solo + side by side."]
+    lines = [
+        "share: of the lowest layer's requests per CPU-second. windows: solo + side by side.",
+        "MiB: resident memory, summed over a layer's processes, when it had started and after that many requests.",
+    ]
     if record.paired:
         lines.append(
             f"A/A noise floor: two copies of one program differ by up to {FLOOR:g}% on average; no smaller difference"

@@ -45,6 +45,10 @@ def _rps(row: Values) -> str:
     return "-" if row["rps"] is None else f"{'>= ' if row['bound'] else ''}{row['rps']:,.0f}"
 
 
+def _mebibytes(count: float | None) -> str:
+    return "-" if count is None else f"{count / 2**20:,.1f}"
+
+
 COLUMNS = (
     Column("layer", "layer", "", _name, left=True, tree="on"),
     Column("on", "on", left=True, wide=True),
@@ -73,6 +77,9 @@ COLUMNS = (
     Column("restarts", "rounds", wide=True),
     Column("margin"),
     Column("note"),
+    Column("rss_start", "started", "MiB", lambda row: _mebibytes(row["rss_start"]), wide=True),
+    Column("rss_end", "at the end", "MiB", lambda row: _mebibytes(row["rss_end"]), wide=True),
+    Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
     Column("", bars=Bars("under_us", "cost_us", "µs")),
 )
 

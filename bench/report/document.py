@@ -156,7 +156,7 @@ def wrap(text: str, width: int) -> str:
         lines.append("")
         for word in re.findall(r"\s*\S+", line):
             fits = cell_len(lines[-1]) + cell_len(word) <= width
-            if fits or not lines[-1].strip():
+            if fits or not lines[-1].strip() or cell_len(word.lstrip()) + 2 > width:  # too long for any line
                 lines[-1] += word
             else:
                 lines.append(f"  {word.lstrip()}")

@@ -36,6 +36,12 @@ class Figures(dict[str, float]):
         raise KeyError(f"{name!r} is not one of {', '.join(self) or 'nothing'}")
 
 
+def title(catalogue: Catalogue, ladder: str) -> str:
+    """The heading of a ladder, and what it shows."""
+    adds = catalogue.ladders[ladder].adds
+    return f"### {ladder}\n\n{adds[:1].upper()}{adds[1:]}."
+
+
 def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -> str:
     """One ladder's part of the page, as Markdown."""
     nothing = dict.fromkeys(column.keys for column in COUNTED)
@@ -48,8 +54,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -
     reasons = [reason(name, why[name], ground.get(name), counted) for name in names if name in why]
     budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
     parts = (
-        f"### {ladder}",
-        f"{catalogue.ladders[ladder].adds[:1].upper()}{catalogue.ladders[ladder].adds[1:]}.",
+        title(catalogue, ladder),
         Table([*decays.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bench.data.record import Anatomy
 from bench.report.document import Column, Document, Table, Values
+from bench.report.origin import NOISE
 from bench.stats.machines import Cell, Site, cells, differing_commands, spread
 
 COLUMNS = (
-    Column("layer first", "layer", "", lambda row: str(row["layer"]) if row["first"] else "", left=True),
+    Column("layer first", "layer", "", lambda row: str(row["shown"]) if row["first"] else "", left=True),
     Column("machine", "machine", left=True),
     Column("decay", "decay", "%", "{decay:.1f}"),
     Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}"),
@@ -32,28 +33,60 @@ def _differ(row: Values) -> str:
     return f"{row['differ']:.1f}{'*' if row['beyond'] else ''}"
 
 
-def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy]) -> Document:
-    """The table, the machines, and what must be said of them; `anatomies` the newest first."""
+def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy], wide: bool = False) -> Document:
+    """A sentence, the table, the machines, and what must be said of them; `anatomies` the newest first."""
     found = cells(sites, anatomies)
     rows = [_values(cell, found) for cell in found]
     table = Table([each for each in COLUMNS if each.keys != "layer first"], rows, FIRST)
-    said = [_say(site) for site in sites]
-    said += [
-        f"{name}: started by another command on {', '.join(labels)}"
-        for name, labels in differing_commands(sites).items()
-    ]
+    said = [_say(site, wide) for site in sites]
+    ways: dict[str, list[str]] = {}
+    for name, labels in differing_commands(sites).items():
+        ways.setdefault(", ".join(labels), []).append(name)
+    said += [f"started by another command on {labels}: {', '.join(names)}" for labels, names in ways.items()]
     last = (
         "decay: % fewer requests per CPU-second than the layer that it stands on; instr.: the same by instructions;"
         " differ: highest less lowest machine, * where their intervals do not explain it."
     )
-    return Document([Table(COLUMNS, rows), *said, "", last], table)
+    return Document([sentence(found), "", Table(COLUMNS, rows), "", *said, last], table)
+
+
+def sentence(found: Sequence[Cell]) -> str:
+    """The layer in which machines differ most, or what a single machine reads."""
+    if not found:
+        return "No layer here has a decay: that needs a record of a layer and the one that it stands on."
+    rows: dict[tuple[str, str], list[Cell]] = {}
+    for cell in found:
+        rows.setdefault((cell.layer, cell.on), []).append(cell)
+    shared = [(differ, row) for row in rows.values() if (differ := spread(row))]
+    if not shared:
+        labels = {cell.site.label for cell in found}
+        what = f"{len(labels)} machines have no layer in common" if len(labels) > 1 else "This is one machine"
+        return f"{what}: name records of the same ladder on several with RECORD=."
+    differ, row = max(shared, key=lambda each: each[0].points)
+    explained = {True: " (more than their intervals explain)", False: " (as their intervals allow)", None: ""}
+    decays = [each.decay for each in row]
+    counted = [each.instructions for each in row if each.instructions is not None]
+    said = f"Machines differ most in {row[0].layer} on {row[0].on}, by {differ.points:.1f} pp:"
+    said += f" {_range(decays)} on {len(row)} machines{explained[differ.beyond]}"
+    return f"{said}{f'; by instructions {_range(counted)} on {_share(counted, row)}' if counted else ''}."
+
+
+def _range(percents: Sequence[float]) -> str:
+    low, high = f"{min(percents):.1f}", f"{max(percents):.1f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def _share(some: Sequence[object], every: Sequence[object]) -> str:
+    return "all" if len(some) == len(every) else f"{len(some)}"
 
 
 def _values(cell: Cell, found: Sequence[Cell]) -> Values:
     row = [each for each in found if (each.layer, each.on) == (cell.layer, cell.on)]
     differ, site = spread(row), cell.site
+    others = any(each.layer == cell.layer and each.on != cell.on for each in found)
     return {
         "layer": cell.layer,
+        "shown": f"{cell.layer} on {cell.on}" if others else cell.layer,
         "first": row[0] is cell,
         "on": cell.on,
         "machine": site.label,
@@ -73,10 +106,10 @@ def _values(cell: Cell, found: Sequence[Cell]) -> Values:
     }
 
 
-def _say(site: Site) -> str:
+def _say(site: Site, wide: bool) -> str:
     """A machine in one line."""
-    how = {True: ", optimised", False: ", not optimised", None: ""}[site.python.optimised]
+    how = {True: " (optimised)", False: " (not optimised)", None: ""}[site.python.optimised]
     count = f", {len(site.records)} records" if len(site.records) > 1 else ""
     state = "mixture: no sensor" if site.disturbed is None else f"{site.disturbed:.0f}% disturbed"
-    machine = f"{site.machine.cores} cores {site.machine.cpu}, {site.machine.system}"
-    return f"{site.label}: {machine}, Python {site.python.version}{how}{count}, {state}"
+    cpu = f"{site.machine.cpu}, {site.machine.system}" if wide else " ".join(NOISE.sub(" ", site.machine.cpu).split())
+    return f"{site.label}: {site.machine.cores} cores {cpu}, Python {site.python.version}{how}{count}, {state}"

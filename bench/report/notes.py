@@ -14,8 +14,10 @@ from bench.stats.windows import BUSY, full_windows, good_windows, solo_windows
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in somebody's own environment, those that tell how an app is served there."""
 
+EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
 MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")
 AS_JSON = "its answer is equal as JSON, not to the byte"
+DATED = "its answers have Date and Server headers"
 ALONE = "held to its request alone, not to contract.toml"
 OWN = "in an environment of its own"
 LEFT_OUT = "some of its windows were left out"
@@ -127,9 +129,9 @@ def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
 def terms(row: Row) -> str:
     """On what terms a layer was measured, where these are not everybody's, or nothing."""
     found = []
-    if row.answer == "json" or not row.cases:
+    if row.answer != "bytes" or not row.cases:
         alone = f"the request of {row.request} alone" if row.request else "the User request alone"
-        equal = "to the byte" if row.answer == "bytes" else "as JSON"
+        equal = EQUAL[row.answer]
         size = row.answer_bytes or "a varying number of"
         found.append(f"held to {'contract.toml' if row.cases else alone}, its answer equal {equal} ({size} bytes)")
     if row.packages:
@@ -141,5 +143,5 @@ def terms(row: Row) -> str:
 
 
 def _short_terms(row: Row) -> str:
-    held = ALONE if not row.cases else AS_JSON if row.answer == "json" else ""
+    held = ALONE if not row.cases else {"bytes": "", "dated": DATED, "json": AS_JSON}[row.answer]
     return "; ".join(filter(None, [held, OWN if row.packages else ""]))

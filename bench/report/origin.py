@@ -106,6 +106,18 @@ def stolen(record: Windows) -> float:
     return sum(window.steal_ns or 0 for window in spans.values()) / 1e3 / duration if duration else 0.0
 
 
+def briefly(record: Kind) -> str:
+    """When, where and with what a record was made, in a few words."""
+    machine, python = record.machine, record.python
+    said = [
+        f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else "",
+        f"{machine.cores} cores {machine.cpu}, {machine.system}" if machine else "",
+        f"Python {python.version}" if python else "",
+        *(f"{name} {version}" for name, version in record.packages.items()),
+    ]
+    return ", ".join(filter(None, said)) or record.source
+
+
 def warnings(record: Kind) -> list[str]:
     """What about the interpreter or the machine may have affected the figures; may be empty."""
     lines = []

@@ -11,31 +11,33 @@ from bench.stats.estimate import decay
 from bench.stats.verdict import LOOKS, MIN_ROUNDS, Outcome, seconds_needed
 
 COLUMNS = (
-    Column("a", "a", left=True),
-    Column("b", "b", left=True),
+    Column("a", "a", left=True, wide=True),
+    Column("b", "b", left=True, wide=True),
     Column("ratio", "ratio", "", "{ratio:.4f}"),
     Column("ratio_low ratio_high", "interval", "", "{ratio_low:.4f} - {ratio_high:.4f}"),
     Column("decay", "decay", "%", "{decay:.2f}"),
-    Column("verdict", "verdict"),
-    Column("windows", "windows"),
+    Column("verdict", "verdict", wide=True),
+    Column("windows", "windows", wide=True),
     Column("restarts", "rounds"),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
     Column("level"),
 )
 
 
-def pair_document(outcome: Outcome, record: Pair) -> Document:
+def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Document:
     """A sentence, the figures, and what they mean."""
     table = Table(COLUMNS, [_values(outcome)], ("a", "b", "ratio", "ratio_low", "ratio_high", "decay"))
     said: list[str | Table] = [
         sentence(outcome),
+        "",
         table,
-        f"ratio: requests per CPU-second of b to those of a, with its {100 * (1 - outcome.alpha):.4g}% interval, from"
-        f" windows of {record.load.seconds} s side by side on one core, with new servers for each.",
-        f"The interval allows for {LOOKS} looks (O'Brien and Fleming): their overall false-positive rate is 5%.",
+        "",
         *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
-        *origin(record),
+        f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s"
+        f" side by side on one core, new servers for each. The interval allows for {LOOKS} looks, which call a change"
+        " where there is none in 5% of runs at most (O'Brien and Fleming).",
+        *origin(record, wide),
     ]
     return Document(said, table, single=True)
 
@@ -59,24 +61,27 @@ def _values(outcome: Outcome) -> Values:
 
 
 def sentence(outcome: Outcome) -> str:
-    """The verdict in words."""
+    """The verdict in words, with its interval and the level of that."""
     found, a, b = outcome.found, outcome.a, outcome.b
     interval = found.interval(outcome.alpha) if found else None
     if not found or not interval or found.rounds < MIN_ROUNDS:
-        return f"unclear: too few rounds to compare {b} with {a}: try a longer BUDGET."
-    low, high = sorted(abs(decay(each)) for each in interval)
+        rounds = found.rounds if found else 0
+        return f"unclear: {rounds} of the {MIN_ROUNDS} rounds that a verdict needs: try a longer BUDGET."
+    low, high = (decay(each) for each in reversed(interval))
+    level = f"{100 * (1 - outcome.alpha):.4g}% interval"
     match outcome.verdict:
         case "same":
-            return f"same: {b} serves as many requests per CPU-second as {a}, within {outcome.threshold:g}%."
+            within = f"within {outcome.threshold:g}% ({level} {low:+.2f} to {high:+.2f}% fewer)"
+            return f"same: {b} serves as many requests per CPU-second as {a}, {within}."
         case "slower":
-            fewer = f"{decay(found.mean):.2f}% fewer requests per CPU-second than {a} ({low:.2f} to {high:.2f}%)"
-            return f"slower: {b} serves {fewer}."
+            fewer = f"{decay(found.mean):.2f}% fewer requests per CPU-second than {a}"
+            return f"slower: {b} serves {fewer} ({level} {low:.2f} to {high:.2f}%)."
         case "faster":
-            more = f"{-decay(found.mean):.2f}% more requests per CPU-second than {a} ({low:.2f} to {high:.2f}%)"
-            return f"faster: {b} serves {more}."
+            more = f"{-decay(found.mean):.2f}% more requests per CPU-second than {a}"
+            return f"faster: {b} serves {more} ({level} {-high:.2f} to {-low:.2f}%)."
     needed = seconds_needed(found, outcome.alpha, outcome.threshold, outcome.seconds)
     budget = f"about {needed:.0f} s should be enough: try BUDGET={math.ceil(needed / 10) * 10}"
     return (
-        f"unclear: {b} loses between {decay(interval[1]):+.2f}% and {decay(interval[0]):+.2f}% against {a};"
+        f"unclear: {b} loses between {low:+.2f}% and {high:+.2f}% against {a} ({level});"
         f" {budget if needed < 86400 else 'no practical budget would be enough'}."
     )

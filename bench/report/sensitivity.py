@@ -1,5 +1,7 @@
 """How often injected slow-downs of known size were found."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from statistics import median
 
 from scipy import special
@@ -10,7 +12,8 @@ from bench.report.origin import origin
 
 COLUMNS = (
     Column("planted", "injected", "%", "{planted:.2f}"),
-    *(Column(key, key) for key in ("runs", "slower", "faster", "same", "unclear")),
+    Column("runs", "runs", wide=True),
+    *(Column(key, key) for key in ("slower", "faster", "same", "unclear")),
     Column(
         "called called_low called_high",
         "changes called",
@@ -18,7 +21,7 @@ COLUMNS = (
         "{called} of {runs} ({called_low:.0f} - {called_high:.0f}%)",
     ),
     Column("decay", "decay seen", "%", "{decay:.2f}"),
-    Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}"),
+    Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}", wide=True),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
 )
 FIRST = ("planted", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
@@ -58,15 +61,40 @@ def rows(record: Sensitivity) -> list[Values]:
     return found
 
 
-def sensitivity_document(record: Sensitivity) -> Document:
-    """The table of what was found, and how often the interval was right."""
-    table = Table(COLUMNS, rows(record), FIRST)
+def sensitivity_document(record: Sensitivity, wide: bool = False) -> Document:
+    """A sentence, the table of what was found, and how often the interval was right."""
+    found = rows(record)
+    table = Table(COLUMNS, found, FIRST)
     inside = sum(trial.decay_low <= trial.injected <= trial.decay_high for trial in record.trials)
     said: list[str | Table] = [
+        sentence(found),
+        "",
         table,
+        "",
         "injected: extra work in the upper layer of a pair, expressed as a decay; both layers are `uvicorn`. Budget"
         f" {record.budget:.0f} s, threshold {record.threshold:g}%, A/A noise floor {record.floor:g}%.",
         f"The 95% interval contained the injected decay in {inside} of {len(record.trials)} runs.",
-        *origin(record),
+        *origin(record, wide),
     ]
     return Document(said, table)
+
+
+def sentence(found: Sequence[Values]) -> str:
+    """From which size on every slow-down was found, how often the next smaller one, and how often there was none."""
+    sizes = [row for row in found if row["planted"] > 0]
+    whole = [*takewhile(lambda row: row["slower"] == row["runs"], reversed(sizes))]
+    said = []
+    if whole:
+        runs = sum(row["runs"] for row in whole)
+        said.append(f"every slow-down of {whole[-1]['planted']:.2f}% or more ({runs} of {runs} runs)")
+    if missed := sizes[: len(sizes) - len(whole)]:
+        low, high = clopper_pearson(missed[-1]["slower"], missed[-1]["runs"])
+        many = f"{missed[-1]['slower']} of {missed[-1]['runs']}"
+        said.append(f"{many} of {missed[-1]['planted']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
+    text = [f"A pair found {', and '.join(said)}"] if said else []
+    if none := [row for row in found if not row["planted"]]:
+        often = (
+            f"{none[0]['called']} of {none[0]['runs']} ({none[0]['called_low']:.0f} to {none[0]['called_high']:.0f}%)"
+        )
+        text.append(f"where nothing was injected, a change was called in {often}")
+    return f"{'; '.join(text) or 'Nothing was tried yet'}."

@@ -13,14 +13,23 @@ from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
 from bench.data.workloads import USER, read_names
+from bench.report import answer
 from bench.report.anatomy import anatomy_document, anatomy_table
+from bench.report.below import in_full
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
+from bench.report.escape import markdown
 from bench.report.history import history_document
-from bench.report.ladders import part
+from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
+from bench.report.share import row
+from bench.report.source import Source
 from bench.report.workloads import workloads_document
 from bench.stats.history import all_series
+
+OWN_MS = (0, 1, 10)
+RPS = 2000
+"""Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -29,26 +38,28 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
     counted = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
     tried = read_record(latest("sensitivity", REFERENCE), Sensitivity)
     counts = anatomy_table(counted).for_people("markdown")
+    source = Source("default", measured, counted)
     return {
         ROOT / "README.md": {
+            "answer": _answer(source),
             "table": decay_document(measured).render("markdown"),
+            "yours": yours_table(source).for_people("markdown"),
+            "anatomy": counts,
+            "provenance": "\n\n".join(map(markdown, in_full(measured))),
+        },
+        ROOT / "docs" / "CONTRACT.md": {
             "layers": layers_table(catalogue).for_people("markdown"),
             "contract": contract_table(catalogue, contract).for_people("markdown"),
-            "anatomy": counts,
         },
         ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
-        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted).render("markdown")},
+        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)},
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
         ROOT / "docs" / "HISTORY.md": _history(),
-        ROOT / "docs" / "LADDERS.md": {
-            "ladders": "\n\n".join(
-                _ladder(catalogue, name) for name in catalogue.ladders if (REFERENCE / name).is_dir()
-            )
-        },
+        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
 
 
@@ -59,8 +70,11 @@ def _history() -> dict[str, str]:
 
 
 def _ladder(catalogue: Catalogue, ladder: str) -> str:
-    """A ladder's part of docs/LADDERS.md, from its reference records."""
+    """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     folder = REFERENCE / ladder
+    if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):
+        layers = layers_table(catalogue, ladder).for_people("markdown")
+        return "\n\n".join((title(catalogue, ladder), layers, f"Not on record yet: `make walk LADDER={ladder}`."))
     measured = read_record(latest("bench", folder), Bench)
     return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
 
@@ -81,6 +95,24 @@ def workloads_table(contract: str = "") -> Table:
     """Every workload of a contract, and what it is."""
     columns = (Column("workload", "workload", left=True), Column("about", "what it is", left=True))
     return Table(columns, [{"workload": name, "about": about} for name, about in read_names(contract).items()])
+
+
+def _answer(source: Source) -> str:
+    """What the whole suite found, in two or three sentences."""
+    headline, said = answer.words(source)
+    return f"**{markdown(headline)}** {markdown(said[0])}"
+
+
+def yours_table(source: Source) -> Table:
+    """The share of the dearest layer in a request that does work of its own, and the cores that takes."""
+    top = max(source.shown(), key=lambda each: each.cpu_us or 0)
+    columns = (
+        Column("own_ms", "your own CPU time", "", "{own_ms} ms"),
+        Column("share", f"{top.layer}'s share", "%", "{share:.1f}"),
+        Column("per_core", "req/s per core", "", "{per_core:,.0f}"),
+        Column("cores", f"cores for {RPS:,.0f} req/s", "", "{cores:.1f}"),
+    )
+    return Table(columns, [{"own_ms": own, **row(top.layer, top.cpu_us or 0, own, RPS)} for own in OWN_MS])
 
 
 def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:

@@ -86,4 +86,5 @@ def units(found: Counts) -> dict[str, dict[str, float]]:
         "bytecodes": found.bytecodes,
         "calls": found.calls,
         "syscalls": found.syscalls,
+        "memory": found.memory,
     }

@@ -16,6 +16,7 @@ import msgspec
 
 from bench.data.record import Row, Windows
 from bench.stats.estimate import Estimate, decay, estimate
+from bench.stats.memory import memory
 from bench.stats.undisturbed import Undisturbed, undisturbed
 from bench.stats.windows import full_windows, good_windows, is_bound, pair_windows, solo_windows
 
@@ -58,6 +59,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int = 0
     """Windows side by side with `on`."""
     rounds: int = 0
+    rss_start: float | None = None
+    """Bytes of resident memory before any load; as the next two, the median of rounds."""
+    rss_end: float | None = None
+    """... after `rss_requests` requests."""
+    rss_requests: float | None = None
 
     @property
     def windows(self) -> int:
@@ -148,6 +154,7 @@ def _figures(
     low, high = (level and level.interval()) or (None, None)
     added = fit.added(row.name, row.on) if fit and row.on else None
     less, more = (added and added.interval()) or (None, None)
+    resident = memory(record, row)
     return Figures(
         layer=row.name,
         on=row.on,
@@ -177,6 +184,9 @@ def _figures(
         solo=len(used),
         pairs=found.windows if found and record.paired else 0,
         rounds=found.rounds if found else len({each.round for each in used}),
+        rss_start=resident.start,
+        rss_end=resident.end,
+        rss_requests=resident.requests,
     )
 
 

@@ -59,6 +59,8 @@ class Fitted(msgspec.Struct, frozen=True):
     """The covariance of these logarithms."""
     pull: Any
     """What is left of the observations, weighted: V^-1 (y - X beta)."""
+    steep: Any = None
+    """k of each layer, of a fit of two states (stats/undisturbed.py)."""
 
     def error(self, weights: Array) -> tuple[float, float]:
         """The standard error of weights @ beta, and its degrees of freedom."""

@@ -44,6 +44,19 @@ def difference(lower: Frame, upper: Frame) -> list[Difference]:
     return sorted((row for row in rows if row[1:3] != row[3:]), key=lambda row: -abs(row[4] - row[2]))
 
 
+def collapsed(tree: Frame, above: tuple[str, ...] = ()) -> dict[str, float]:
+    """Bytecodes per request by stack, functions joined by semicolons: the format of flamegraph.pl and speedscope."""
+    found: dict[str, float] = {}
+    for child in tree.children:
+        stack = (*above, child.name.replace(";", ","))
+        if child.bytecodes:
+            key = ";".join(stack)
+            found[key] = found.get(key, 0) + child.bytecodes
+        for key, count in collapsed(child, stack).items():
+            found[key] = found.get(key, 0) + count
+    return found
+
+
 def by_function(tree: Frame) -> dict[str, tuple[float, float]]:
     """Calls and bytecodes per request of each function, from wherever it is called."""
     found: dict[str, tuple[float, float]] = {}

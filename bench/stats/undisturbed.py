@@ -201,6 +201,7 @@ def fit_all(
         if two:
             apart_by = np.exp(2 * logs[-1]) * (gain.T @ found.pull)
             own = np.clip(found.beta[slope] + apart_by, 0, 1.6)
+            found = msgspec.structs.replace(found, steep=own)
     return found
 
 

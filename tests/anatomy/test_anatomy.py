@@ -21,9 +21,10 @@ from bench.data.layers import ROOT, Layer, multiply
 from bench.data.record import Anatomy, Counts, Frame, Row, schema
 from bench.data.store import read_record
 from bench.report.anatomy import COLUMNS, anatomy_document
-from bench.report.trees import collapsed, collapsed_text, speedscope
+from bench.report.export.speedscope import profiles
+from bench.report.trees import collapsed_text
 from bench.stats.counts import lines
-from bench.stats.trees import by_package, difference, package
+from bench.stats.trees import by_package, collapsed, difference, package
 from tests.conftest import CATALOGUE, Bench
 
 valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
@@ -160,7 +161,7 @@ def test_the_anatomy_of_a_layer(bench: Bench, tmp_path: Path) -> None:
     assert any("share.py:endpoint" in line for line in stacks)
     assert json.loads((folder / "asyncio.speedscope.json").read_text())["profiles"][0]["endValue"] == row["bytecodes"]
     text = bench("anatomy", "--record", path).stdout
-    assert "Bytecodes per request, by package" in text
+    assert "bytecodes by package" in text
 
 
 def test_the_table() -> None:
@@ -179,9 +180,8 @@ def test_the_table() -> None:
     assert (low.calls, low.syscalls, high.calls, high.bytecodes, high.syscalls) == (None, 1, 3, 57, None)
     made.anatomy[0].instructions.append({"libc": 110})
     assert (lines(made)[1].decay, lines(made)[1].added) == (None, None), "not against repeats that differ so much"
-    assert "low: its repeats differ by 11%, as with a JIT: do not quote or compare its figures" in anatomy_document(
-        made
-    ).render("text")
+    said = anatomy_document(made).render("markdown")
+    assert "low: its repeats differ by 11%, as with a JIT: do not quote or compare its figures" in said
     rows = [[*row.values()] for row in anatomy_document(made, split=True).data.rows]
     assert ["low", "libc", "instructions", 100] in rows
     assert ["high", "b", "bytecodes", 7] in rows
@@ -198,7 +198,7 @@ def test_what_cannot_be_counted_is_said(bench: Bench, tmp_path: Path) -> None:
     assert "asyncio: no calls and bytecodes: asyncio has no probe in it" in done.stdout
     assert "uvicorn: no instructions: valgrind is not installed here" in done.stdout
     assert "uvicorn: no system calls: strace is not installed here" in done.stdout
-    assert "Bytecodes per request" in done.stdout
+    assert "bytecodes by package" in done.stdout
 
 
 def test_a_dump_adds_up(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_call_trees_as_files() -> None:
     stacks = collapsed(TREE)
     assert stacks == {"a:f": 10, "a:f;b:g": 5, "a:f;b:h": 1, "a:f;b:h;b:g": 2, "c:k": 3}
     assert collapsed_text(stacks).splitlines()[1] == "a:f;b:g 5"
-    scope = json.loads(speedscope("layer", TREE))
+    scope = json.loads(profiles({"layer": TREE}))
     (profile,) = scope["profiles"]
     names = [frame["name"] for frame in scope["shared"]["frames"]]
     assert [";".join(names[place] for place in sample) for sample in profile["samples"]] == [*stacks]

@@ -14,6 +14,7 @@ import pytest
 from bench.data.layers import ROOT
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
+from bench.host.machine import read_python
 from tests.conftest import Bench, default_signals, processes, spawn
 
 QUICK = ("--seconds", 1, "--budget", 1)
@@ -54,7 +55,10 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
     assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
     assert 0 < rows["uvicorn"]["decay"] < 100
+    assert 10 * 2**20 < rows["asyncio"]["rss_start"] < rows["fastapi"]["rss_start"] <= rows["fastapi"]["rss_end"] * 1.1
+    assert rows["fastapi"]["rss_requests"] > 100
     assert "round 1: " in done.stderr
+    assert "the 0 s left of BUDGET=1 are too few for another" in done.stderr
     record = only_record(tmp_path)
     assert len([window for window in record.windows if window.pair is None]) == 5
     assert len([window for window in record.windows if window.pair == "fastapi"]) == 2
@@ -170,8 +174,8 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
         (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
         (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
         (("bench", "--threads", "9", "--connections", "4"), "9 threads need at least as many connections"),
-        (("bench", "--seconds", "0"), "error: SECONDS (--seconds): 0 is not in the range"),
-        (("bench", "--port", "70000"), "port 70000 does not exist"),
+        (("bench", "--seconds", "0"), "error: SECONDS (--seconds): expected a whole number from 1 to 3,600, not 0"),
+        (("bench", "--port", "70000"), "PORT (--port): expected a whole number from 0 to 65,535, not 70000"),
         (("serve", "nothing"), "unknown layer 'nothing'"),
         (("table", "--record", "README.md"), "README.md is not a record"),
         (("table", "--record", "none.json"), "No such file"),
@@ -254,3 +258,23 @@ def test_serve(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         assert server.wait(10) == 130
     assert f"starlette on http://127.0.0.1:{port}" in (tmp_path / "said").read_text()
+
+
+def test_a_ladder_under_several_pythons(bench: Bench, tmp_path: Path) -> None:
+    """One record each; what is not here, or is too old, is a row that says why."""
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    old = tmp_path / "python2.7"
+    old.write_text('#!/bin/sh\necho \'{"path": "/old", "version": "2.7.18", "number": [2, 7], "threaded": false}\'\n')
+    old.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    options = ("--layers", "protocol httptools", "--pythons", f"{own} 9.9 2.7", "--results", tmp_path / "results")
+    done = bench("bench", *QUICK, *options, "--format", "json", PATH=path)
+    assert done.returncode == 1
+    assert done.stderr.endswith("error: no figure for all under 9.9, all under 2.7: the table says why\n"), done.stderr
+    rows = {(row["layer"], row["python"]): row for row in json.loads(done.stdout)}
+    assert [*rows] == [("protocol", own), ("httptools", own), ("all", "9.9"), ("all", "2.7")]
+    assert 0 < rows["httptools", own]["decay"] < 100
+    assert rows["all", "9.9"]["note"].startswith("no Python 9.9 here")
+    assert rows["all", "2.7"]["note"] == "2.7 is Python 2.7.18: 3.12 or newer is needed"
+    assert only_record(tmp_path).python == read_python()
+    assert bench("bench", "--pythons", ",").returncode == 2

@@ -60,6 +60,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     options = ("--app", f"{app}/sound_app:app", "--request", request, "--env", sys.prefix, "--name", "mine")
     done = bench("bench", *QUICK, *options, "--format", "json", "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
+    assert "warning: mine answers the request of mine.toml, the other layers the User request" in done.stderr
     mine = json.loads(done.stdout)[1]
     assert mine["layer"] == "mine"
     assert mine["rps"] > 100
@@ -166,6 +167,11 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
         ({"app": "\u0438\u043c\u044f:app"}, "app"),
         ({"serve": "env {port}", "name": "mine-x2"}, "mine-x2"),
         ({"serve": "env {port}"}, "env"),
+        ({"serve": "python3 /opt/mine/slow.py {port}"}, "slow.py"),
+        ({"serve": "env A=1 python3.13 -m http.server --bind 127.0.0.1 {port}"}, "http.server"),
+        ({"serve": "sh -c 'exec nc -l {port}'"}, "sh"),
+        ({"serve": "python3 -c 'import mine' {port}"}, "python3"),
+        ({"serve": "{python} -m {port}"}, "mine"),
         ({"serve": "{python} '-my server (new).py' '/opt/my server (new).py' {port}"}, "my-server-new-.py"),
     ],
 )

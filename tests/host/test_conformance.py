@@ -14,7 +14,8 @@ from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT, Catalogue, Layer
 from bench.data.load import Load
-from bench.host.conformance import check
+from bench.host.conformance import accepts, check
+from bench.host.http import Answer
 from bench.host.server import Server
 from bench.measure.wrk import Wrk
 
@@ -73,6 +74,16 @@ def test_a_server_that_fails(contract: Contract) -> None:
 def test_a_case_that_does_not_exist(contract: Contract) -> None:
     with pytest.raises(BadInput, match=r"\[layers.odd\] `differs` lists 'nothing'"):
         check(contract, Layer(name="odd", adds="", differs={"nothing": 400}), "127.0.0.1", 1)
+
+
+def test_a_dated_answer_differs_by_date_and_server_alone(contract: Contract) -> None:
+    layer = Layer(name="dated", adds="", answer="dated")
+    line, rest = contract.user.answer.encode().split(b"\r\n", 1)
+    stamps = b"Date: Mon, 23 Nov 2026 22:10:41 GMT\r\nserver: uvicorn\r\n"
+    assert accepts(contract, layer, Answer(200, b"%b\r\n%b%b" % (line, stamps, rest)))
+    assert accepts(contract, layer, Answer(200, contract.user.answer.encode()))
+    assert not accepts(contract, layer, Answer(200, b"%b\r\n%bX: y\r\n%b" % (line, stamps, rest)))
+    assert not accepts(contract, layer, Answer(200, b"%b\r\n%b%b\r\nserver: a" % (line, stamps, rest)))
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -2,15 +2,27 @@
 
 import pytest
 
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
 from bench.data.errors import BadInput
-from bench.data.layers import ROOT
-from bench.report.splice import splice
+from bench.data.layers import ROOT, Ladder
+from bench.report.splice import pages, splice
 from tests.conftest import Bench
 
 
 def test_the_tables_are_those_of_the_records(bench: Bench) -> None:
     assert bench("readme", "--check").returncode == 0, "type `make readme`"
-    assert "| fastapi " in (ROOT / "README.md").read_text()
+    assert "fastapi " in (ROOT / "README.md").read_text()
+
+
+def test_a_ladder_without_reference_records() -> None:
+    """Its part of the page says how to make them, and lists the layers."""
+    found = read_catalogue()
+    found.ladders["new"] = Ladder(name="new", adds="what is new", layers=["uvicorn", "starlette"])
+    text = pages(found, read_contract())[ROOT / "docs" / "LADDERS.md"]["ladders"]
+    assert "### new\n\nWhat is new.\n\n| layer " in text
+    assert "starlette | routing by path" in text
+    assert "`make walk LADDER=new`" in text
 
 
 def test_splicing() -> None:

@@ -1,0 +1,41 @@
+"""`make charts`: the pictures of a record as SVG and PNG."""
+
+import os
+from pathlib import Path
+
+import click
+
+from bench.commands.groups import needs_group
+from bench.commands.options import Drawn, drawn_options
+from bench.commands.output import say, show
+from bench.data.errors import BadInput
+from bench.data.layers import ROOT
+
+REFERENCE_CHARTS = ROOT / "docs" / "charts"
+
+
+@click.command("charts")
+@drawn_options
+@click.pass_obj
+def command(catalogue_file: Path, /, drawn: Drawn) -> None:
+    """Draw the pictures of a record, light and dark, and print the folder.
+
+    Of the reference records, those of the default ladder, as SVG only.
+    """
+    needs_group("report")
+    from bench.commands.drawn import chosen, reference
+    from bench.report.charts.draw import draw_all
+
+    if drawn.reference:
+        folder, source = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[0]
+    else:
+        given, sources = chosen(drawn.paths)
+        folder, source = drawn.out or given[0].with_name(f"{given[0].stem}-charts"), sources[0]
+        if len(sources) > 1:
+            say(f"note: of {len(sources)} records the first is drawn, {source.label}; `make report` shows them all")
+    try:
+        for missing in draw_all(source, folder, with_png=not drawn.reference):
+            say(f"note: no {missing.name}: {missing.why}")
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}: try OUT=another/folder") from None
+    show(os.path.relpath(folder))

@@ -1,0 +1,80 @@
+"""What `make report` and `make charts` share: the records that they are given, as sources of pictures.
+
+Needs the group `report`.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.commands.output import say
+from bench.commands.records import alike, anatomy_of, folders_of, shared
+from bench.data.catalogue import read_catalogue
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Bench, Kind, Windows
+from bench.data.store import REFERENCE, files_of, latest, read_record
+from bench.report.source import Source
+
+
+def reference(catalogue_file: Path) -> list[Source]:
+    """A source for each ladder that has reference records."""
+    found = []
+    for ladder in read_catalogue(catalogue_file).ladders:
+        if not (REFERENCE / ladder).is_dir():
+            continue
+        paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
+        found += gather(paths, label=ladder)
+    return found
+
+
+def chosen(paths: str) -> tuple[list[Path], list[Source]]:
+    """The records that were named, or the newest bench; raises BadInput."""
+    given = files_of(paths) if paths.strip() else []
+    if paths.strip() and not given:
+        raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
+    given = given or [latest("bench")]
+    return given, gather(given)
+
+
+def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
+    """One source for each record of windows, with its anatomy, and for each anatomy that is left; raises BadInput."""
+    read = {path: read_record(path, Kind) for path in paths}
+    counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
+    used: set[Path] = set()
+    sources = []
+    for path, record in read.items():
+        if not isinstance(record, Windows):
+            continue
+        own = _own(record, path, counted)
+        used |= {own[0]} if own else set()
+        counts, place = (own[1], _shown(own[0])) if own else (None, "")
+        sources.append(Source(label or _label(path, paths), record, counts, _shown(path), place))
+    for path, each in counted.items():
+        if path not in used:
+            sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
+    for path, other in read.items():
+        if not isinstance(other, Windows | Anatomy):
+            say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")
+    if not sources:
+        raise BadInput("no record of bench, pair or anatomy among these: try RECORD=results/NAME.json")
+    return sources
+
+
+def _own(record: Windows, path: Path, counted: dict[Path, Anatomy]) -> tuple[Path, Anatomy] | None:
+    """The anatomy that belongs to it: of those that were named, or else the newest that is kept."""
+    among = [(file, each) for file, each in counted.items() if alike(record, each)]
+    if among:
+        return max(among, key=lambda each: (len(shared(record, each[1])), str(each[1].made)))
+    return anatomy_of(record, folders_of(path)) if isinstance(record, Bench) else None
+
+
+def _label(path: Path, paths: Sequence[Path]) -> str:
+    """The file's name, with its folder's where another has the same."""
+    same = [each for each in paths if each.stem == path.stem]
+    return path.stem if len(same) < 2 else f"{path.parent.name}/{path.stem}"
+
+
+def _shown(path: Path) -> str:
+    """As it is typed, and without the folders above this checkout's."""
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith("..") else relative

@@ -1,0 +1,48 @@
+"""Which records belong together: times, and counts of the same."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.commands.output import say
+from bench.data.errors import BadInput
+from bench.data.record import Anatomy, Bench, Kind, Layers
+from bench.data.store import REFERENCE, RESULTS, is_live, read_record
+
+
+def made_of(record: Layers) -> object:
+    """What two records of one ladder must have in common, but for packages: see `alike`."""
+    machine, python = record.machine, record.python
+    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
+    return getattr(record, "ladder", ""), record.contract, record.workload, made_on
+
+
+def alike(measured: Layers, counted: Layers) -> bool:
+    """Whether times and counts are of the same ladder, contract, workload, versions, Python and CPU."""
+    names = measured.packages.keys() & counted.packages.keys()
+    same = all(measured.packages[name] == counted.packages[name] for name in names)
+    return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))
+
+
+def shared(a: Layers, b: Layers) -> set[tuple[str, str | None]]:
+    """The layers that are in both, on the same layer."""
+    one, other = ({(row.name, row.on) for row in record.layers} for record in (a, b))
+    return one & other
+
+
+def anatomy_of(measured: Bench, folders: Iterable[Path]) -> tuple[Path, Anatomy] | None:
+    """The newest anatomy in these folders that is of what a bench measured; files that are no records are left out."""
+    found = []
+    for path in {each for folder in folders for each in folder.glob("*-anatomy.json")}:
+        try:
+            record = read_record(path, Kind)
+        except BadInput as error:
+            say(f"note: {error.message}")
+            continue
+        if isinstance(record, Anatomy) and record.size and not is_live(record) and alike(measured, record):
+            found.append((path, record))
+    return max(found, key=lambda each: (str(each[1].made), each[0]), default=None)
+
+
+def folders_of(path: Path) -> list[Path]:
+    """Where records that belong to this one may be: beside it, among the results, among the reference records."""
+    return [path.parent, RESULTS, *(each for each in sorted(REFERENCE.glob("*")) if each.is_dir())]

@@ -1,0 +1,95 @@
+"""Decays of several records beside each other, for the layers that two or more of them have."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from bench.report.charts.picture import Missing, Picture
+from bench.report.charts.rows import WIDE, data, expr, not_at_zero
+from bench.report.document import Column, Table
+from bench.report.source import Source
+from bench.report.words import percent
+
+NAMED, TITLE = "beside", "The same layers in several records"
+LINE = 20
+"""Pixels for each record of a layer."""
+HEAD = 30
+
+
+def picture(sources: Sequence[Source]) -> Picture | Missing:
+    """A row for each layer and record."""
+    rows = values(sources)
+    if not rows:
+        return Missing(NAMED, TITLE, "no layer stands on the same layer in two of these records")
+    steps = [*dict.fromkeys((row["layer"], row["on"]) for row in rows)]
+    spread = {step: [row["decay"] for row in rows if (row["layer"], row["on"]) == step] for step in steps}
+    (layer, on), most = max(spread.items(), key=lambda each: max(each[1]) - min(each[1]))
+    said = (
+        f"{len(steps)} decay{'s are' if len(steps) != 1 else ' is'} in two records or more; {layer} on {on} differs"
+        f" most, from {min(most):.1f} to {max(most):.1f}%."
+    )
+    columns = (
+        Column("layer", "layer", left=True), Column("on", "on", left=True), Column("record", "record", left=True),
+        Column("decay", "decay", "%", "{decay:.1f}"), Column("low high", "95% interval", "", "{low:.1f} - {high:.1f}"),
+        Column("cpu", "CPU µs/req", "", "{cpu:.1f}"),
+    )  # fmt: skip
+    more = ("Point: decay. Line: its 95% interval. Different machines, Pythons or versions give different decays.",)
+    return Picture(NAMED, TITLE, said, spec(rows, steps, said), Table(columns, rows), more)
+
+
+def values(sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """Rows of layers that two records or more have on the same layer below."""
+    rows = [
+        {
+            "layer": row.layer, "on": row.on, "record": source.label, "decay": row.decay, "low": row.decay_low,
+            "high": row.decay_high, "cpu": row.cpu_us, "figure": percent(row.decay, row.margin),
+        }
+        for source in sources
+        for row in source.figures
+        if row.decay is not None
+    ]  # fmt: skip
+    steps = [(row["layer"], row["on"]) for row in rows]
+    kept = [row for row, step in zip(rows, steps, strict=True) if steps.count(step) > 1]
+    return sorted(kept, key=lambda row: steps.index((row["layer"], row["on"])))
+
+
+def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) -> dict[str, Any]:
+    """Points by layer, a line for each record with its name: on the side on which there is more room."""
+    heads, shown, top = [], [], 0.0
+    for layer, on in steps:
+        heads.append({"y": top + 12, "name": f"{layer} on {on}"})
+        own = [row for row in rows if (row["layer"], row["on"]) == (layer, on)]
+        shown += [{**row, "y": top + HEAD + place * LINE} for place, row in enumerate(own)]
+        top += HEAD + len(own) * LINE + 8
+    least = min(0, *(10 * int(row["decay"] // 10) for row in rows))
+    for row in shown:
+        low, high = row["low"] or row["decay"], row["high"] or row["decay"]
+        row["right"] = row["decay"] > (least + 100) / 2
+        row["edge"] = low if row["right"] else high
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[top, 0], nice=False))
+    axis = alt.Axis(
+        title="decay, %", values=[*range(least, 101, 20)], labelOverlap=True, labelFlush=True, gridOpacity=not_at_zero()
+    )
+    scale = alt.Scale(domain=[least, 100], nice=False)
+    base = alt.Chart(data(shown)).encode(y=y)
+    tips = ["record:N", "layer:N", alt.Tooltip("figure:N", title="decay")]
+    label = alt.value(expr(f"{WIDE} ? datum.record + '  ' + datum.figure : datum.record"))
+    words = base.mark_text(
+        align=expr("datum.right ? 'right' : 'left'"), dx=expr("datum.right ? -9 : 9"), fontSize=12,
+        color="var(--muted)", aria=False,
+    )  # fmt: skip
+    names = alt.Chart(data(heads)).mark_text(align="left", fontWeight=600, fontSize=14, aria=False)
+    rule = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=1.5, stroke="var(--ink)", aria=False)
+    known = [row for row in shown if row["low"] is not None]
+    chart = alt.layer(
+        names.encode(y=y, x=alt.value(0), text="name:N"),
+        *([rule.encode(x=alt.X("low:Q", axis=axis, scale=scale), x2="high:Q")] if known else []),
+        base.mark_point(filled=True, size=70, opacity=1, color="var(--accent)").encode(
+            x=alt.X("decay:Q", axis=axis, scale=scale), tooltip=tips),
+        words.encode(x=alt.X("edge:Q", axis=axis, scale=scale), text=label),
+    ).properties(height=top, description=said)  # fmt: skip
+    found: dict[str, Any] = chart.to_dict()
+    for each in ("$schema", "config"):
+        found.pop(each, None)
+    return found

@@ -1,0 +1,65 @@
+"""A specification -> SVG and PNG, light or dark, without a browser."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from bench.report.charts import PICTURES
+from bench.report.charts.picture import Missing, Spec
+from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
+from bench.report.source import Source
+
+WIDTH = 760
+SCALE = 2
+MARGIN = 20
+COLOURS = {"light": LIGHT, "dark": DARK}
+
+
+def _whole(spec: Spec, scheme: str, title: str) -> dict[str, Any]:
+    """With a width, an opaque background and a title: it stands alone, and a host may put it on any page."""
+    head = {
+        "text": title, "anchor": "start", "frame": "group", "fontSize": 17, "fontWeight": 600, "color": "var(--ink)",
+        "subtitle": spec["description"], "subtitleFontSize": 13, "subtitleColor": "var(--muted)", "offset": 18,
+        "subtitlePadding": 6,
+    }  # fmt: skip
+    config = {**CONFIG, "background": "var(--paper)", "padding": MARGIN}
+    whole = {"width": WIDTH, **spec, "title": head, "config": config}
+    return painted(whole, COLOURS[scheme])
+
+
+def svg(spec: Spec, scheme: str, title: str) -> str:
+    """As SVG, which GitHub shows as it is. The same specification gives the same bytes."""
+    drawn: str = vl_convert.vegalite_to_svg(_whole(spec, scheme, title))
+    return drawn + "\n"
+
+
+def png(spec: Spec, scheme: str, title: str) -> bytes:
+    """As PNG, for slides and chats."""
+    drawn: bytes = vl_convert.vegalite_to_png(_whole(spec, scheme, title), scale=SCALE)
+    return drawn
+
+
+def draw_all(source: Source, folder: Path, with_png: bool) -> list[Missing]:
+    """Write every picture of a source into a folder, light and dark; returns those that it lacks. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lacking = []
+    for make in PICTURES:
+        found = make(source)
+        if isinstance(found, Missing):
+            lacking.append(found)
+            continue
+        for scheme in COLOURS:
+            path = folder / f"{found.name}-{scheme}.svg"
+            path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")
+            if with_png:
+                path.with_suffix(".png").write_bytes(png(found.spec, scheme, found.title))
+    return lacking
+
+
+@functools.cache
+def bundle() -> str:
+    """Vega, Vega-Lite and vegaEmbed as one script, about 0.9 MB."""
+    script: str = vl_convert.javascript_bundle()
+    return script

@@ -1,0 +1,103 @@
+"""What charts with a row for each layer share: its name stands above its bar, so that bars are as wide as the page.
+
+Figures stand at the end of a bar, or on a narrow screen at the right of the name's line.
+"""
+
+import math
+from typing import Any
+
+import altair as alt
+
+from bench.report.charts.picture import Spec
+
+STEP = 48
+"""Pixels from one layer to the next."""
+BAR = 16
+NAME, LINE = -12, 9
+"""Pixels from the middle of a row to its name, and to its bar."""
+NARROW = 560
+"""Pixels of width below which figures go above the bar."""
+FIGURE = 96
+"""Pixels that a figure takes there."""
+WIDE = f"width >= {NARROW}"
+Chart = Any
+"""One of Altair's, which are typed only where it is installed."""
+
+
+def expr(text: str) -> Any:
+    """Something that Vega computes while it draws."""
+    return alt.ExprRef(text)
+
+
+def y() -> Any:
+    """A row for each layer, in the record's order."""
+    return alt.Y("layer:N", sort=None, axis=None, scale=alt.Scale(padding=0))
+
+
+def x(field: str, title: str, largest: float | str, **more: Any) -> Any:
+    """An axis from 0, whose labels never overlap."""
+    top = expr(largest) if isinstance(largest, str) else largest
+    axis = alt.Axis(title=title, labelFlush=True, labelOverlap=True, gridOpacity=not_at_zero(), **more)
+    return alt.X(field, axis=axis, scale=alt.Scale(domainMin=0, domainMax=top, nice=False, zero=True))
+
+
+def not_at_zero() -> Any:
+    """No line of the grid where the names begin."""
+    return alt.condition("datum.value !== 0", alt.value(1), alt.value(0))
+
+
+def room(largest: float, pixels: float) -> str:
+    """The end of an axis such that this many pixels remain right of its largest value, on a wide screen."""
+    return f"{WIDE} ? {largest:.6g} * width / (width - {pixels:.0f}) : {largest * 1.06:.6g}"
+
+
+def ticks(largest: float) -> list[float]:
+    """Round numbers from 0 to the largest value, so that no grid lies behind the words to its right."""
+    power = 10.0 ** math.floor(math.log10(largest / 4)) if largest > 0 else 1.0
+    step = next(each * power for each in (1, 2, 2.5, 5, 10) if largest / (each * power) <= 5)
+    return [round(place * step, 9) for place in range(int(largest / step) + 1)]
+
+
+def interval(base: Chart, rows: list[dict[str, Any]]) -> list[Chart]:
+    """Whiskers from `low` to `high`, where rows have them, with a rim that sets them off from what they lie on."""
+    marks: list[Chart] = []
+    if all(row["low"] is None for row in rows):
+        return marks
+    base = base.transform_filter("datum.low !== null")
+    for width, colour in ((4.5, "var(--paper)"), (1.5, "var(--ink)")):
+        size = 9 if width < 2 else 11
+        rule = base.mark_rule(yOffset=LINE, y2Offset=LINE, stroke=colour, strokeWidth=width, aria=False)
+        marks.append(rule.encode(x="low:Q", x2="high:Q"))
+        tick = base.mark_tick(yOffset=LINE, size=size, thickness=width, color=colour, opacity=1, aria=False)
+        marks += [tick.encode(x=f"{side}:Q") for side in ("low", "high")]
+    return marks
+
+
+def names(base: Chart) -> Chart:
+    """The names of the layers, above their bars; long ones are smaller where there is little room beside a figure."""
+    size = expr(f"{WIDE} ? 14 : max(9, min(14, (width - {FIGURE}) / (0.7 * length(datum.layer))))")
+    return base.mark_text(align="left", dy=NAME, fontWeight=600, fontSize=size, aria=False).encode(
+        x=alt.value(0), text="layer:N"
+    )
+
+
+def right(base: Chart, field: str, **style: Any) -> Chart:
+    """A figure at the right edge of the name's line; its first word or two where there is little room."""
+    fits = f"{WIDE} || length(datum.layer) * 10 + length(datum.{field}) * 8 < width"
+    return base.mark_text(align="right", dy=NAME, aria=False, **style).encode(
+        x=alt.value(expr("width")),
+        text=alt.value(expr(f"{fits} ? datum.{field} : split(datum.{field}, ',')[0]")),
+    )
+
+
+def finished(chart: Chart, rows: int, sentence: str, more: float = 0, step: float = STEP) -> Spec:
+    """The specification of a chart with so many rows, which says in a sentence what it shows."""
+    spec: Spec = chart.properties(height=rows * step + more, description=sentence).to_dict()
+    for each in ("$schema", "config"):
+        spec.pop(each, None)
+    return spec
+
+
+def data(values: list[dict[str, Any]]) -> Any:
+    """Values as Altair takes them."""
+    return alt.Data(values=values)

@@ -1,0 +1,80 @@
+"""Sources -> the page: one HTML file with its styles, its scripts and its figures inside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.report.charts.draw import bundle
+from bench.report.charts.theme import CONFIG, style_sheet
+from bench.report.page.html import script, text
+from bench.report.page.part import Part
+from bench.report.page.sections import SECTIONS, beside
+from bench.report.source import Source
+
+ASSETS = Path(__file__).parent / "assets"
+TITLE = "What every layer costs"
+FOOT = (
+    "Made by asgi-anatomy. CPU time is of a core that is the layer's own; a decay is % fewer requests per CPU-second"
+    " than the layer below. How it is measured: docs/METHOD.md of the project."
+)
+
+
+def page(sources: Sequence[Source], title: str = TITLE) -> str:
+    """The whole file. The same records give the same bytes."""
+    several = len(sources) > 1
+    parts = [[part for section in SECTIONS if (part := section(source))] for source in sources]
+    together = beside.part(sources)
+    articles = "".join(
+        _article(number, source, found, several)
+        for number, (source, found) in enumerate(zip(sources, parts, strict=True))
+    )
+    data = {
+        "config": CONFIG,
+        "labels": [source.label for source in sources],
+        "parts": [{part.key: part.data for part in found if part.data is not None} for found in parts],
+        "charts": [_specs(found) for found in parts],
+        "together": _specs([together] if together else []),
+    }
+    joint = f'<div class="joint">{together.render(-1, 2)}</div>' if together else ""
+    head = f"<h1>{text(title)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(title)}</h1>'
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{text(title)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
+            '<link rel="icon" href="data:,">',
+            f"<style>{style_sheet()}{_asset('page.css')}</style></head>",
+            f"<body><header>{head}</header><main>{articles}{joint}</main>",
+            f"<footer><p>{text(FOOT)}</p></footer>",
+            '<noscript><p class="missing">The charts need JavaScript; the tables do not.</p></noscript>',
+            f'<script type="application/json" id="data">{script(data)}</script>',
+            f"<script>{_inline(bundle())}</script>",
+            f"<script>{_asset('page.js')}</script><script>{_asset('icicle.js')}</script></body></html>\n",
+        ]
+    )
+
+
+def _specs(parts: Sequence[Part]) -> dict[str, object]:
+    return {name: spec for part in parts for name, spec in part.charts}
+
+
+def _article(number: int, source: Source, parts: Sequence[Part], several: bool) -> str:
+    heading = f'<h2 class="hidden">{text(source.label)}</h2>' if several else ""
+    inside = "".join(part.render(number, 3 if several else 2) for part in parts)
+    return f'<article id="source-{number}" aria-label="{text(source.label)}">{heading}{inside}</article>'
+
+
+def _tabs(sources: Sequence[Source]) -> str:
+    links = "".join(
+        f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>'
+        for number, source in enumerate(sources)
+    )
+    return f'<nav aria-label="Records">{links}</nav>'
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _inline(code: str) -> str:
+    """A script that may stand inside <script>: what would end it is written another way."""
+    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -1,0 +1,76 @@
+"""The call tree of one request, as an icicle that can be zoomed and searched, and the difference of two layers."""
+
+from typing import Any
+
+from bench.data.record import Frame
+from bench.report.charts.stacks import largest
+from bench.report.document import Column, Table
+from bench.report.page.html import folded, paragraphs, table, text
+from bench.report.page.part import Part
+from bench.report.source import Source
+from bench.stats.trees import add_up, by_function
+
+MOST = 40
+TITLE = "Every Python call of one request"
+COLUMNS = (
+    Column("function", "function", left=True),
+    Column("calls", "calls", "", "{calls:,.4g}"),
+    Column("bytecodes", "bytecodes", "", "{bytecodes:,.0f}"),
+)
+
+
+def part(source: Source) -> Part | None:
+    """A picture for each layer with a tree; assets/icicle.js draws it."""
+    trees = {each.layer: each.tree for each in source.counted.anatomy if each.tree} if source.counted else {}
+    if not source.counted or not trees:
+        return Part(
+            "tree",
+            TITLE,
+            body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"),
+        )
+    layer = max(trees, key=lambda name: sum(each.bytecodes for each in add_up(trees[name])))
+    functions = by_function(trees[layer])
+    calls = sum(count for count, _ in functions.values())
+    most = max(functions, key=lambda name: functions[name][1])
+    said = f"A {layer} request makes {calls:,.0f} calls of {len(functions)} functions;"
+    said += f" most bytecodes are in {most.replace(':', ' ')}."
+    rows = [
+        {"function": name, "calls": count, "bytecodes": bytecodes}
+        for name, (count, bytecodes) in sorted(functions.items(), key=lambda each: -each[1][1])[:MOST]
+    ]
+    options = "".join(f"<option{' selected' if name == layer else ''}>{text(name)}</option>" for name in trees)
+    body = (
+        '<div class="tools"><label>Layer <select name="layer">' + options + "</select></label>"
+        '<label>against <select name="against"><option value="">nothing</option>'
+        + "".join(f"<option>{text(name)}</option>" for name in trees)
+        + "</select></label>"
+        '<label>Search <input type="search" name="search" size="14" autocomplete="off" spellcheck="false"></label>'
+        '<button type="button" name="out" disabled>Zoom out</button></div>'
+        '<div class="icicle"></div><p class="detail" aria-live="polite"></p>'
+        '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape'
+        " zooms out; arrow keys walk. Against another layer: full colour and + is a call that is added, \u2212 one that"
+        " is gone; pale, one that costs more or less than there.</p>"
+        + folded(
+            f"The {len(rows)} functions of {layer} with most bytecodes",
+            table(Table(COLUMNS, rows), f"Functions of {layer}"),
+        )
+    )
+    wholes = {each.layer: each.bytecodes for each in source.counted.anatomy if each.bytecodes}
+    names: dict[str, int] = {}
+    data = {
+        "colours": {name: place + 1 for place, name in enumerate(largest(wholes))},
+        "trees": {name: _packed(tree, names) for name, tree in trees.items()},
+        "names": names,
+        "layer": layer,
+    }
+    data["names"] = [*names]
+    return Part("tree", TITLE, said, (), body, data)
+
+
+def _packed(frame: Frame, names: dict[str, int]) -> list[Any]:
+    """A frame as a list: the number of its name, calls, bytecodes, and its children, if it has any."""
+    place = names.setdefault(frame.name, len(names))
+    found: list[Any] = [place, round(frame.calls, 3), round(frame.bytecodes, 2)]
+    if frame.children:
+        found.append([_packed(child, names) for child in frame.children])
+    return found

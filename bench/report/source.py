@@ -1,0 +1,64 @@
+"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once."""
+
+from functools import cached_property
+
+import msgspec
+
+from bench.data.record import Anatomy, Layers, Windows
+from bench.report.decay_table import decay_table
+from bench.report.document import Table
+from bench.stats.counts import Line, lines
+from bench.stats.decay import Figures, figures_of
+from bench.stats.disturbance import Disturbance, disturbance
+from bench.stats.undisturbed import Undisturbed, undisturbed
+
+
+class Source(msgspec.Struct, dict=True):
+    """Records of the same layers; at least one of the two is there. Paths are as people may type them."""
+
+    label: str
+    measured: Windows | None = None
+    counted: Anatomy | None = None
+    measured_path: str = ""
+    counted_path: str = ""
+
+    @property
+    def record(self) -> Layers:
+        """The one that says which layers there are, and where and when."""
+        found = self.measured or self.counted
+        assert found
+        return found
+
+    @property
+    def ladder(self) -> str:
+        """The name of its ladder, or empty."""
+        return getattr(self.record, "ladder", "")
+
+    @cached_property
+    def fit(self) -> Undisturbed | None:
+        """The fit of the windows."""
+        return undisturbed(self.measured) if self.measured else None
+
+    @cached_property
+    def figures(self) -> list[Figures]:
+        """The rows of the decay table."""
+        return figures_of(self.measured, self.fit) if self.measured else []
+
+    @cached_property
+    def table(self) -> Table | None:
+        """The decay table."""
+        return decay_table(self.measured) if self.measured else None
+
+    @cached_property
+    def counts(self) -> list[Line]:
+        """The rows of the anatomy."""
+        return lines(self.counted) if self.counted else []
+
+    @cached_property
+    def disturbed(self) -> Disturbance | None:
+        """How disturbed the run was; None without a sensor."""
+        return disturbance(self.measured) if self.measured else None
+
+    def shown(self) -> list[Figures]:
+        """The layers that have a figure."""
+        return [row for row in self.figures if row.cpu_us]

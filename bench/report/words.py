@@ -1,0 +1,46 @@
+"""Figures in words, with units, as charts and their sentences say them."""
+
+NBSP = "\u00a0"
+"""A space at which no line is broken."""
+
+
+def micro(value: float) -> str:
+    """Microseconds, to three or four digits."""
+    return f"{value:,.{2 if value < 10 else 1 if value < 1000 else 0}f}{NBSP}µs"
+
+
+def span(value: float) -> str:
+    """Microseconds as people say them: 840 µs, 12.3 ms, 1.2 s."""
+    if value < 1000:
+        return f"{value:.0f}{NBSP}µs"
+    return f"{value / 1e3:.3g}{NBSP}ms" if value < 1e6 else f"{value / 1e6:.3g}{NBSP}s"
+
+
+def thousands(value: float) -> str:
+    """A count: 650, 24,100, 575k, 1.32M."""
+    if value < 99_950:
+        return f"{value:,.0f}"
+    return f"{value / 1e3:,.0f}k" if value < 999_500 else f"{value / 1e6:,.2f}M"
+
+
+def percent(value: float, margin: float | None) -> str:
+    """A percentage with its margin in points, where that is known."""
+    return f"{value:.1f}%" if margin is None else f"{value:.1f} ±{margin:.1f}%"
+
+
+MINUS = "\u2212"
+
+
+def minus(value: float, digits: int) -> str:
+    """A number with a sign that is as wide as a plus."""
+    return f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+def than(own: float, other: float) -> str:
+    """How one amount compares with another: more than, as much as, half of what."""
+    if not other:
+        return "more than"
+    ratio = own / other
+    if ratio >= 1.95:
+        return f"{ratio:.1f} times what"
+    return "more than" if ratio > 1.05 else "as much as" if ratio > 0.95 else f"{100 * ratio:.0f}% of what"

@@ -1,0 +1,9 @@
+"""Layer `fastapi-freeze`: the layer `fastapi` with gc.freeze() at start: the collector passes over imports."""
+
+import gc
+
+from servers.fastapi_app import app
+
+__all__ = ["app"]
+gc.collect()
+gc.freeze()

@@ -1,0 +1,9 @@
+"""Layer `starlette-freeze`: the layer `starlette` with gc.freeze() at start: the collector passes over imports."""
+
+import gc
+
+from servers.starlette_app import app
+
+__all__ = ["app"]
+gc.collect()
+gc.freeze()

@@ -1,0 +1,74 @@
+"""Allocations and the collector, from what callgrind says of functions."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.anatomy import instructions
+from bench.anatomy.instructions import count_with_memory
+from bench.anatomy.memory import ALLOCATIONS, COLLECTIONS, COLLECTOR, count, per_request
+from bench.data.contract import Contract
+from bench.data.layers import Layer
+from tests.conftest import CATALOGUE
+
+DUMP = """# callgrind format
+events: Ir
+ob=(1) /usr/lib/libpython3.13.so.1.0
+fn=(1) PyObject_Malloc
+10 100
+cfn=(2) _PyObject_Malloc
+calls=3 5
+10 300
+fn=(3) _Py_HandlePending
+cfn=(4) _Py_RunGC
+calls=2 5
+10 7000
+fn=(4)
+5 10
+cfn=(5) gc_collect_main'2
+calls=2 5
+-1 6900
+cfn=(2)
+calls=1 5
+10 90
+cfn=(6) free
+calls=9 5
+10 90
+totals: 180
+"""
+
+
+def test_calls_of_allocators_and_what_the_collector_costs(tmp_path: Path) -> None:
+    path = tmp_path / "out.1"
+    path.write_text(DUMP)
+    one = {ALLOCATIONS: 4, COLLECTIONS: 2, COLLECTOR: 7000}
+    assert count([path]) == one
+    assert count([path, path]) == {name: 2 * each for name, each in one.items()}, "of several processes"
+    idle = {ALLOCATIONS: 2, COLLECTIONS: 0, COLLECTOR: 7000}
+    assert per_request(one, idle, 0.5, 10) == {ALLOCATIONS: 0.3, COLLECTIONS: 200, COLLECTOR: 350}
+    path.write_text(DUMP.replace("_Py_RunGC", "0x12345"))
+    assert count([path])[COLLECTOR] == 6900, "where the one was merged into its caller, the other is left"
+
+
+def test_an_interpreter_without_symbols(tmp_path: Path) -> None:
+    path = tmp_path / "out.1"
+    path.write_text(DUMP.replace("_PyObject_Malloc", "0x00000123"))
+    assert count([path]) == {}
+    assert per_request({}, {}, 1.0, 10) == {}
+
+
+@pytest.mark.all
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+def test_garbage_is_collected(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instructions, "IDLE", 1.0)
+    uvicorn = CATALOGUE.layers["uvicorn"]
+    cyclic = Layer(name="cyclic", adds="", app="tests.cyclic_app:app", command=uvicorn.command)
+    plain, found = (count_with_memory(layer, contract, 150)[1] for layer in (uvicorn, cyclic))
+    if not plain:
+        pytest.skip("this Python was built without symbols")
+    assert 50 < plain[ALLOCATIONS] < 200
+    assert found[ALLOCATIONS] - plain[ALLOCATIONS] > 45, "a list's one item, if not the list, is an allocation"
+    assert plain[COLLECTIONS] < 5
+    assert 10 < found[COLLECTIONS] < 100, "one for each 2,000 objects, or 700 in older releases"
+    assert found[COLLECTOR] > 50 * 50

@@ -1,0 +1,260 @@
+"""The page in a browser without a network, and what docs/ has of it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from bench.data.layers import ROOT
+from bench.data.record import Anatomy
+from bench.data.record import Bench as Record
+from bench.data.store import REFERENCE, encode, latest, read_record
+from tests.conftest import Bench, require, require_tool
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+AXE = ROOT / ".venvs" / "axe" / "axe.min.js"
+CHARTS = ("cost", "decays", "instructions", "bytecodes", "latency")
+AUDITED = [(1280, "light"), (390, "dark")]
+SCREENS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+LONGEST = "a-server-with-a-name-of-thirty"
+EVIL = "</script><img src=x onerror=evil=1>"
+ALLOWED = 3_000_000  # bytes
+PROBLEMS = (ROOT / "tests" / "report" / "browser.js").read_text()
+
+
+def hard(record: Any) -> bytes:
+    """A record with names that are hard to show, and without a sensor."""
+    names = {"dumproute": EVIL, "fastapi": LONGEST}
+    for row in record.layers:
+        row.name, row.on = names.get(row.name, row.name), names.get(row.on or "", row.on)
+    if isinstance(record, Record):
+        record.takes, record.sensor_ms = [], None  # as records were before there was a sensor
+    for each in getattr(record, "windows", ()) or record.anatomy:
+        each.layer = names.get(each.layer, each.layer)
+        if isinstance(record, Record):
+            each.pair = names.get(each.pair or "", each.pair)
+    return encode(record)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default ladder's reference records, and the same with names that are hard to show."""
+    folder = tmp_path_factory.mktemp("page")
+    bench = read_record(latest("bench", REFERENCE / "default"), Record)
+    anatomy = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
+    (folder / "good-bench.json").write_bytes(encode(bench))
+    (folder / "good-anatomy.json").write_bytes(encode(anatomy))
+    (folder / "hard-bench.json").write_bytes(hard(bench))
+    (folder / "hard-anatomy.json").write_bytes(hard(anatomy))
+    out = folder / "out" / "report.html"
+    done = run("report", "--record", folder, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("report.html")
+    return out
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "bench", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    require_tool("chromedriver")
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    require("" if program else "chromium is not installed: `make tools` does that")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program or ""
+    for each in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--force-device-scale-factor=1",
+    ):
+        options.add_argument(each)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(60)
+    offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    yield driver
+    driver.quit()
+
+
+def visit(browser: webdriver.Chrome, page: Path, width: int, scheme: str, address: str = "") -> None:
+    """Show the page as a screen of this width would."""
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get("about:blank")
+    browser.get(f"{page.as_uri()}{address}")
+
+
+def draw(browser: webdriver.Chrome) -> None:
+    browser.execute_async_script("const done = arguments[0]; drawAll().then(() => requestAnimationFrame(() => done()))")
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core, or nothing where npm is not here."""
+    done = subprocess.run(["sh", "scripts/axe.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if os.environ.get("CI") == "true":
+        assert done.returncode == 0, done.stderr
+    return AXE.read_text() if AXE.exists() else ""
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: int, scheme: str) -> None:
+    visit(browser, page, width, scheme)
+    for source in (0, 1):
+        browser.execute_script(f"show({source})")
+        draw(browser)
+        charts = browser.execute_script(
+            "return all('.chart').filter((each) => each.offsetParent).map((each) => all('path, rect', each).length)"
+        )
+        assert len(charts) >= 7
+        assert min(charts) > 5, "every chart is drawn"
+        assert not browser.execute_script(PROBLEMS)
+        if axe and source == 0 and (width, scheme) in AUDITED:
+            browser.execute_script(axe + ";window.axe = axe;")
+            wrong = browser.execute_async_script(
+                "axe.run(document, {resultTypes: ['violations']}).then((found) => arguments[0](found.violations"
+                ".map((each) => each.id + ': ' + each.nodes.map((node) => node.html).slice(0, 3).join(' '))))"
+            )
+            assert not wrong
+    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    assert not browser.get_log("browser"), "nothing on the console"  # type: ignore[no-untyped-call]
+    assert not browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    assert browser.execute_script("return typeof evil") == "undefined", "text from a record is text"
+    if not axe:
+        require("axe-core is not here: npm fetches it, and `make tools` installs npm")
+
+
+def test_what_it_means_for_you(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light", "#own_ms=5&rps=2000")
+    cpu = browser.execute_script("return DATA.parts[0].yours.layers.find((each) => each.layer === 'fastapi').cpu_us")
+    read = """
+        const row = all('section.yours tbody tr').find((each) => each.cells[0].textContent === 'fastapi');
+        return [...row.cells].slice(1).map((each) => Number(each.dataset.value));
+    """
+    share, request, per_core, cores = browser.execute_script(read)
+    assert share == pytest.approx(100 * cpu / (5000 + cpu))
+    assert (request, per_core, cores) == pytest.approx((5 + cpu / 1000, 1e6 / (5000 + cpu), 2000 * (5000 + cpu) / 1e6))
+    move = """
+        const slider = one('section.yours [name=own_ms]');
+        slider.value = 0;
+        slider.dispatchEvent(new Event('input'));
+        return location.hash;
+    """
+    assert browser.execute_script(move) == "#own_ms=0&rps=2000"
+    assert browser.execute_script(read)[0] == 100
+    visit(browser, page, 390, "light", "#own_ms=3.3&rps=123&show=1")
+    outputs = "return all('section.yours output').map((each) => each.textContent)"
+    assert browser.execute_script(outputs)[2:] == ["3.3 ms", "123"]
+    assert browser.execute_script("return all('article').map((each) => each.hidden)") == [True, False]
+    visit(browser, page, 390, "light", "#own_ms=x&rps=-1&show=99")
+    assert browser.execute_script(outputs)[:2] == ["5 ms", "2,000"], "what is no number is as if it were not there"
+
+
+def test_tables(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light")
+    click = "one('section.yours th:nth-child(3) button').click();"
+    read = "return [...one('section.yours tbody').rows].map((each) => Number(each.cells[2].dataset.value))"
+    down = browser.execute_script(click + read)
+    up = browser.execute_script(click + read)
+    assert (down, up) == (sorted(down, reverse=True), sorted(down))
+    assert len(down) == 5
+    copied = browser.execute_script("const it = one('section.yours .copy'); it.click(); return it.dataset.copied")
+    lines = copied.splitlines()
+    assert lines[0].startswith("| layer | framework % |")
+    assert lines[2].startswith("| asyncio |"), "as it is sorted"
+    assert {line.count("|") for line in lines} == {6}
+
+
+def test_the_call_tree(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light")
+    tree = "const tree = one('section.tree').icicle, boxes = () => all('section.tree g').filter((each) => each.node);"
+    whole = browser.execute_script(
+        tree + "return [boxes().length, tree.root.allb, boxes().map((each) => each.node.name)]"
+    )
+    record = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
+    bytecodes = {each.layer: sum(each.bytecodes.values()) for each in record.anatomy}
+    assert whole[0] > 50
+    assert whole[1] == pytest.approx(bytecodes["fastapi"], rel=0.01)
+    place = whole[2].index("starlette:Route.handle")
+    zoom = """
+        boxes()[arguments[0]].dispatchEvent(new MouseEvent('click'));
+        const width = document.activeElement.querySelector('rect').getAttribute('width');
+        return [tree.top.name, tree.out.disabled, boxes().length, Number(width), tree.place.clientWidth];
+    """
+    zoomed = browser.execute_script(tree + zoom, place)
+    assert zoomed[:2] == ["starlette:Route.handle", False]
+    assert zoomed[2] < whole[0]
+    assert zoomed[3] == zoomed[4], "as wide as the page"
+    key = """
+        document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}));
+        return [document.activeElement.node.name, tree.top.name];
+    """
+    assert browser.execute_script(tree + key, "ArrowDown")[0] == "fastapi:request_response.<locals>.app"
+    assert browser.execute_script(tree + key, "Escape")[1] == "fastapi:APIRoute.handle"
+    find = """
+        tree.zoom(tree.root);
+        tree.search.value = arguments[0];
+        tree.search.dispatchEvent(new Event('input'));
+        const lit = boxes().filter((each) => !each.classList.contains('dim'));
+        return [lit.length && lit.every((each) => each.node.name.includes('uvicorn')), tree.detail.textContent];
+    """
+    only, said = browser.execute_script(tree + find, "UVICORN")
+    assert only
+    assert re.match(r"\d+ functions in \d+ places: [\d,]+ bytecodes of their own", said)
+    against = """
+        tree.search.value = '';
+        tree.against.value = 'starlette';
+        tree.against.dispatchEvent(new Event('change'));
+        return [tree.root.alla, tree.root.allb, tree.detail.textContent];
+    """
+    below, own, said = browser.execute_script(tree + against)
+    assert (below, own) == pytest.approx((bytecodes["starlette"], bytecodes["fastapi"]), rel=0.01)
+    assert "bytecodes in starlette" in said
+
+
+def test_docs_are_those_of_the_reference_records(bench: Bench, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "report.html"
+    text = page.read_text()
+    assert page.stat().st_size < ALLOWED
+    for path in REFERENCE.glob("*/*.json"):
+        assert path.name in text, "type `make readme`"
+    done = bench("charts", "--reference", "--out", tmp_path / "charts")
+    assert done.returncode == 0, done.stderr
+    drawn = {path.name: path.read_text() for path in (tmp_path / "charts").iterdir()}
+    assert drawn == {path.name: path.read_text() for path in (ROOT / "docs" / "charts").iterdir()}, "type `make readme`"
+    assert {name for name in drawn if "light" in name} == {
+        f"{name}-light.svg" for name in ("cost", "decays", "instructions", "bytecodes", "latency", "states")
+    }
+
+
+def test_other_records(bench: Bench, tmp_path: Path) -> None:
+    """An anatomy alone is a page as well; what has no picture is an error of one line, which names it."""
+    anatomy = latest("anatomy", REFERENCE / "transport")
+    (tmp_path / "a.json").write_bytes(anatomy.read_bytes())
+    done = bench("report", "--record", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "a.html").read_text()
+    assert "request takes" in text
+    assert "`make bench` measures" in text, "what is missing, and how to make it"
+    power = bench("report", "--record", latest("sensitivity", REFERENCE))
+    assert power.returncode == 2
+    assert "no record of bench, pair or anatomy" in power.stderr
+    assert bench("report", "--record", tmp_path / "none.json").returncode == 2
