@@ -2,7 +2,10 @@
 
 import contextlib
 import hashlib
+import subprocess
+import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import click
@@ -16,12 +19,12 @@ from bench.data.catalogue import read_catalogue
 from bench.data.contract import contract_of
 from bench.data.errors import BadInput, Fault, Stopped
 from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
-from bench.data.layers import ROOT, Catalogue, Layer
-from bench.data.machine import Python
+from bench.data.layers import PYTHON, ROOT, Catalogue, Layer
 from bench.data.record import now
 from bench.data.releases import Release, choose
 from bench.data.sides import canonical
 from bench.data.store import REFERENCE, require_folder
+from bench.host.interpreters import find, set_up
 from bench.host.machine import read_python
 from bench.host.releases import releases
 from bench.host.signals import held
@@ -42,7 +45,8 @@ class Choice(msgspec.Struct, frozen=True):
     releases: list[Release]
     layers: list[Layer]
     deps: Deps
-    python: Python
+    pythons: list[str]
+    """Their versions."""
 
 
 @click.command("history")
@@ -52,6 +56,7 @@ class Choice(msgspec.Struct, frozen=True):
 @click.option("--until", default="", help="The last release.")
 @click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
 @click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
+@click.option("--pythons", default="", help="Count with each of these: versions, such as '3.12 3.13'.")
 @click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
 @click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
 @click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
@@ -67,6 +72,7 @@ def command(
     until: str,
     layers: str,
     deps: Deps | None,
+    pythons: str,
     scheduler: str,
     path: Path | None,
     reference: bool,
@@ -86,15 +92,17 @@ def command(
     served = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
-    choice = Choice(package, chosen, served, chosen_deps, read_python())
     require_folder(folder)
+    own = read_python().version
+    versions, problem = in_others(pythons) if pythons else ([own], None)
+    choice = Choice(package, chosen, served, chosen_deps, versions)
     jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
-    missing = [job for job in jobs if not matching(job.wanted, kept(folder))]
-    problem: Fault | None = None
+    known = kept(folder)
+    missing = [job for job in jobs if job.wanted.python == own and not matching(job.wanted, known)]
     if missing:
         needs_group("cluster")
         try:
-            problem = count_all(missing, choice, scheduler, folder)
+            problem = count_all(missing, choice, scheduler, folder) or problem
         except Stopped as stopped:
             problem = stopped
     every = kept(folder)
@@ -123,15 +131,34 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
     return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
 
 
+def in_others(pythons: str) -> tuple[list[str], Fault | None]:
+    """Do the same with each of these Pythons but this one, each in an environment of its own; returns their versions,
+    and what failed. Raises Fault for one that is not here.
+    """
+    found = {find(name) for name in pythons.replace(",", " ").split()}
+    failed = []
+    arguments = sys.argv[1:]
+    place = arguments.index("--pythons")
+    for each in found:
+        if (python := set_up(each, say)) != PYTHON:
+            say(f"Python {each.version}: {python}")
+            again = [str(python), "-m", "bench", *arguments[:place], *arguments[place + 2 :]]
+            if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
+                failed.append(each.version)
+    fault = Fault(f"with Python {', '.join(failed)} not everything was counted: why is said above") if failed else None
+    return sorted(each.version for each in found), fault
+
+
 def jobs_of(choice: Choice, catalogue: Catalogue, revision: str | None) -> list[ReleaseJob]:
     """A job for each layer and release, and the newest release once more, for A against A."""
     anchor, found = catalogue.layers[ANCHOR], []
-    for layer in choice.layers:
+    every = [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]
+    for layer, python in product(choice.layers, choice.pythons):
         contract = contract_of([layer])
-        for release, copy in [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]:
+        for release, copy in every:
             wanted = Wanted(
                 package=choice.package, version=release.version, layer=layer.name, deps=choice.deps,
-                python=choice.python.version, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
+                python=python, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
                 contract=_digest(repr((contract.user.wire(), contract.user.answer))),
                 when=_when(release, choice.deps), copy=copy,
             )  # fmt: skip

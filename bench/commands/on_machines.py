@@ -24,7 +24,7 @@ def bench_everywhere(scheduler: str, arguments: Sequence[str], folder: Path) -> 
         twice = len({*called.values()}) < len(called)
         names = {called[at] + (f"-{host}" if twice else ""): at for host, at in workers.hosts.items()}
         # One worker a host, so that its others are idle while it measures.
-        executors = {name: workers.client.get_executor(workers=[at]) for name, at in names.items()}
+        executors = {name: workers.client.get_executor(workers=[at], pure=False) for name, at in names.items()}
         futures = {executor.submit(bench_here, [*arguments]): name for name, executor in executors.items()}
         say(f"make bench on {', '.join(sorted(futures.values()))}")
         for done, future in enumerate(as_completed(futures), 1):

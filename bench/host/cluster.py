@@ -86,7 +86,7 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
         why = short(" ".join(str(error).split()), 300)
         raise BadInput(f"a worker of {name} cannot do these jobs: {why}: start it in a clone like this one") from None
     hosts = {each["host"]: address for address, each in sorted(workers.items(), reverse=True)}
-    return Cluster(client, client.get_executor(), len(workers), hosts)
+    return Cluster(client, client.get_executor(pure=False), len(workers), hosts)
 
 
 def each_done[J, T](work: Callable[[J], T], jobs: Sequence[J], executor: Executor) -> Iterator[tuple[J, T | Exception]]:
