@@ -1,5 +1,5 @@
-# Everything a user does: a rule is one command, its options are variables. Every line of `make help` stands here: behind a target
-# `## GROUP: what it does`, or with `#-` for what only ALL=1 shows; behind a variable its meaning and [default], under its commands.
+# Everything a user does: a rule is one command, its options are variables. `make help` is made from this file: after a target,
+# `## GROUP: what it does`, or `#-` for what only ALL=1 shows; after a variable, its meaning and [default], under the commands that take it.
 
 #= which layers (bench, anatomy)
 LAYERS      =# only these: LAYERS="uvicorn starlette"
@@ -115,7 +115,7 @@ history: venv counters ## measure: what each release of a package costs: PACKAGE
 	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,PYTHONS,pythons) \
 	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(format)
 
-worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
+worker: setup counters #- measure: work for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
 
 export: venv #- show: a record for another tool: FORMAT=pyperf or another
@@ -138,7 +138,7 @@ diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 report: venv ## show: a page: pictures, call trees, what it means for you
 	$(bench) report $(drawn)
 
-charts: venv #- show: its pictures as SVG and PNG
+charts: venv #- show: the page's charts as SVG and PNG
 	$(bench) charts $(drawn)
 
 ladders: venv ## show: the ladders and their layers: what can be measured
@@ -168,7 +168,7 @@ walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv #- upkeep: regenerate README.md's and docs/'s parts, and charts
+readme: venv #- upkeep: regenerate the generated parts of README.md and docs/
 	$(bench) readme
 
 lock: #- upkeep: update the pins of requirements.lock and groups/*.lock

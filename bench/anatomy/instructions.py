@@ -26,7 +26,7 @@ PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 
 
 def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list[dict[str, float]]:
-    """Instructions per request by component, a dict for each batch of so many (by default BATCH) requests.
+    """Instructions per request by component, a dict for each batch of requests (by default BATCH of them).
 
     Raises ServerFault, or Fault if valgrind fails.
     """

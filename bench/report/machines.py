@@ -34,7 +34,7 @@ def _differ(row: Values) -> str:
 
 
 def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy], wide: bool = False) -> Document:
-    """A sentence, the table, the machines, and what must be said of them; `anatomies` the newest first."""
+    """A sentence, the table, the machines, and notes on them; `anatomies` the newest first."""
     found = cells(sites, anatomies)
     rows = [_values(cell, found) for cell in found]
     table = Table([each for each in COLUMNS if each.keys != "layer first"], rows, FIRST)

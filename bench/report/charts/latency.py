@@ -1,4 +1,4 @@
-"""Latency by layer on a logarithmic axis: p50 and p99, with their ranges over the windows, which are no intervals."""
+"""Latency by layer on a logarithmic axis: p50 and p99, with their ranges over the windows, which are not intervals."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ NAMED, TITLE = "states", "The two speeds of a core"
 MINUTE = 60.0
 HEIGHT = 190
 POINTS = 900
-"""So many points are enough for a picture: each is the median of a few readings that follow one another."""
+"""Enough points for a picture: each is the median of a few consecutive readings."""
 
 
 def picture(source: Source) -> Picture | Missing:
@@ -76,7 +76,7 @@ def _share(taken: list[int], found: States) -> float:
 
 
 def readings(record: Windows, most: int, found: States) -> list[dict[str, Any]]:
-    """About so many points: seconds since the first window, the reading in µs, and whether it is slow."""
+    """At most about `most` points: seconds since the first window, the reading in µs, and whether it is slow."""
     starts = {each.take: each.start for each in reversed(record.windows) if each.start}
     if not starts:
         return []

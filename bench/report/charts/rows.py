@@ -91,7 +91,7 @@ def right(base: Chart, field: str, **style: Any) -> Chart:
 
 
 def finished(chart: Chart, rows: int, sentence: str, more: float = 0, step: float = STEP) -> Spec:
-    """The specification of a chart with so many rows, which says in a sentence what it shows."""
+    """The specification of a chart with `rows` rows, which says in a sentence what it shows."""
     spec: Spec = chart.properties(height=rows * step + more, description=sentence).to_dict()
     for each in ("$schema", "config"):
         spec.pop(each, None)
