@@ -76,7 +76,7 @@ def _share(taken: list[int], found: States) -> float:
 
 
 def readings(record: Windows, most: int, found: States) -> list[dict[str, Any]]:
-    """At most about `most` points: seconds since the first window, the reading in µs, and whether it is slow."""
+    """At most `most` points, or nearly: seconds since the first window, the reading in µs, and whether it is slow."""
     starts = {each.take: each.start for each in reversed(record.windows) if each.start}
     if not starts:
         return []
