@@ -33,7 +33,13 @@ def release(
         package=package, version=version, layer="fastapi", deps="newest", python="3.13.0", lock="", served="",
         contract="", when=more.pop("when", "2026-11"), copy=copy,
     )  # fmt: skip
-    found: dict[str, Any] = {"wanted": wanted, "made": now(), "host": HOST, "gap": gap, "counts": Counts(layer="fastapi")}
+    found: dict[str, Any] = {
+        "wanted": wanted,
+        "made": now(),
+        "host": HOST,
+        "gap": gap,
+        "counts": Counts(layer="fastapi"),
+    }
     return Found(**(found | ({} if gap else {"counts": counts}) | more))
 
 
