@@ -109,7 +109,7 @@ def quick_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
         said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+        return subprocess.CompletedProcess([*map(str, arguments)], code, said.out, said.err)
 
     return run
 
