@@ -26,8 +26,8 @@ CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
 #= what is compared (pair, compare, diff, versus)
-A           =# a layer; for compare a record; for versus a version, git:REF, base
-B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
+A           =# a layer; a record (compare); a version, git:REF, base (versus)
+B           =# the other one; for versus also a folder with a checkout, a wheel
 PACKAGE     =# the package that differs, or several (versus)
 REPO        =# the clone of git:REF, if not the other side's checkout (versus)
 LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
@@ -44,7 +44,7 @@ RESULTS     =# the folder for records                       [results]
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
-ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
+ONLY        =# only these tests, a path (test); counts or time (versus)
 ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
