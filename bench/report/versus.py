@@ -13,7 +13,7 @@ from bench.report.versus_data import data_table
 from bench.stats.bisection import steps
 from bench.stats.changes import FunctionChange
 from bench.stats.estimate import decay
-from bench.stats.verdict import seconds_needed
+from bench.stats.verdict import MIN_ROUNDS, seconds_needed
 from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overall
 
 FUNCTIONS = 5  # named in text and Markdown
@@ -228,8 +228,12 @@ def _unclear(judged: Judged) -> str:
     """How long a pair that is unclear would need."""
     time = judged.time
     unclear: Verdict = "unclear"
-    if not time or time.verdict != unclear or not time.found:
+    if not time or time.verdict != unclear:
         return ""
+    if not time.found or time.found.rounds < MIN_ROUNDS:
+        return (
+            f"{judged.row.layer}: too few rounds in {time.seconds:.0f} s to say anything by time: try a longer BUDGET."
+        )
     needed = seconds_needed(time.found, time.alpha, time.threshold, time.seconds)
     if not math.isfinite(needed) or needed > 86400:
         return f"{judged.row.layer}: unclear by time, and no practical budget would be enough."
