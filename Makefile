@@ -41,6 +41,13 @@ OUT         =# the file to write (report, charts, export)
 WIDE        =# 1: every column of a table and every line below it
 SPLIT       =# 1: csv and json get a row for each component (anatomy)
 RESULTS     =# the folder for records                       [results]
+#= which releases (history)
+PACKAGE     =# a package that layers serve with: fastapi
+RELEASES    =# minors, the last release of each, or all      [minors]
+SINCE       =# the first release; 0.50 means its last patch
+UNTIL       =# the last release
+DEPS        =# other packages: held, newest or dated [held; fastapi: newest]
+SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
@@ -69,7 +76,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair versus compare workloads machines report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -100,7 +107,16 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(workload) $(format)
+	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(call option,SCHEDULER,scheduler) \
+	    $(call option,LADDER,ladder) $(call option,BUDGET,budget)) $(workload) $(format)
+
+history: venv counters ## measure: what each release of a package costs: PACKAGE=fastapi
+	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
+	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,PYTHONS,pythons) \
+	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(format)
+
+worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
+	$(bench) worker $(call option,SCHEDULER,scheduler)
 
 export: venv #- show: a record for another tool: FORMAT=pyperf or another
 	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)

@@ -14,7 +14,7 @@ from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "versus", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("workloads", "machines", "report", "charts", "export", "sensitivity"),
+    *("workloads", "machines", "history", "worker", "report", "charts", "export", "sensitivity"),
     *("walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import Printing, printing_options, records_option, workload_option
+from bench.commands.groups import needs_group
+from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
@@ -15,13 +16,23 @@ from bench.stats.machines import sites
 
 @click.command("machines")
 @records_option
+@click.option("--scheduler", default="", help="A Dask scheduler: first measure once on each of its hosts.")
+@click.option("--ladder", default="default", help="The ladder that is measured there.  [default]")
+@click.option("--budget", default=90.0, type=Number(1, 1e6), help="Time limit in seconds there.  [90]")
 @workload_option
 @printing_options
-def command(paths: str, workload: str, printing: Printing) -> None:
+def command(paths: str, scheduler: str, ladder: str, budget: float, workload: str, printing: Printing) -> None:
     """Print each layer's decay by machine, by time beside instructions, and how far machines differ.
 
     A machine is CPU, cores, kernel and Python build; its label is the file's name, and its records are pooled.
     """
+    problem = None
+    if scheduler:
+        needs_group("cluster")
+        from bench.commands.on_machines import bench_everywhere
+
+        options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
+        problem = bench_everywhere(scheduler, options, RESULTS / "machines")
     folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
     files = files_of(paths) if paths.strip() else files_of(str(folder))
     read = {file: read_record(file, Kind) for file in files}
@@ -41,6 +52,8 @@ def command(paths: str, workload: str, printing: Printing) -> None:
     anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
     click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
+    if problem:
+        raise problem
 
 
 def _label(file: Path, files: list[Path]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
+from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
@@ -18,11 +19,13 @@ from bench.report.below import in_full
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
 from bench.report.escape import markdown
+from bench.report.history import history_document
 from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
 from bench.report.share import row
 from bench.report.source import Source
 from bench.report.workloads import workloads_document
+from bench.stats.history import all_series
 
 OWN_MS = (0, 1, 10)
 RPS = 2000
@@ -55,8 +58,15 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
+        ROOT / "docs" / "HISTORY.md": _history(),
         ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
     }
+
+
+def _history() -> dict[str, str]:
+    """The part of docs/HISTORY.md of each package whose releases are counted."""
+    read = {path.stem: read_all(path) for path in sorted((REFERENCE / "history").glob("*.json"))}
+    return {name: history_document(all_series(every), name).render("markdown") for name, every in read.items()}
 
 
 def _ladder(catalogue: Catalogue, ladder: str) -> str:

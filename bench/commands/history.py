@@ -1,0 +1,221 @@
+"""`make history`: what each release of a package cost, counted one request at a time."""
+
+import contextlib
+import hashlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench.anatomy.release import SECONDS, ReleaseJob, count_release, require_revision
+from bench.commands.groups import needs_group
+from bench.commands.options import PATH, Printing, printing_options
+from bench.commands.output import say, show
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import contract_of
+from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
+from bench.data.layers import PYTHON, ROOT, Catalogue, Layer
+from bench.data.record import now
+from bench.data.releases import Release, choose
+from bench.data.sides import canonical
+from bench.data.store import REFERENCE, require_folder
+from bench.host.interpreters import find, set_up
+from bench.host.machine import read_python
+from bench.host.releases import releases
+from bench.host.signals import held
+from bench.host.versions import read_revision
+from bench.report.history import history_document
+from bench.report.progress import Display
+from bench.stats.history import all_series, pruned
+
+ANCHOR = "uvicorn"
+NEWEST = ("fastapi",)
+"""Packages that pin a range of what is below them: their releases get the newest that they allow."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What to count."""
+
+    package: str
+    releases: list[Release]
+    layers: list[Layer]
+    deps: Deps
+    pythons: list[str]
+    """Their versions."""
+
+
+@click.command("history")
+@click.option("--package", default="", help="A package that a layer serves with, such as fastapi.")
+@click.option("--releases", "which", default="minors", help="minors (the last of each) or all.  [minors]")
+@click.option("--since", default="", help="The first release; 0.50 means its last patch.")
+@click.option("--until", default="", help="The last release.")
+@click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
+@click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
+@click.option("--pythons", default="", help="Count with each of these: versions, such as '3.12 3.13'.")
+@click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
+@click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
+@click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
+@click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    package: str,
+    which: str,
+    since: str,
+    until: str,
+    layers: str,
+    deps: Deps | None,
+    pythons: str,
+    scheduler: str,
+    path: Path | None,
+    reference: bool,
+    folder: Path,
+    printing: Printing,
+) -> None:
+    """Count one request with each release of a package, and say when its cost changed, and why.
+
+    What is counted already is not counted again.
+    """
+    if path:
+        every = read_all(path)
+        return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
+    if not package:
+        raise BadInput("name a package: expected something like PACKAGE=fastapi")
+    catalogue, package = read_catalogue(catalogue_file), canonical(package)
+    served = choose_layers(catalogue, package, layers)
+    chosen = choose(releases(package), which, since, until)
+    chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
+    require_folder(folder)
+    own = read_python().version
+    versions, problem = in_others(pythons) if pythons else ([own], None)
+    choice = Choice(package, chosen, served, chosen_deps, versions)
+    jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
+    known = kept(folder)
+    missing = [job for job in jobs if job.wanted.python == own and not matching(job.wanted, known)]
+    if missing:
+        needs_group("cluster")
+        try:
+            problem = count_all(missing, choice, scheduler, folder) or problem
+        except Stopped as stopped:
+            problem = stopped
+    every = kept(folder)
+    known = dated([each for job in jobs for each in matching(job.wanted, every)], chosen)
+    with held():
+        show(printing.render(history_document(all_series(known), package)))
+        if reference and known:
+            write_all(pruned(known), REFERENCE / "history" / f"{package}.json")
+    if problem:
+        raise problem
+
+
+def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]:
+    """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
+    ladder = catalogue.choose("", "default")
+    every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
+    running = [each for each in every if package in map(canonical, each.versions) and not each.loop]
+    if names:
+        chosen = catalogue.choose(names, "default")
+        if wrong := [each.name for each in chosen if each not in running]:
+            raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(each.name for each in running)} do")
+        return chosen
+    if not running:
+        known = sorted({canonical(name) for each in every for name in each.versions})
+        raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
+    return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
+
+
+def in_others(pythons: str) -> tuple[list[str], Fault | None]:
+    """Do the same with each of these Pythons but this one, each in an environment of its own; returns their versions,
+    and what failed. Raises Fault for one that is not here.
+    """
+    found = {find(name) for name in pythons.replace(",", " ").split()}
+    failed = []
+    arguments = sys.argv[1:]
+    place = arguments.index("--pythons")
+    for each in found:
+        if (python := set_up(each, say)) != PYTHON:
+            say(f"Python {each.version}: {python}")
+            again = [str(python), "-m", "bench", *arguments[:place], *arguments[place + 2 :]]
+            if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
+                failed.append(each.version)
+    fault = Fault(f"with Python {', '.join(failed)} not everything was counted: why is said above") if failed else None
+    return sorted(each.version for each in found), fault
+
+
+def jobs_of(choice: Choice, catalogue: Catalogue, revision: str | None) -> list[ReleaseJob]:
+    """A job for each layer and release, and the newest release once more, for A against A."""
+    anchor, found = catalogue.layers[ANCHOR], []
+    every = [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]
+    for layer, python in product(choice.layers, choice.pythons):
+        contract = contract_of([layer])
+        for release, copy in every:
+            wanted = Wanted(
+                package=choice.package, version=release.version, layer=layer.name, deps=choice.deps,
+                python=python, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
+                contract=_digest(repr((contract.user.wire(), contract.user.answer))),
+                when=_when(release, choice.deps), copy=copy,
+            )  # fmt: skip
+            found.append(ReleaseJob(wanted, layer, anchor, contract, revision))
+    return found
+
+
+def _when(release: Release, deps: Deps) -> str:
+    if deps == "dated":
+        if not release.uploaded:
+            raise BadInput("DEPS=dated: the package index does not tell when releases were uploaded: try DEPS=newest")
+        return release.uploaded.isoformat()
+    return f"{now():%Y-%m}" if deps == "newest" else ""
+
+
+def _lock(layer: Layer) -> str:
+    names = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
+    return "".join((ROOT / name).read_text() for name in names)
+
+
+def _served(layer: Layer) -> str:
+    app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
+    text = [app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
+    return "\n".join([layer.command, *text])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
+    """With the time at which each release was uploaded, as far as the index tells."""
+    times = {each.version: each.uploaded for each in chosen}
+    return [msgspec.structs.replace(each, uploaded=times.get(each.wanted.version)) for each in every]
+
+
+def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder: Path) -> Fault | None:
+    """Do jobs on a cluster, each result kept as it comes; returns what failed."""
+    from bench.host.cluster import cluster, each_done, reason
+
+    times = {each.version: each.uploaded for each in choice.releases}
+    failed: list[str] = []
+    revision = jobs[0].revision
+    with cluster(scheduler, lambda: require_revision(revision)) as workers:
+        display = Display(SECONDS * len(jobs) / workers.width)
+        with contextlib.closing(display):
+            for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor)):
+                if isinstance(result, Found):
+                    result.uploaded = times[job.wanted.version]
+                    with held():
+                        keep(result, folder)
+                else:
+                    failed.append(f"{job.wanted.name}: {reason(result)}")
+                left = len(jobs) - done - 1
+                said = "a gap" if isinstance(result, Found) and result.gap else "counted"
+                said = said if isinstance(result, Found) else "failed"
+                display.tell(f"{job.wanted.name}: {said}, {left} left", SECONDS * (done + 1) / workers.width)
+    for line in failed:
+        say(f"failed: {line}")
+    return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None

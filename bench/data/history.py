@@ -1,0 +1,148 @@
+"""One release of a package, counted in one layer: what was asked, what was found, and the files that keep it."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bench.data.errors import BadInput
+from bench.data.record import Counts
+from bench.data.store import RESULTS, encode
+
+HISTORY = RESULTS / "history"
+Deps = Literal["held", "newest", "dated"]
+COUNTED = 1
+"""How releases are counted; a change that moves counts is a new number, and all are counted anew."""
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for. All that the counts depend on is in it, or follows from it, but the host."""
+
+    package: str
+    version: str
+    layer: str
+    deps: Deps
+    python: str
+    lock: str
+    """SHA-256 of the lock that the other packages come from, 16 digits; so are the next two."""
+    served: str
+    """Of the layer's command, its application and share.py."""
+    contract: str
+    """Of requests and answers."""
+    when: str = ""
+    """The month (newest) or the time (dated) as of which dependencies are resolved; empty: held."""
+    copy: int = 0
+    """1: the same once more, for A against A."""
+    counted: int = COUNTED
+
+    @property
+    def key(self) -> str:
+        """The name of its file."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """As progress shows it."""
+        return f"{self.package} {self.version} in {self.layer}{' once more' if self.copy else ''}"
+
+    def at_any_time(self) -> "Wanted":
+        """The same without when its dependencies are resolved."""
+        return msgspec.structs.replace(self, when="") if self.deps == "newest" else self
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Where it was counted. Counts depend on the build of the interpreter and on libc: the anchor shows that."""
+
+    name: str
+    cpu: str
+    system: str
+    build: str
+    """The interpreter's."""
+    libc: str
+    anchor: float
+    """Instructions per request of the layer `uvicorn` as locked."""
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """One file: what came out."""
+
+    wanted: Wanted
+    made: datetime
+    host: Host
+    revision: str | None = None
+    uploaded: datetime | None = None
+    """When the release was."""
+    gap: str = ""
+    """Why there are no counts."""
+    versions: dict[str, str] = {}
+    """Of all packages that the layer serves with, and of what differs from the lock."""
+    left_out: list[str] = []
+    """Flags of the layer that the release lacks."""
+    counts: Counts
+    """The tree has one level: a frame for each function."""
+    seconds: float = 0.0
+
+
+def keep(found: Found, folder: Path = HISTORY) -> Path:
+    """Write its file, at once or not at all; raises OSError."""
+    path = folder / f"{found.wanted.key}.json"
+    _write(path, encode(found))
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def kept(folder: Path = HISTORY) -> list[Found]:
+    """All that is kept in a folder; raises BadInput for a file that is something else."""
+    return [_read(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _read(path: Path) -> Found:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Found)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a count of a release: {error}: delete it, and it is counted again") from None
+
+
+def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
+    """What is known already of this: from the same month or, where there is none, from the last one before.
+
+    One for each host whose counts differ, as far as they are there.
+    """
+    same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
+    last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")
+    return [each for each in same if each.wanted.when == last]
+
+
+def write_all(every: Iterable[Found], path: Path) -> None:
+    """Many of them as one file, a line each; raises OSError."""
+    _write(path, b"".join(msgspec.json.encode(each) + b"\n" for each in every))
+
+
+def read_all(path: Path) -> list[Found]:
+    """What `write_all` wrote; raises BadInput."""
+    try:
+        found = msgspec.json.Decoder(Found).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a file of counted releases: {error}") from None
+    if not found:
+        raise BadInput(f"{path} has no counted release in it")
+    return found

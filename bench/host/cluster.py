@@ -1,0 +1,112 @@
+"""Dask as the executor of jobs: workers on this machine, or on all that a scheduler knows. Needs the group `cluster`.
+
+A worker does one job at a time. If it dies, its nanny starts another, and the job is done by whichever is free next.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from contextlib import contextmanager
+
+import dask
+import msgspec
+from distributed import Client, KilledWorker, LocalCluster
+
+from bench.data.errors import BadInput, Fault
+from bench.data.toml import short
+from bench.host.executor import Cores
+from bench.host.programs import scratch
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 1,  # workers that may die of a job: it is tried again once
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.limit": "1h",  # a busy machine is no reason to warn
+    "distributed.comm.timeouts.connect": "30s",
+}
+LOGGERS = ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler", "distributed.core")
+WAIT = 20  # seconds that a scheduler has to answer
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """Workers, as an executor, and how many there are. `hosts` has the address of one worker on each."""
+
+    client: Client
+    executor: Executor
+    width: int
+    hosts: dict[str, str]
+
+
+@contextmanager
+def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
+    """The workers of a scheduler, or without one a worker for each core here; `check` is done on each worker first.
+
+    Raises BadInput if there is no scheduler, if it has no workers, or if a worker has other versions.
+    """
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with dask.config.set(SETTINGS), scratch() as folder:
+        if scheduler:
+            try:
+                client = Client(scheduler, timeout=WAIT)
+            except (OSError, ValueError) as error:
+                raise BadInput(
+                    f"no scheduler answers at {short(scheduler)} ({short(str(error), 100)}): docs/CLUSTER.md starts one"
+                ) from None
+            with client:
+                yield _ready(client, scheduler, check)
+            return
+        width = Cores().width
+        with (
+            LocalCluster(
+                n_workers=width, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
+                silence_logs=logging.CRITICAL, local_directory=os.fspath(folder),
+            ) as local,
+            Client(local) as client,
+        ):  # fmt: skip
+            yield _ready(client, "this machine", check)
+
+
+def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        raise BadInput(
+            f"the scheduler at {name} has no workers: start one with `make worker SCHEDULER={name}`"
+        ) from None
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if several := [address for address, each in workers.items() if each["nthreads"] != 1]:
+        raise BadInput(f"the worker {several[0]} does several jobs at a time: start it with --nthreads 1")
+    try:
+        client.get_versions(check=True)
+        client.run(check)
+    except Fault:
+        raise
+    except Exception as error:
+        why = short(" ".join(str(error).split()), 300)
+        raise BadInput(f"a worker of {name} cannot do these jobs: {why}: start it in a clone like this one") from None
+    hosts = {each["host"]: address for address, each in sorted(workers.items(), reverse=True)}
+    return Cluster(client, client.get_executor(pure=False), len(workers), hosts)
+
+
+def each_done[J, T](work: Callable[[J], T], jobs: Sequence[J], executor: Executor) -> Iterator[tuple[J, T | Exception]]:
+    """Each job when it is done, with its result or why it has none. Raises BadInput where a worker cannot do any."""
+    futures = {executor.submit(work, job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            error = future.exception()
+            if isinstance(error, BadInput) or (error and not isinstance(error, Exception)):
+                raise error
+            yield futures[future], error if isinstance(error, Exception) else future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def reason(error: BaseException) -> str:
+    """Why a job has no result, on one line."""
+    if isinstance(error, Fault):
+        return error.message
+    if isinstance(error, KilledWorker):
+        return "two workers died of it"
+    return f"{type(error).__name__}: {short(' '.join(str(error).split()), 200)}"

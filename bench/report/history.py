@@ -1,0 +1,185 @@
+"""What each release of a package cost: a sentence, a table for each series, its steps, and its gaps."""
+
+from collections.abc import Sequence
+
+from bench.report.document import Column, Document, Table, Values
+from bench.stats.changes import LIMIT, Change
+from bench.stats.history import Point, Series, Step, Unit
+
+FUNCTIONS = 3  # that are named for a step
+SHOWN = 100  # characters of a reason
+
+COLUMNS = (
+    Column("release", "release", left=True),
+    Column("uploaded", "day", left=True),
+    Column("instructions", "instr", "/req", "{instructions:,.0f}"),
+    Column("instructions_percent", "+", "%", "{instructions_percent:+.2f}"),
+    Column("own", "own", "", "{own:,.0f}"),
+    Column("own_percent", "+", "%", "{own_percent:+.2f}"),
+    Column("dependencies", "deps", "", "{dependencies:,.0f}"),
+    Column("dependencies_percent", "+", "%", "{dependencies_percent:+.2f}"),
+    Column("step", "step", left=True),
+    Column("own_unit dependencies_bytecodes dependencies_instructions own_bytecodes own_instructions"),
+    Column("gap versions left_out host seconds"),
+)
+FIRST = ("package", "layer", "python", "deps", "release")
+
+
+def history_document(every: Sequence[Series], package: str) -> Document:
+    """All series of a package."""
+    parts: list[str | Table] = []
+    rows: list[Values] = []
+    for series in every:
+        own = values(series)
+        rows += own
+        table = Table(COLUMNS, own, FIRST)
+        parts += [sentence(series), "", heading(series), table, *lines(series), ""]
+    if not every:
+        parts = [f"No release of {package} is counted yet."]
+    return Document(parts[:-1] or parts, Table(COLUMNS, rows, FIRST))
+
+
+def sentence(series: Series) -> str:
+    """What came of it since the first release."""
+    counted = series.counted
+    if len(counted) < 2:
+        return f"{series.package} in {series.layer}: {len(counted)} of {len(series.points)} releases could be counted."
+    first, last = counted[0], counted[-1]
+    names = first.found.wanted.version, last.found.wanted.version
+    whole = Change(first.whole or 0.0, last.whole or 0.0)
+    steps = [step for step in series.steps if step.part == "own"]
+    largest = max(steps, key=lambda step: abs(step.change.percent or 0), default=None)
+    unit = own_unit(series)
+    said = (
+        f"A request to {series.layer} takes {amount(whole.percent)} instructions with {series.package} {names[1]} than"
+        f" with {names[0]} ({whole.a:,.0f} -> {whole.b:,.0f})"
+        if whole.percent and abs(whole.percent) > LIMIT
+        else f"A request to {series.layer} takes as many instructions with {series.package} {names[1]} as with"
+        f" {names[0]} ({whole.b:,.0f})"
+    )
+    own = Change(*(each.split.get(("own", unit), 0.0) for each in (first, last)))
+    said += f"; its own {unit} went from {own.a:,.0f} to {own.b:,.0f}, in {number(len(steps), 'step')}"
+    if largest and largest.change.percent is not None:
+        said += f", the largest {largest.change.percent:+.1f}% in {largest.version}"
+    return f"{said}."
+
+
+def heading(series: Series) -> str:
+    """Which series this is."""
+    months = sorted({each.found.wanted.when[:7] for each in series.points if each.found.wanted.when})
+    when = (
+        f" as of {' and '.join(dict.fromkeys([months[0], months[-1]]))}" if months and series.deps == "newest" else ""
+    )
+    what = {"held": "others as locked", "newest": f"the newest dependencies{when}", "dated": "dependencies of the day"}
+    where = f", on {' '.join(series.hosts)}"
+    return f"{series.package} in {series.layer}, Python {series.python}, {what[series.deps]}{where}:"
+
+
+def own_unit(series: Series) -> Unit:
+    """In what its own work is counted: bytecodes, unless it is compiled and most of it is no Python."""
+    return own_of(series.counted)
+
+
+def own_of(points: Sequence[Point]) -> Unit:
+    """The same of points."""
+    return "bytecodes" if any(each.split.get(("own", "bytecodes")) for each in points) else "instructions"
+
+
+def values(series: Series) -> list[Values]:
+    """A row for each release; percentages are since the release before it that was counted."""
+    rows: list[Values] = []
+    unit = own_unit(series)
+    last: Point | None = None
+    for each in series.points:
+        found = each.found
+        counted = not found.gap
+        now = _figures(each, unit) if counted else dict.fromkeys(("instructions", "own", "dependencies"))
+        before = _figures(last, unit) if last and counted else dict.fromkeys(now)
+        steps = [step for step in series.steps if step.version == found.wanted.version]
+        rows.append({
+            "package": series.package, "layer": series.layer, "python": series.python, "deps": series.deps,
+            "release": found.wanted.version, "uploaded": f"{found.uploaded:%Y-%m-%d}" if found.uploaded else None,
+            **now,
+            **{f"{name}_percent": _percent(before[name], now[name]) for name in now},
+            "step": " ".join(dict.fromkeys(_mark(step) for step in steps)) if counted else "gap",
+            "own_unit": unit,
+            **{f"{part}_{each_unit}": each.split.get((part, each_unit)) if counted else None
+               for part in ("own", "dependencies") for each_unit in ("bytecodes", "instructions")},
+            "gap": found.gap or None,
+            "versions": " ".join(f"{name}=={version}" for name, version in found.versions.items()),
+            "left_out": " ".join(found.left_out), "host": found.host.name, "seconds": found.seconds,
+        })  # fmt: skip
+        last = each if counted else last
+    return rows
+
+
+def _figures(point: Point, unit: Unit) -> dict[str, float | None]:
+    return {
+        "instructions": point.whole,
+        "own": point.split.get(("own", unit)),
+        "dependencies": point.split.get(("dependencies", "bytecodes")),
+    }
+
+
+def _percent(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else Change(a, b).percent
+
+
+def _mark(step: Step) -> str:
+    return f"{'own' if step.part == 'own' else 'deps'}{' drift' if step.drift else ''}"
+
+
+def lines(series: Series) -> list[str]:
+    """Steps, gaps, and what the columns are."""
+    unit = own_unit(series)
+    floor = ", ".join(f"{part} {unit} {percent:.3f}%" for (part, unit), percent in series.floor.items())
+    gaps: dict[str, list[str]] = {}
+    for each in series.points:
+        if each.found.gap:
+            gaps.setdefault(each.found.gap, []).append(each.found.wanted.version)
+    left_out = {" ".join(each.found.left_out) for each in series.counted} - {""}
+    return [
+        *([""] if series.steps else []),
+        *(step_line(step) for step in series.steps),
+        "",
+        *(f"gap {' '.join(versions)}: {cut(why)}" for why, versions in gaps.items()),
+        *(f"left out where a release lacks it: {each}" for each in sorted(left_out)),
+        f"own: {unit} per request of {series.package} itself; deps: bytecodes of all other Python code; instr: all"
+        " instructions in user space; +: since the release above.",
+        f"step: more than {LIMIT}% of the count" + (f" (A against A: {floor})." if floor else "."),
+    ]
+
+
+def step_line(step: Step) -> str:
+    """One step: by how much, and which functions changed most."""
+    whose = "own" if step.part == "own" else "dependencies'"
+    percent = f" ({step.change.percent:+.2f}%)" if step.change.percent is not None else ""
+    said = (
+        f"{step.before} -> {step.version}: {'drift, ' if step.drift else ''}{whose} {step.unit}"
+        f" {step.change.a:,.0f} -> {step.change.b:,.0f}{percent}"
+    )
+    if step.part == "dependencies" or step.unit == "instructions":
+        moved = [f"{name} {change.delta:+,.0f}" for name, change in [*step.packages.items()][:FUNCTIONS]]
+    else:
+        moved = []
+    moved += [
+        f"{each.name.rpartition(':')[2]} {each.bytecodes.delta:+,.0f}"
+        for each in step.functions[: 0 if step.part == "dependencies" else FUNCTIONS]
+    ]
+    return f"{said}: {', '.join(moved)}" if moved else said
+
+
+def amount(percent: float) -> str:
+    """So much more or fewer."""
+    return f"{abs(percent):.1f}% {'more' if percent > 0 else 'fewer'}"
+
+
+def number(count: int, what: str) -> str:
+    """A count with its noun."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def cut(text: str) -> str:
+    """A reason on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"

@@ -1,0 +1,199 @@
+"""The counts of a package's releases, oldest first -> series, and the steps in them, its own and its dependencies'.
+
+Counts are exact, so nothing is fitted: a release that moves a count by more than the limit is a step, and releases that
+move it by less each are a drift once they add up to more.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from bench.data.history import Deps, Found
+from bench.data.record import Counts
+from bench.stats.changes import LIMIT, Change, FunctionChange, compare_counts
+from bench.stats.counts import components, total
+
+SAME_HOST = 0.1  # percent that the anchors of hosts may differ by whose counts are compared
+HALVES = {"pydantic": ("pydantic", "pydantic_core")}
+"""Packages whose compiled half is a package of its own, which each release pins exactly."""
+NO_PACKAGE = ("interpreter", "libc", "ld.so", "the rest")
+"""Components that are no package's own: what runs there is at the bidding of all of them."""
+Part = Literal["own", "dependencies"]
+PARTS: tuple[Part, ...] = ("own", "dependencies")
+Unit = Literal["bytecodes", "instructions"]
+UNITS: tuple[Unit, ...] = ("bytecodes", "instructions")
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One release: counts per request, by whose they are. A gap has none."""
+
+    found: Found
+    whole: float | None
+    """All instructions."""
+    split: dict[tuple[Part, Unit], float]
+    """Bytecodes of Python code, and instructions in compiled packages."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release moved, or (a drift) what all since `before` added up to."""
+
+    part: Part
+    unit: Unit
+    before: str
+    version: str
+    drift: bool
+    change: Change
+    packages: dict[str, Change]
+    """Those whose count moved, the largest change first; components where the unit is instructions."""
+    functions: list[FunctionChange]
+    """Of that part."""
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The releases of a package in one layer, with one Python, from hosts whose counts are the same."""
+
+    package: str
+    layer: str
+    deps: Deps
+    python: str
+    hosts: list[str]
+    points: list[Point]
+    floor: dict[tuple[Part, Unit], float]
+    """By how many percent a release differs from itself; empty if none was counted twice."""
+    steps: list[Step]
+
+    @property
+    def counted(self) -> list[Point]:
+        """Those that are no gaps."""
+        return [each for each in self.points if not each.found.gap]
+
+
+def all_series(every: Sequence[Found]) -> list[Series]:
+    """What was found, in the order of releases, by layer, Python, dependencies and host."""
+    groups: dict[tuple[str, str, str, int], list[Found]] = {}
+    classes = _classes(every)
+    for each in every:
+        asked = each.wanted
+        groups.setdefault((asked.layer, asked.python, asked.deps, classes[each.host.anchor]), []).append(each)
+    return [_series(group) for group in groups.values()]
+
+
+def _classes(every: Iterable[Found]) -> dict[float, int]:
+    """Each anchor with the number of its class: anchors that are close, or have others between them, are of one."""
+    found: dict[float, int] = {}
+    last = 0.0
+    for anchor in sorted({each.host.anchor for each in every}):
+        found[anchor] = len(set(found.values())) - (1 if last and anchor / last - 1 <= SAME_HOST / 100 else 0)
+        last = anchor
+    return found
+
+
+def _series(group: Sequence[Found]) -> Series:
+    once = {each.wanted.version: each for each in group if not each.wanted.copy}
+    points = [point(each) for each in once.values()]
+    floor: dict[tuple[Part, Unit], float] = {}
+    for copy in (each for each in group if each.wanted.copy and not each.gap):
+        if (first := once.get(copy.wanted.version)) and not first.gap:
+            for key, (one, other) in _pairs(point(first), point(copy)).items():
+                floor[key] = max(floor.get(key, 0.0), abs(Change(one, other).percent or 0.0))
+    asked = group[0].wanted
+    return Series(
+        package=asked.package, layer=asked.layer, deps=asked.deps, python=asked.python,
+        hosts=sorted({each.host.name for each in group}), points=points, floor=floor, steps=steps(points, floor),
+    )  # fmt: skip
+
+
+def point(found: Found) -> Point:
+    """A release's counts, split."""
+    counts, package = found.counts, found.wanted.package
+    split: dict[tuple[Part, Unit], float] = {}
+    if counts.bytecodes:
+        for part in PARTS:
+            split[part, "bytecodes"] = sum(_of(part, "bytecodes", counts, package).values())
+    if counts.instructions:
+        for part in PARTS:
+            if found_there := _of(part, "instructions", counts, package):
+                split[part, "instructions"] = sum(found_there.values())
+    return Point(found=found, whole=total(counts), split=split)
+
+
+def _of(part: Part, unit: Unit, counts: Counts, package: str) -> dict[str, float]:
+    """The counts of that part by package, or by component."""
+    every = counts.bytecodes if unit == "bytecodes" else components(counts)
+    return {
+        name: count
+        for name, count in every.items()
+        if _is_own(name, package) == (part == "own") and not (unit == "instructions" and name in NO_PACKAGE)
+    }
+
+
+def _is_own(name: str, package: str) -> bool:
+    """Whether a package or a component (`uvloop/libuv`) belongs to a package."""
+    own = HALVES.get(package, (package.replace("-", "_"),))
+    return name.partition("/")[0].replace("-", "_") in own and not name.endswith(".py")
+
+
+def steps(points: Sequence[Point], floor: dict[tuple[Part, Unit], float]) -> list[Step]:
+    """Every step and drift, in the order of releases."""
+    counted = [each for each in points if not each.found.gap]
+    found: list[tuple[int, Step]] = []
+    for part in PARTS:
+        for unit in UNITS:
+            limit = max(LIMIT, floor.get((part, unit), 0.0))
+            base = 0
+            for place in range(1, len(counted)):
+                for start in dict.fromkeys((place - 1, base)):
+                    values = [counted[each].split.get((part, unit), 0.0) for each in (start, place)]
+                    if exceeds(Change(*values), limit):
+                        found.append((place, _step(counted[start], counted[place], part, unit, start < place - 1)))
+                        base = place
+                        break
+    return [step for _, step in sorted(found, key=lambda each: each[0])]
+
+
+def exceeds(change: Change, limit: float) -> bool:
+    """Whether it is larger than so many percent; something out of nothing always is."""
+    return bool(change.delta) and (change.percent is None or abs(change.percent) > limit)
+
+
+def _step(a: Point, b: Point, part: Part, unit: Unit, drift: bool) -> Step:
+    package = b.found.wanted.package
+    changes = compare_counts(a.found.counts, b.found.counts)
+    every = changes.packages if unit == "bytecodes" else changes.components
+    packages = {
+        name: change
+        for name, change in every.items()
+        if change.delta
+        and _is_own(name, package) == (part == "own")
+        and not (unit == "instructions" and name in NO_PACKAGE)
+    }
+    functions = [
+        each for each in changes.functions if _is_own(each.name.rpartition(":")[0], package) == (part == "own")
+    ]
+    return Step(
+        part=part, unit=unit, before=a.found.wanted.version, version=b.found.wanted.version, drift=drift,
+        change=Change(a.split.get((part, unit), 0.0), b.split.get((part, unit), 0.0)), packages=packages,
+        functions=functions if unit == "bytecodes" else [],
+    )  # fmt: skip
+
+
+def _pairs(a: Point, b: Point) -> dict[tuple[Part, Unit], tuple[float, float]]:
+    return {key: (a.split[key], b.split[key]) for key in a.split if key in b.split}
+
+
+def pruned(every: Sequence[Found]) -> list[Found]:
+    """The same without the functions of releases that no step begins or ends at."""
+    needed = {
+        (series.layer, series.python, series.deps, version)
+        for series in all_series(every)
+        for step in series.steps
+        for version in (step.before, step.version)
+    }
+    return [
+        each
+        if (each.wanted.layer, each.wanted.python, each.wanted.deps, each.wanted.version) in needed
+        and not each.wanted.copy
+        else msgspec.structs.replace(each, counts=msgspec.structs.replace(each.counts, tree=None))
+        for each in every
+    ]

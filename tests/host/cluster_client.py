@@ -1,0 +1,42 @@
+"""Run in the group `cluster` by test_cluster.py: does jobs on a scheduler, and prints a line for each when it is done.
+
+cluster_client.py SCHEDULER WORKERS JOBS
+"""
+
+import json
+import os
+import sys
+import time
+
+from bench.anatomy.jobs import Job, Result, count
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
+from bench.host.cluster import cluster, each_done, reason
+
+
+class Counted:
+    """A count, and the process that did it."""
+
+    def __init__(self, job: Job) -> None:
+        self.pid = os.getpid()
+        self.result: Result = count(job)
+
+
+def main(scheduler: str, width: int, number: int) -> None:
+    """Count the layer `protocol` so many times."""
+    job = Job(read_catalogue().layers["protocol"], read_contract(), "calls and bytecodes")
+    with cluster(scheduler, lambda: None) as workers:
+        workers.client.wait_for_workers(width, timeout=60)
+        print(json.dumps([*workers.hosts]), flush=True)
+        begin = time.monotonic()
+        for _, found in each_done(Counted, [job] * number, workers.executor):
+            line = (
+                {"pid": found.pid, "bytecodes": found.result.counts.bytecodes, "notes": found.result.counts.notes}
+                if isinstance(found, Counted)
+                else {"failed": reason(found)}
+            )
+            print(json.dumps({**line, "seconds": time.monotonic() - begin}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
