@@ -73,6 +73,8 @@ workload = $(call option,WORKLOAD,workload)
 anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
+sides = $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,ONLY,only) \
+    $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
@@ -94,11 +96,8 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
-versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
-	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
-	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
-	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
-	    $(call option,RECORD,record) $(run)
+versus: setup counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(sides) $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
