@@ -103,7 +103,7 @@ machines: venv ## compare: several machines in one table: RECORD="files or folde
 history: venv counters ## measure: what each release of a package costs: PACKAGE=fastapi
 	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
 	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,PYTHONS,pythons) \
-	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(format)
+	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(call option,OUT,out) $(format)
 
 worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
