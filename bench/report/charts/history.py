@@ -1,4 +1,4 @@
-"""What a package's releases cost: a step line of its own work, one of its dependencies', and the largest steps named."""
+"""What a package's releases cost: step lines of its own work and of its dependencies', the largest steps named."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from bench.report.charts.rows import data, ticks
 from bench.report.charts.words import minus
 from bench.report.document import Table
 from bench.report.history import COLUMNS, own_unit, values
-from bench.stats.history import Series
+from bench.stats.history import Part, Series, Unit
 
 HEIGHT = 300
 NAMED = 6
@@ -20,10 +20,8 @@ APART = 0.06
 
 def picture(series: Series) -> Picture | Missing:
     """The chart of a series."""
-    name, title = (
-        f"{series.package}-{series.layer}",
-        f"{series.package}, release by release, in the layer {series.layer}",
-    )
+    name = f"{series.package}-{series.layer}"
+    title = f"{series.package}, release by release, in the layer {series.layer}"
     if len(series.counted) < 2:
         return Missing(name, title, "fewer than two releases could be counted")
     said = brief(series)
@@ -36,25 +34,24 @@ def picture(series: Series) -> Picture | Missing:
 def brief(series: Series) -> str:
     """What came of it, in as few words as fit below a title."""
     first, last = series.counted[0], series.counted[-1]
-    parts = []
-    for words, key in (
-        (f"own {own_unit(series)}", ("own", own_unit(series))),
-        ("dependencies'", ("dependencies", "bytecodes")),
-    ):
-        a, b = (each.split.get(key, 0.0) for each in (first, last))  # type: ignore[call-overload]
-        parts.append(f"{words} {a:,.0f} to {b:,.0f}")
-    return f"{first.found.wanted.version} to {last.found.wanted.version}: {', '.join(parts)}"
+    unit = own_unit(series)
+    own = [each.split.get(("own", unit), 0.0) for each in (first, last)]
+    other = [each.split.get(("dependencies", "bytecodes"), 0.0) for each in (first, last)]
+    return (
+        f"{first.found.wanted.version} to {last.found.wanted.version}: own {unit} {own[0]:,.0f} to {own[1]:,.0f},"
+        f" bytecodes of dependencies {other[0]:,.0f} to {other[1]:,.0f}"
+    )
 
 
 def points(series: Series) -> list[dict[str, Any]]:
     """A row for each release and part; a gap has none."""
     unit = own_unit(series)
-    keys = {"own": ("own", unit), "dependencies": ("dependencies", "bytecodes")}
+    keys: dict[str, tuple[Part, Unit]] = {"own": ("own", unit), "dependencies": ("dependencies", "bytecodes")}
     return [
         {"place": place, "release": each.found.wanted.version, "part": part, "count": each.split[key]}
         for place, each in enumerate(series.points)
         for part, key in keys.items()
-        if key in each.split  # type: ignore[comparison-overlap]
+        if key in each.split
     ]
 
 
