@@ -6,9 +6,9 @@ import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import data, ticks
-from bench.report.charts.words import minus
 from bench.report.document import Table
 from bench.report.history import COLUMNS, own_unit, values
+from bench.report.words import minus
 from bench.stats.history import Part, Series, Unit
 
 HEIGHT = 300
