@@ -25,9 +25,13 @@ SECONDS     =# length of a window in seconds [2, or the workload's]
 CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
-#= what is compared (pair, compare, diff)
-A           =# a layer; for compare a record
-B           =# the layer or record to compare with A
+#= what is compared (pair, compare, diff, versus)
+A           =# a layer; for compare a record; for versus a version, git:REF, base
+B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
+PACKAGE     =# the package that differs, or several (versus)
+REPO        =# the clone of git:REF, if not the other side's checkout (versus)
+LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
+BISECT      =# 1: which releases or commits moved the count (versus)
 THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
 #= what is printed and kept
@@ -47,7 +51,7 @@ SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
-ONLY        =# run only these tests: tests/stats/test_decay.py (test)
+ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
 ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
@@ -72,7 +76,7 @@ bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair compare workloads machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -89,6 +93,12 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
+
+versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
+	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
+	    $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
@@ -108,7 +118,7 @@ history: venv counters ## measure: what each release of a package costs: PACKAGE
 worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
 
-export: venv #- show: a record for another tool: FORMAT=pyperf, github-action-benchmark, ...
+export: venv #- show: a record for another tool: FORMAT=pyperf or another
 	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
@@ -125,7 +135,7 @@ anatomy-%: venv counters #- explain: ... in one layer: make anatomy-starlette
 diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 	$(bench) diff $(call option,A,a) $(call option,B,b) $(call option,RECORD,record) $(format)
 
-report: venv ## show: a page of a record: pictures, call trees, what it means for you
+report: venv ## show: a page: pictures, call trees, what it means for you
 	$(bench) report $(drawn)
 
 charts: venv #- show: its pictures as SVG and PNG
@@ -158,7 +168,7 @@ walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv #- upkeep: regenerate README.md's and docs/'s parts, charts and page
+readme: venv #- upkeep: regenerate README.md's and docs/'s parts, and charts
 	$(bench) readme
 
 lock: #- upkeep: update the pins of requirements.lock and groups/*.lock

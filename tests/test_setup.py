@@ -76,7 +76,7 @@ def test_the_makefile_and_click_agree() -> None:
             if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):
                 default = f"{each.default:g}" if isinstance(each.default, int | float) else each.default
                 assert shown[variable] == default, variable
-    assert shown.keys() - found == {"PYTHON", "ONLY", "ALL"}
+    assert shown.keys() - found == {"PYTHON", "ALL"}
 
 
 def test_help_of_one_command(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from bench.host.signals import stop_on_signals
 from bench.report.escape import plain
 
 COMMANDS = (
-    *("bench", "pair", "compare", "anatomy", "diff", "table", "serve", "ladders"),
+    *("bench", "pair", "versus", "compare", "anatomy", "diff", "table", "serve", "ladders"),
     *("workloads", "machines", "history", "worker", "report", "charts", "export", "sensitivity"),
     *("walk", "readme", "schema", "check-layer", "help"),
 )

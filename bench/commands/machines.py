@@ -59,4 +59,4 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
 def _label(file: Path, files: list[Path]) -> str:
     """The file's name, with its folder's where another has the same."""
     same = [each for each in files if each.stem == file.stem]
-    return file.stem if len(same) < 2 else f"{file.parent.name}/{file.stem}"
+    return file.stem.removesuffix("-bench") if len(same) < 2 else f"{file.parent.name}/{file.stem}"

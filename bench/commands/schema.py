@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from bench.data.record import schema
+from bench.data.kinds import schema
 from bench.data.store import encode
 
 

@@ -1,12 +1,13 @@
-"""The JSON file of a run, by kind: bench, pair, anatomy, sensitivity. Every table can be printed from it again.
+"""The JSON file of a run, by kind: bench, pair, anatomy, sensitivity (versus: versus.py; all of them: kinds.py).
 
-`command` says which kind it is; docs/RECORD.md explains every key. Keys that differ from the attribute are older names.
+Every table can be printed from it again. `command` says which kind it is; docs/RECORD.md explains every key. Keys that
+differ from the attribute are older names.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -221,14 +222,6 @@ class Sensitivity(Kind, kw_only=True, tag="sensitivity"):
     def size(self) -> int:
         """How many trials there are."""
         return len(self.trials)
-
-
-Record = Bench | Pair | Anatomy | Sensitivity
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a record."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Record)}
 
 
 def now() -> datetime:

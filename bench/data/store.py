@@ -11,9 +11,11 @@ import msgspec
 import psutil
 
 from bench.data.errors import BadInput, Fault
+from bench.data.kinds import Record
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, Layers, Record, Windows, Writer, now
+from bench.data.record import VERSION, Kind, Layers, Windows, Writer, now
 from bench.data.schema1 import upgrade
+from bench.data.versus import Versus
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
@@ -26,6 +28,7 @@ SHOWN_BY = {
     "pair": "make table RECORD={path}",
     "anatomy": "make anatomy RECORD={path}",
     "sensitivity": "make sensitivity RECORD={path}",
+    "versus": "make versus RECORD={path}",
 }
 
 
@@ -73,6 +76,8 @@ def _decode(data: bytes, path: Path) -> Kind:
 
 def contradiction(record: Kind) -> str:
     """How a record contradicts itself, or an empty string."""
+    if isinstance(record, Versus):
+        return next(filter(None, (contradiction(row.pair) for row in record.layers if row.pair)), "")
     if not isinstance(record, Layers):
         return ""
     names = [row.name for row in record.layers]

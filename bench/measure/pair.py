@@ -13,14 +13,15 @@ from bench.stats.verdict import LOOKS, Outcome, judge, level, outcome
 def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) -> Outcome:
     """Measure the plan's two layers, one window a round, and judge at each look; raises ServerFault where one fails.
 
-    With `patient` it goes on to the end of the budget and looks once.
+    A precision of the plan, in percent, has it go on after the verdict until the interval is no wider. With `patient`
+    it goes on to the end of the budget and looks once.
     """
     a, b = plan.selection.layers
     look = 0
     verdict: Verdict = "unclear"
     last = False
     with run_of(plan, record, watch) as run:
-        while verdict == "unclear" and not last:
+        while not last and (verdict == "unclear" or _too_wide(plan, record, look)):
             with run.round([a, b]) as servers:
                 if len(servers) == 2:
                     run.window([servers[a.name], servers[b.name]], plan.load, b.name)
@@ -33,3 +34,10 @@ def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) 
                 look = due
                 verdict = judge(ratio(record, record.layers[1]), level(look), plan.threshold)
     return outcome(record, max(look, 1), plan.threshold)
+
+
+def _too_wide(plan: Plan, record: Pair, look: int) -> bool:
+    """Whether the interval at a look is wider than the plan's precision."""
+    found = ratio(record, record.layers[1]) if plan.precision else None
+    interval = found.interval(level(look)) if found else None
+    return bool(plan.precision and interval and 50 * (interval[1] - interval[0]) > plan.precision)

@@ -25,7 +25,7 @@ class Display:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, emoji=False)
         self.broken = False
         self.began = time.monotonic()
         self.drawing = 0.0  # seconds of CPU time that tables took

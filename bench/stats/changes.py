@@ -9,6 +9,11 @@ from bench.stats.counts import components, total
 from bench.stats.trees import difference
 
 LIMIT = 0.2  # percent: smaller changes of a count are the same
+SCATTER = 0.4
+"""Percent by which the instructions of two starts of one program have been seen to differ, on a busy machine, at most.
+
+Where not a single bytecode changed, no smaller change of the instructions is claimed.
+"""
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -67,10 +67,13 @@ class Outcome(msgspec.Struct, frozen=True):
     seconds: float
     threshold: float
     """Percent."""
+    look: int = 1
+    """The look that ended it."""
 
 
 def outcome(record: Pair, look: int, threshold: float) -> Outcome:
     """Judge a record of a pair as it stands at a look."""
     a, b = (row.name for row in record.layers)
     found = ratio(record, record.layers[1])
-    return Outcome(a, b, found, level(look), judge(found, level(look), threshold), record.seconds or 0, threshold)
+    verdict = judge(found, level(look), threshold)
+    return Outcome(a, b, found, level(look), verdict, record.seconds or 0, threshold, look)

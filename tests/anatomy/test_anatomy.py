@@ -17,8 +17,9 @@ from bench.anatomy.jobs import Job, count
 from bench.anatomy.syscalls import count_syscalls
 from bench.data.contract import Contract
 from bench.data.errors import Fault
+from bench.data.kinds import schema
 from bench.data.layers import ROOT, Layer, multiply
-from bench.data.record import Anatomy, Counts, Frame, Row, schema
+from bench.data.record import Anatomy, Counts, Frame, Row
 from bench.data.store import read_record
 from bench.report.anatomy import COLUMNS, anatomy_document
 from bench.report.export.speedscope import profiles

@@ -1,6 +1,7 @@
 """Records: read, written whole or not at all, and true to their schema."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import msgspec
 import pytest
 
 from bench.data.errors import BadInput, Fault
+from bench.data.kinds import schema
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, schema
+from bench.data.record import VERSION, Kind
 from bench.data.record import Bench as Record
 from bench.data.store import Keeper, encode, read_record, require_folder
 from tests.stats.test_decay import PUBLISHED, record
 
-RECORDS = [PUBLISHED, *sorted((ROOT / "results" / "reference").rglob("2*.json"))]
+MACHINES = sorted((ROOT / "results" / "machines").iterdir())
+RECORDS = [PUBLISHED, *sorted((ROOT / "results" / "reference").rglob("2*.json")), *MACHINES]
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
@@ -27,6 +30,14 @@ def test_committed_records_are_true_to_the_schema(path: Path) -> None:
     if json.loads(path.read_bytes()).get("schema") == VERSION:
         jsonschema.validate(json.loads(path.read_bytes()), schema())
     assert found.source or found.machine
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_records_of_machines_are_named_by_rule(path: Path) -> None:
+    """As CONTRIBUTING.md has it: make machines labels a machine by its file's name."""
+    kind = read_record(path, Kind).kind
+    assert kind in ("bench", "anatomy")
+    assert re.fullmatch(rf"[a-z0-9][a-z0-9.-]+-{kind}\.json", path.name)
 
 
 def test_the_committed_schema_is_the_present_one() -> None:

@@ -1,0 +1,193 @@
+"""`make versus`: two versions of a package, counted and timed, with the functions that changed."""
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench.anatomy.bisect import bisect
+from bench.anatomy.bisect import seconds as bisection_seconds
+from bench.anatomy.versus import ask_both, count_both, seconds
+from bench.commands.options import (
+    PATH,
+    Driving,
+    Number,
+    Printing,
+    driving_options,
+    gathered,
+    printing_options,
+    results_option,
+    threshold_option,
+)
+from bench.commands.output import say, show
+from bench.commands.running import carry_out, check
+from bench.data.catalogue import read_catalogue
+from bench.data.contract import Contract, read_contract
+from bench.data.errors import BadInput, Fault
+from bench.data.plan import Plan, Watch, two
+from bench.data.sides import canonical, read_sides
+from bench.data.store import read_record, require_folder
+from bench.data.versus import Bisection, Versus
+from bench.host.between import Between
+from bench.host.cores import lane
+from bench.host.executor import Cores
+from bench.host.origin import origin
+from bench.host.versions import read_versions
+from bench.host.versus import both_sides, layers_with
+from bench.measure.versus import time_both
+from bench.report.versus import versus_document
+from bench.report.versus_data import versus_json
+from bench.report.versus_markdown import versus_markdown
+from bench.stats.bisection import steps
+from bench.stats.changes import LIMIT
+from bench.stats.versus import judge_layers, overall
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Which packages, the two sides of each, and in which layers."""
+
+    package: str
+    a: str
+    b: str
+    repo: str
+    layers: str
+    ladder: str
+
+
+question_options = gathered(
+    "question",
+    Question,
+    click.option("--package", default="", help="The package, or several, separated by spaces."),
+    click.option("--a", default="", help="Side A: a version, git:REF, a folder, a wheel, base or base:REF."),
+    click.option("--b", default="", help="Side B: a version, git:REF, a folder with a checkout, or a wheel."),
+    click.option("--repo", default="", help="The local clone of git:REF, if not the other side's checkout."),
+    click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
+    click.option("--ladder", default="default", show_default=True, help="The layers of this ladder that use PACKAGE."),
+)
+
+
+@click.command("versus")
+@question_options
+@click.option("--only", type=click.Choice(["counts", "time"]), help="Only count, or only time.")
+@click.option(
+    "--limit", default=LIMIT, show_default=True, type=Number(0.0, 50), help="Percent: below it, counts are the same."
+)
+@threshold_option
+@click.option(
+    "--precision", type=Number(0.05, 50), help="Time each layer until its interval is at most ± this many percent."
+)
+@click.option("--budget", default=300.0, type=Number(1, 1e6), help="Seconds for the whole call, by default 300.")
+@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
+@driving_options
+@results_option
+@printing_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    question: Question,
+    only: str | None,
+    limit: float,
+    threshold: float,
+    precision: float | None,
+    budget: float,
+    path: Path | None,
+    bisected: bool,
+    driving: Driving,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Compare two versions of a package: exact counts of one request, then time, and which functions changed.
+
+    Exit codes: 0 same or faster on every layer (--bisect: steps are named), 3 slower on any by counts (by time with
+    --only time), 4 unclear (--only time), or --bisect found no step.
+    """
+    if path:
+        return show(_render(read_record(path, Versus), printing))
+    begin = time.monotonic()
+    catalogue, contract = read_catalogue(context.obj), read_contract()
+    asked = read_sides(question.package, question.a, question.b, question.repo)
+    layers = layers_with(catalogue, asked.packages, question.layers, question.ladder, say)
+    require_folder(results)
+    plan = Plan(
+        two(layers[0], layers[0], contract),
+        driving.load(contract.workload),
+        lane(),
+        driving.host,
+        driving.port,
+        budget,
+        precision,
+        threshold,
+    )
+    timed, counted = only != "counts" and not bisected, only != "time"
+    if timed and plan.lane is None:
+        raise BadInput("time needs Linux and two cores: one for the servers, one for wrk: try ONLY=counts")
+    if timed:
+        check(plan, results)
+    given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
+    record = Versus(
+        **origin(),
+        packages={name: each for name, each in read_versions(layers).items() if canonical(name) not in asked.packages},
+        asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
+        ladder="" if question.layers else question.ladder,
+        contract=contract.digest(),
+        limit=limit,
+        threshold=threshold,
+    )
+    if bisected:
+        record.asked["BISECT"] = "1"
+        record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
+        context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
+    (a, b), record.layers, served = both_sides(asked, layers, say)
+    record.a, record.b = [*a.said], [*b.said]
+    cores = Cores()
+
+    def work(watch: Watch) -> None:
+        with cores:  # an exception ends what is under way
+            ask_both(served, record, contract, watch, cores)
+            if counted:
+                count_both(served, record, contract, watch, cores, cores.width)
+        if timed:
+            left = budget - (time.monotonic() - begin)
+            time_both(served, record, msgspec.structs.replace(plan, budget=left), watch)
+
+    expected = seconds(len(layers), cores.width, counted)
+    problem, _ = carry_out(work, record, results, max(expected, budget) if timed else expected)
+    show(_render(record, printing))
+    if problem:
+        raise problem
+    if failed := [row.layer for row in record.layers if row.faults]:
+        raise Fault(f"{', '.join(failed)}: a side does not serve the User request: see the lines below the table")
+    verdict = overall(judge_layers(record))
+    context.exit(3 if verdict == "slower" else 4 if verdict == "unclear" and not counted else 0)
+
+
+def _bisect(between: Between, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
+    """Count versions between the sides until every step is between neighbours; returns the exit code."""
+    found = record.bisection = Bisection(package=between.packages[0], layer=between.layer.name, points=between.points)
+    cores = Cores()
+
+    def work(watch: Watch) -> None:
+        with cores:
+            bisect(found, between.serve, contract, record.limit, watch, cores, cores.width)
+
+    problem, _ = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
+    show(_render(record, printing))
+    if problem:
+        raise problem
+    if failed := next((each for each in (found.points[0], found.points[-1]) if each.fault), None):
+        raise Fault(f"{found.package} {failed.name}: {failed.fault}")
+    return 0 if steps(found.points, record.limit) else 4
+
+
+def _render(record: Versus, printing: Printing) -> str:
+    """A record in one of FORMATS."""
+    if printing.form == "json":
+        return versus_json(record)
+    return (
+        versus_markdown(record)
+        if printing.form == "markdown"
+        else printing.render(versus_document(record, printing.wide))
+    )

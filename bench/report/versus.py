@@ -1,0 +1,236 @@
+"""Two versions of packages: a verdict, a row for each layer, which functions changed, and what else differs."""
+
+import math
+
+import msgspec
+
+from bench.data.record import Verdict
+from bench.data.versus import Served, Versus
+from bench.report.bisection import bisection_lines
+from bench.report.document import Column, Document, Table, Values
+from bench.report.origin import origin
+from bench.report.versus_data import data_table
+from bench.stats.bisection import steps
+from bench.stats.changes import FunctionChange
+from bench.stats.estimate import decay
+from bench.stats.verdict import seconds_needed
+from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overall
+
+FUNCTIONS = 5  # named in text and Markdown
+LEAST = 0.1  # calls per request
+UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "µs of CPU time"}
+
+
+def versus_document(record: Versus, wide: bool = False) -> Document:
+    """What text, CSV and JSON have; Markdown has a form of its own."""
+    judged = judge_layers(record)
+    parts: list[str | Table] = [sentence(record, judged)]
+    if any(each.metrics for each in judged):
+        parts += ["", layers_table(judged)]
+    if functions := functions_of(judged):
+        parts += ["", f"Functions that changed most, on {functions[0]}, per request:", functions_table(functions[1])]
+    parts += [*bisection_lines(record), "", *notes(record, judged, wide)]
+    return Document(parts, data_table(judged))
+
+
+def names(record: Versus) -> tuple[str, str]:
+    """What the sides are, in words: "uvicorn 0.50.0"."""
+    return " + ".join(record.a), " + ".join(record.b)
+
+
+def sentence(record: Versus, judged: list[Judged]) -> str:
+    """The verdict in words."""
+    a, b = names(record)
+    about = chief(judged)
+    if record.bisection:
+        count = len(steps(record.bisection.points, record.limit))
+        moved = f"moved the {record.bisection.metric} by more than {record.limit:g}%"
+        return f"{count} of the {len(record.bisection.points) - 1} versions after {a}, up to {b}, {moved}."
+    if not about or not about.decisive:
+        return f"unclear: {b} and {a} could not be compared on any layer."
+    verdict, on = overall(judged), about.row.layer
+    metric = next(name for name in UNITS if name in about.metrics)
+    found = about.metrics[metric]
+    amount = f"{abs(found.delta):,.10g}" if metric == "bytecodes" else f"{abs(found.delta):,.0f}"
+    if metric == CPU:
+        amount = f"{abs(found.delta):,.2f}"
+    percent = f" ({found.percent:+.2f}%)" if found.percent is not None else ""
+    more = f"{amount} {UNITS[metric]} {'less' if found.delta < 0 else 'more'} per request{percent}"
+    gain = _gain(about)
+    if verdict in ("slower", "faster"):
+        if gain and about.time and about.time.verdict == verdict:
+            return f"{verdict}: {b} serves {gain} per CPU-second than {a} on {on}, with {more}."
+        return f"{verdict}: {b} takes {more} than {a} on {on}."
+    if verdict == "unclear":
+        return f"unclear: {b} takes {more} than {a} on {on}, which is not more than A differs from itself."
+    limit = record.threshold if metric == CPU else record.limit
+    return f"same: {b} and {a} differ by less than {limit:g}% of {UNITS[metric]} on every layer."
+
+
+def _gain(judged: Judged) -> str:
+    """How many more requests per CPU-second B serves: "3.1% more (2.5 to 3.8)"."""
+    time = judged.time
+    interval = time.found.interval(time.alpha) if time and time.found else None
+    if not time or not time.found or not interval:
+        return ""
+    more = -decay(time.found.mean)
+    low, high = sorted(-decay(each) * (1 if more > 0 else -1) for each in interval)
+    return f"{abs(more):.1f}% {'more' if more > 0 else 'fewer'} requests ({low:.1f} to {high:.1f}%)"
+
+
+def layers_table(judged: list[Judged]) -> Table:
+    """A row for each layer: B against A."""
+    timed = any(each.time for each in judged)
+    counted = any(each.changes for each in judged)
+    calls = any(_sure(each, "syscalls") for each in judged)
+    columns = [Column("layer", "layer", left=True)]
+    if counted:
+        columns += [
+            Column("instructions", "instructions", wide=timed),
+            Column("more", "B - A"),
+            Column("percent", "%", show="{percent}"),
+            *(Column(name, name, wide=name == "syscalls" and not calls) for name in ("bytecodes", "calls", "syscalls")),
+            Column("counts", "by counts" if not timed else "counts"),
+        ]
+    if timed:
+        columns += [Column("gain", "req/CPU-s", "%"), Column("time", "by time" if not counted else "time")]
+    return Table(columns, [_row(each) for each in judged if each.metrics])
+
+
+def _sure(judged: Judged, name: str) -> bool:
+    """Whether a metric changed by what is worth a column."""
+    return name in judged.metrics and abs(judged.metrics[name].delta) >= LEAST
+
+
+def _row(judged: Judged) -> Values:
+    found = judged.metrics.get("instructions")
+    time = judged.time
+    interval = time.found.interval(time.alpha) if time and time.found else None
+    gains = [-decay(each) for each in interval] if interval else []
+    return {
+        "layer": judged.row.layer,
+        "instructions": f"{found.a:,.0f}" if found else None,
+        "more": f"{found.delta:+,.0f}" if found else None,
+        "percent": f"{found.percent:+.2f}" if found and found.percent is not None else None,
+        **{name: _delta(judged, name) for name in ("bytecodes", "calls", "syscalls")},
+        "counts": judged.by_counts,
+        "gain": f"{gains[0]:+.1f} to {gains[1]:+.1f}" if gains else None,
+        "time": judged.by_time,
+    }
+
+
+def _delta(judged: Judged, name: str) -> str | None:
+    found = judged.metrics.get(name)
+    return None if not found else f"{found.delta:+,.6g}" if found.delta else "0"
+
+
+def functions_of(judged: list[Judged]) -> tuple[str, list[FunctionChange]] | None:
+    """The functions that changed, on the layer that the verdict is about, or else on any."""
+    about = chief(judged)
+    for each in filter(None, [about, *judged]):
+        if each.functions:
+            return each.row.layer, each.functions
+    return None
+
+
+def functions_table(functions: list[FunctionChange], most: int = FUNCTIONS) -> Table:
+    """Calls and bytecodes of functions in A and B; a last row has what is left."""
+    rows: list[Values] = [
+        {
+            "function": each.name,
+            "calls": f"{each.calls.a:,.6g} -> {each.calls.b:,.6g}",
+            "bytecodes": f"{each.bytecodes.a:,.6g} -> {each.bytecodes.b:,.6g}",
+            "more": f"{each.bytecodes.delta:+,.6g}",
+        }
+        for each in functions[:most]
+    ]
+    if rest := functions[most:]:
+        more = sum(each.bytecodes.delta for each in rest)
+        rows.append({"function": f"{len(rest)} more", "calls": None, "bytecodes": None, "more": f"{more:+,.6g}"})
+    columns = (
+        Column("function", "function", left=True),
+        Column("calls", "calls"),
+        Column("bytecodes", "bytecodes"),
+        Column("more", "B - A"),
+    )
+    return Table(columns, rows)
+
+
+def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]:
+    """What else differs, what is not sure, and where it was made, a line each."""
+    lines = [f"{each.row.layer}: {fault}" for each in judged for fault in each.row.faults]
+    lines += [
+        f"{each.row.layer}: counts say {each.by_counts}, time says {each.by_time}: they disagree."
+        for each in judged
+        if each.disagree
+    ]
+    lines += differences(record)
+    lines += _floor(record, judged)
+    for each in judged:
+        counted = [("A", each.row.a), ("B", each.row.b)]
+        lines += [f"{each.row.layer}, side {side}: {note}" for side, one in counted for note in _missing(one)]
+    lines += [told for each in judged if (told := _unclear(each))]
+    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
+    packages = {name: version for name, version in record.packages.items() if name not in other}
+    return [*lines, *origin(msgspec.structs.replace(record, packages=packages), wide)]
+
+
+def differences(record: Versus) -> list[str]:
+    """In what the sides differ beside the packages compared: dependencies, flags, answers."""
+    lines = []
+    for what, found in (
+        ("deps differ", _shared(record, "differ")),
+        ("both sides have, not as locked", _shared(record, "moved")),
+        ("they answer differently", _shared(record, "answers")),
+        ("flags left out in A", {row.layer: " ".join(row.a.flags) for row in record.layers if row.a.flags}),
+        ("flags left out in B", {row.layer: " ".join(row.b.flags) for row in record.layers if row.b.flags}),
+    ):
+        if found:
+            lines.append(f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}.")
+    asked = [one.exact for row in record.layers for one in (row.a, row.b) if one.exact is not None]
+    if asked:
+        every = "to the byte" if all(asked) else "as JSON, not to the byte"
+        lines.append(f"Both sides answer the User request {every}.")
+    return lines
+
+
+def _shared(record: Versus, key: str) -> dict[str, str]:
+    """What is said of several layers, once."""
+    found: dict[str, str] = {}
+    for row in record.layers:
+        for name, value in getattr(row, key).items():
+            said = value if isinstance(value, str) else f"{value[0] or 'none'} -> {value[1] or 'none'}"
+            if found.setdefault(name, said) != said:
+                found[f"{name} ({row.layer})"] = said
+    return found
+
+
+def _floor(record: Versus, judged: list[Judged]) -> list[str]:
+    floor = floor_of(record)
+    lines = []
+    if floor:
+        said = ", ".join(f"{value:.2f}% of {name}" for name, value in floor.items())
+        lines.append(f"Floor: A against A on {record.floor_layer} differs by {said}. Below {record.limit:g}%: same.")
+    if times := [each.time for each in judged if each.time]:
+        alpha = min(each.alpha for each in times)
+        lines.append(
+            f"By time: windows side by side on one core, intervals at {100 * (1 - alpha):.4g}%; below"
+            f" {record.threshold:g}%: same."
+        )
+    return lines
+
+
+def _missing(served: Served) -> list[str]:
+    return served.counts.notes if served.counts else []
+
+
+def _unclear(judged: Judged) -> str:
+    """How long a pair that is unclear would need."""
+    time = judged.time
+    unclear: Verdict = "unclear"
+    if not time or time.verdict != unclear or not time.found:
+        return ""
+    needed = seconds_needed(time.found, time.alpha, time.threshold, time.seconds)
+    if not math.isfinite(needed) or needed > 86400:
+        return f"{judged.row.layer}: unclear by time, and no practical budget would be enough."
+    return f"{judged.row.layer}: unclear by time after {time.seconds:.0f} s: it needs about {needed:.0f} s."

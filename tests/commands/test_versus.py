@@ -1,0 +1,166 @@
+"""`versus` end to end, on a small package of its own: no network, and bytecodes only where that is quicker."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from bench.data.kinds import schema
+from bench.data.store import read_record
+from bench.data.versus import Versus
+from bench.host.sides import VENVS
+from tests.conftest import Bench, require_tool
+from tests.host import packages
+
+LAYERS = """
+[asgi]
+command = "{python} -m uvicorn {app} --host {host} --port {port} --no-date-header --no-server-header --log-level error"
+[layers.tiny]
+adds = "a package's own app"
+app = "tiny_side.app:app"
+versions = ["tiny-side", "msgspec"]
+[layers.plain]
+adds = "an app that does not use it"
+app = "servers.uvicorn_app:app"
+[ladders.default]
+adds = "both"
+layers = ["plain", "tiny"]
+"""
+APP = """
+from servers.uvicorn_app import app as inner
+from tiny_side.work import work
+
+async def app(scope, receive, send):
+    work()
+    await inner(scope, receive, send)
+"""
+WORK = "def work():\n    return sum([len(str(each)) for each in range(300)])\n"
+MORE = "def helper():\n    return [each for each in range(20)]\n\n"
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A checkout whose last commit is the base; what is made of it goes at the end. git is the only program on PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    made = ("*side-*", "wheels/*", "resolved/*")
+    before = {path for each in made for path in VENVS.glob(each)}
+    folder = packages.checkout(tmp_path)
+    packages.git(folder, "reset", "--hard", "--quiet", "HEAD~1")
+    commit(folder, "app", "app.py", APP)
+    commit(folder, "work", "work.py", WORK)
+    packages.git(folder, "push", "--quiet", "--force", "origin", "HEAD:refs/heads/trunk2")
+    (tmp_path / "layers.toml").write_text(LAYERS)
+    yield folder
+    for path in {path for each in made for path in VENVS.glob(each)} - before:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+
+
+def commit(folder: Path, subject: str, name: str, text: str) -> None:
+    (folder / "tiny_side" / name).write_text(text)
+    packages.git(folder, "add", ".")
+    packages.git(folder, "commit", "--quiet", "-m", subject)
+
+
+def versus(bench: Bench, clone: Path, *more: object) -> tuple[int, str, str]:
+    catalogue = clone.parent / "layers.toml"
+    results = clone.parent / "results"
+    done = bench("--catalogue", catalogue, "versus", "--package", "tiny-side", "--results", results, *more)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_one_call_more_is_found_and_named(bench: Bench, clone: Path) -> None:
+    (clone / "tiny_side" / "work.py").write_text(MORE + WORK.replace("return sum", "helper()\n    return sum"))
+    before = packages.state(clone)
+    code, out, err = versus(bench, clone, "--a", "git:HEAD", "--b", clone, "--only", "counts")
+    assert code == 3, err
+    assert packages.state(clone) == before
+    lines = out.splitlines()
+    assert lines[0].startswith("slower: tiny-side")
+    assert "bytecodes more per request" in " ".join(lines[:4])
+    assert "tiny_side:helper  0 -> 1" in out
+    assert "plain" not in out, "only layers that use it"
+    assert "Both sides answer the User request to the byte." in out
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 80
+
+    (path,) = (clone.parent / "results").glob("*-versus.json")
+    jsonschema.validate(json.loads(path.read_bytes()), schema())
+    record = read_record(path, Versus)
+    assert record.floor
+    assert record.layers[0].a.counts
+    assert record.floor.bytecodes == record.layers[0].a.counts.bytecodes
+    assert versus(bench, clone, "--record", path)[1] == out
+    data = json.loads(versus(bench, clone, "--record", path, "--format", "json")[1])
+    assert (data["schema"], data["verdict"]) == (1, "slower")
+    metric = data["layers"][0]["metrics"]["bytecodes"]
+    assert metric["delta"] == metric["b"] - metric["a"] == metric["low"] == metric["high"] > 0
+    assert {each["name"] for each in data["functions"]} == {"tiny_side:helper", "tiny_side:work"}
+    shown = versus(bench, clone, "--record", path, "--format", "markdown")[1]
+    assert shown.startswith("<!-- asgi-anatomy versus: tiny-side -->\n\n**slower: ")
+    assert shown.index("<details>") < shown.index("helper") < shown.index("make versus PACKAGE=tiny-side A=git:HEAD")
+
+
+def test_what_nothing_uses_is_bad_input(bench: Bench, tmp_path: Path) -> None:
+    done = bench("versus", "--package", "numpy", "--a", "1.0", "--b", "2.0", "--results", tmp_path)
+    assert (done.returncode, "no layer of the ladder default uses numpy" in done.stderr) == (2, True)
+
+
+@pytest.mark.all
+def test_what_fails_is_never_slower(bench: Bench, clone: Path) -> None:
+    code, _, err = versus(bench, clone, "--a", "1.0", "--b", "2.0", "--only", "counts")
+    assert code in (1, 2), err
+    assert err.splitlines()[-1].startswith("error: ")
+    (clone / "broken").touch()
+    code, _, err = versus(bench, clone, "--a", "git:HEAD", "--b", clone, "--only", "counts")
+    assert (code, "no compiler for broken" in err) == (1, True), err
+    (clone / "broken").unlink()
+    (clone / "tiny_side" / "app.py").write_text("raise SystemExit('no app today')")
+    code, out, err = versus(bench, clone, "--a", "git:HEAD", "--b", clone, "--only", "counts")
+    assert (code, "side B did not start" in out) == (1, True), err
+
+
+@pytest.mark.all
+def test_a_bisection_names_commits(bench: Bench, clone: Path) -> None:
+    for subject, text in (
+        ("docs", WORK + "# more\n"),
+        ("slower", MORE + WORK.replace("return sum", "helper()\n    return sum")),
+        ("broken", WORK),
+        ("docs again", MORE + WORK.replace("return sum", "helper()\n    return sum") + "# more\n"),
+        ("faster", WORK),
+    ):
+        if subject == "broken":
+            (clone / "broken").touch()
+        commit(clone, subject, "work.py", text)
+        if subject == "broken":
+            (clone / "broken").unlink()
+    both = ("--a", "git:HEAD~5", "--b", "git:HEAD", "--repo", clone, "--bisect")
+    code, out, err = versus(bench, clone, *both)
+    assert code == 4, (out, err)
+    assert "none: " in out
+    code, out, err = versus(bench, clone, "--a", "git:HEAD~5", "--b", "git:HEAD~1", "--repo", clone, "--bisect")
+    assert code == 0, (out, err)
+    assert " slower" in out
+    assert "1 of the 4 versions" in out
+
+
+@pytest.mark.all
+def test_a_release_against_itself_in_time(bench: Bench, tmp_path: Path) -> None:
+    require_tool("wrk")
+    options = ("--layers", "uvicorn", "--only", "time", "--budget", 25, "--threshold", 30, "--seconds", 1)
+    version = packages_version()
+    done = bench("versus", "--package", "uvicorn", "--a", version, "--b", version, *options, "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"same: uvicorn {version} and uvicorn {version} differ by less than 30%")
+    assert "req/CPU-s" in done.stdout
+
+
+def packages_version() -> str:
+    """The version of uvicorn in the lock."""
+    lines = (Path(__file__).parents[2] / "requirements.lock").read_text().splitlines()
+    return next(line for line in lines if line.startswith("uvicorn==")).split("==")[1].split()[0].rstrip("\\")
