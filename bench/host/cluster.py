@@ -45,7 +45,7 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
     """
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(SETTINGS), scratch() as folder:
+    with scratch() as folder, dask.config.set({**SETTINGS, "temporary-directory": os.fspath(folder)}):
         if scheduler:
             try:
                 client = Client(scheduler, timeout=WAIT)
