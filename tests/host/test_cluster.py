@@ -37,7 +37,17 @@ def started(folder: Path, *argv: object) -> Iterator["subprocess.Popen[str]"]:
 def scheduler(folder: Path) -> Iterator[str]:
     """A scheduler on a port that the kernel gives: its address."""
     file = folder / "scheduler.json"
-    options = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file]
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        0,
+        "--no-dashboard",
+        "--dashboard-address",
+        "127.0.0.1:0",
+        "--scheduler-file",
+        file,
+    ]
     with started(folder, "-m", "distributed.cli.dask_scheduler", *options):
         assert wait_for(lambda: file.exists() and file.read_text().strip().endswith("}"), 30)
         yield str(json.loads(file.read_text())["address"])
