@@ -6,6 +6,7 @@ import click
 
 from bench.commands.groups import needs_group
 from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
+from bench.commands.output import show
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
@@ -51,7 +52,7 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
     anatomies = [record for record in anatomies if record.workload == (workload or USER)]
     anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
+    show(printing.render(machines_document(found, anatomies, printing.wide)))
     if problem:
         raise problem
 
