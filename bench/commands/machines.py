@@ -1,6 +1,5 @@
 """`make machines`: each layer's decay on several machines."""
 
-
 import click
 
 from bench.commands.groups import needs_group
