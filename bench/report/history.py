@@ -146,7 +146,8 @@ def lines(series: Series) -> list[str]:
         *(f"left out where a release lacks it: {each}" for each in sorted(left_out)),
         f"own: {unit} per request of {series.package} itself; deps: bytecodes of all other Python code; instr: all"
         " instructions in user space; +: since the release above.",
-        f"step: more than {LIMIT}% of the count" + (f" (A against A: {floor})." if floor else "."),
+        f"step: more than {LIMIT:g}% of the count; of compiled dependencies only where their version differs"
+        + (f" (A against A: {floor})." if floor else "."),
     ]
 
 
