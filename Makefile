@@ -26,8 +26,8 @@ CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
 #= what is compared (pair, compare, diff, versus)
-A           =# a layer; for compare a record; for versus a version, git:REF, base
-B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
+A           =# a layer; a record (compare); a version, git:REF, base (versus)
+B           =# the other one; for versus also a folder with a checkout, a wheel
 PACKAGE     =# the package that differs, or several (versus); history: one
 REPO        =# the clone of git:REF, if not the other side's checkout (versus)
 LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
@@ -50,7 +50,7 @@ SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
-ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
+ONLY        =# only these tests, a path (test); counts or time (versus)
 ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
@@ -72,6 +72,8 @@ workload = $(call option,WORKLOAD,workload)
 anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
+sides = $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,ONLY,only) \
+    $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect)
 releases = $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
     $(call option,UNTIL,until) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler)
 everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(call option,BUDGET,budget)
@@ -96,11 +98,8 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
-versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
-	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
-	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
-	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
-	    $(call option,RECORD,record) $(run)
+versus: setup counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(sides) $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)

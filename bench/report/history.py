@@ -40,7 +40,7 @@ def history_document(every: Sequence[Series], package: str) -> Document:
 
 
 def sentence(series: Series) -> str:
-    """What came of it since the first release."""
+    """How the cost changed since the first release."""
     counted = series.counted
     if len(counted) < 2:
         return f"{series.package} in {series.layer}: {len(counted)} of {len(series.points)} releases could be counted."
