@@ -25,18 +25,14 @@ IDLE = 2.0  # seconds
 PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 
 
-def count_instructions(layer: Layer, contract: Contract, batch: int = 0) -> list[dict[str, float]]:
-    """Instructions per request by component, a dict for each batch of so many (by default BATCH) requests.
+def count_instructions(
+    layer: Layer, contract: Contract, batch: int = 0
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """Instructions per request by component, a dict for each batch of so many (by default BATCH) requests; and what all
+    batches say of allocations and the collector (memory.py), empty without symbols.
 
     Raises ServerFault, or Fault if valgrind fails.
     """
-    return count_with_memory(layer, contract, batch)[0]
-
-
-def count_with_memory(
-    layer: Layer, contract: Contract, batch: int = 0
-) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """The same, and what all batches say of allocations and the collector (memory.py), empty without symbols."""
     with _under_callgrind(layer, contract) as (client, callgrind):
         batch = client.whole(batch or BATCH)
         client.warm_up(client.whole(WARM_UP))

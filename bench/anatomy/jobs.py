@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from bench.anatomy.bytecodes import count_python
-from bench.anatomy.instructions import count_endpoint, count_with_memory
+from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.memory import NO_SYMBOLS
 from bench.anatomy.syscalls import count_syscalls
 from bench.data.contract import Contract
@@ -140,16 +140,6 @@ def merge(layer: str, results: Sequence[Result]) -> Counts:
     return whole
 
 
-def count_twice(layer: Layer, contract: Contract, executor: Executor) -> tuple[Counts, Counts]:
-    """A layer against itself, each side from its own starts: what they differ by is the A/A noise floor."""
-    jobs = longest_first([Job(layer, contract, part) for part in PARTS for _ in range(2)])
-    done: dict[Part, list[Result]] = {part: [] for part in PARTS}
-    for job, result in take(jobs, executor):
-        done[job.part].append(result)
-    first, second = (merge(layer.name, [done[part][side] for part in PARTS]) for side in range(2))
-    return first, second
-
-
 def _contract(job: Job, result: Result) -> None:
     """Check a layer against the whole contract; raises ServerFault."""
     layer, contract = job.layer, job.contract
@@ -179,7 +169,7 @@ def _instructions(job: Job, result: Result) -> None:
     if job.layer.loop:
         result.counts.instructions = count_endpoint(job.layer, job.contract)
         return
-    result.counts.instructions, result.counts.memory = count_with_memory(job.layer, job.contract)
+    result.counts.instructions, result.counts.memory = count_instructions(job.layer, job.contract)
     if not result.counts.memory and "interpreter" in result.counts.instructions[0]:
         result.counts.notes.append(NO_SYMBOLS)
 

@@ -10,7 +10,6 @@ from bench.commands.output import say
 from bench.data.errors import Fault
 from bench.data.layers import ROOT
 from bench.host.signals import stop_on_signals
-from bench.report.escape import plain
 
 COMMANDS = (
     *("bench", "pair", "versus", "compare", "anatomy", "diff", "table", "serve", "ladders"),
@@ -94,5 +93,5 @@ def _in_words(error: click.UsageError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    say(f"error: {plain(message)}")
+    say(f"error: {message}")
     return code

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.commands.output import say
-from bench.commands.records import alike, anatomy_of, folders_of, shared
+from bench.commands.records import alike, anatomy_of, folders_of, label, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
@@ -23,7 +23,7 @@ def reference(catalogue_file: Path) -> list[Source]:
         if not (REFERENCE / ladder).is_dir():
             continue
         paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
-        found += gather(paths, label=ladder)
+        found += gather(paths, ladder)
     return found
 
 
@@ -36,7 +36,7 @@ def chosen(paths: str) -> tuple[list[Path], list[Source]]:
     return given, gather(given)
 
 
-def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
+def gather(paths: Sequence[Path], called: str = "") -> list[Source]:
     """One source for each record of windows, with its anatomy, and for each anatomy that is left; raises BadInput."""
     read = {path: read_record(path, Kind) for path in paths}
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
@@ -48,10 +48,10 @@ def gather(paths: Sequence[Path], label: str = "") -> list[Source]:
         own = _own(record, path, counted)
         used |= {own[0]} if own else set()
         counts, place = (own[1], _shown(own[0])) if own else (None, "")
-        sources.append(Source(label or _label(path, paths), record, counts, _shown(path), place))
+        sources.append(Source(called or label(path, paths), record, counts, _shown(path), place))
     for path, each in counted.items():
         if path not in used:
-            sources.append(Source(_label(path, paths), None, each, "", _shown(path)))
+            sources.append(Source(label(path, paths), None, each, "", _shown(path)))
     for path, other in read.items():
         if not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")
@@ -66,12 +66,6 @@ def _own(record: Windows, path: Path, counted: dict[Path, Anatomy]) -> tuple[Pat
     if among:
         return max(among, key=lambda each: (len(shared(record, each[1])), str(each[1].made)))
     return anatomy_of(record, folders_of(path)) if isinstance(record, Bench) else None
-
-
-def _label(path: Path, paths: Sequence[Path]) -> str:
-    """The file's name, with its folder's where another has the same."""
-    same = [each for each in paths if each.stem == path.stem]
-    return path.stem if len(same) < 2 else f"{path.parent.name}/{path.stem}"
 
 
 def _shown(path: Path) -> str:

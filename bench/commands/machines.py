@@ -1,11 +1,11 @@
 """`make machines`: each layer's decay on several machines."""
 
-from pathlib import Path
-
 import click
 
 from bench.commands.groups import needs_group
 from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
+from bench.commands.output import show
+from bench.commands.records import anatomies, label
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
@@ -34,9 +34,13 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
         problem = bench_everywhere(scheduler, options, RESULTS / "machines")
     folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
-    files = files_of(paths) if paths.strip() else files_of(str(folder))
+    files = files_of(paths.strip() or str(folder))
     read = {file: read_record(file, Kind) for file in files}
-    windows = {_label(file, files): record for file, record in read.items() if isinstance(record, Windows)}
+    windows = {
+        label(file, files).removesuffix("-bench"): record
+        for file, record in read.items()
+        if isinstance(record, Windows)
+    }
     measured = {label: record for label, record in windows.items() if record.workload == (workload or USER)}
     if windows and not measured:
         others = ", ".join(sorted({record.workload for record in windows.values()}))
@@ -46,17 +50,11 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     found = sites(measured)
     if not found:
         raise BadInput(f"no record of `make bench` that says where it was made in {paths or RESULTS}: name RECORD=")
-    anatomies = [record for record in read.values() if isinstance(record, Anatomy)]
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
-    anatomies += [record for file in kept if isinstance(record := read_record(file, Kind), Anatomy)]
-    anatomies = [record for record in anatomies if record.workload == (workload or USER)]
-    anatomies.sort(key=lambda record: str(record.made), reverse=True)
-    click.echo(printing.render(machines_document(found, anatomies, printing.wide)))
+    counted = [record for record in read.values() if isinstance(record, Anatomy)]
+    counted += [record for _, record in anatomies(kept)]
+    counted = [record for record in counted if record.workload == (workload or USER)]
+    counted.sort(key=lambda record: str(record.made), reverse=True)
+    show(printing.render(machines_document(found, counted, printing.wide)))
     if problem:
         raise problem
-
-
-def _label(file: Path, files: list[Path]) -> str:
-    """The file's name, with its folder's where another has the same."""
-    same = [each for each in files if each.stem == file.stem]
-    return file.stem.removesuffix("-bench") if len(same) < 2 else f"{file.parent.name}/{file.stem}"

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from bench.report.escape import plain
+
 
 def show(text: str) -> None:
     """Print a result on standard output."""
@@ -18,6 +20,6 @@ def show(text: str) -> None:
 
 
 def say(what: str) -> None:
-    """Print a line on standard error."""
+    """Print a line on standard error, escaped: it may quote a server, pip or another machine."""
     with contextlib.suppress(OSError):
-        click.echo(what, err=True)
+        click.echo(plain(what), err=True)

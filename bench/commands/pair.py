@@ -18,12 +18,10 @@ from bench.commands.options import (
     workload_option,
 )
 from bench.commands.output import show
-from bench.commands.running import carry_out, check, make_ready
+from bench.commands.running import carry_out, check, make_ready, plan_of_pair
 from bench.data.catalogue import read_catalogue
-from bench.data.errors import BadInput
-from bench.data.plan import Plan, select_pair
+from bench.data.plan import select_pair
 from bench.data.record import Pair
-from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.measure.pair import measure_pair
 from bench.report.pair import pair_document
@@ -61,17 +59,7 @@ def command(
     catalogue = read_catalogue(context.obj)
     contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name])
     selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
-    plan = Plan(
-        selection,
-        driving.load(selection.contract.workload),
-        lane(),
-        driving.host,
-        driving.port,
-        budget,
-        threshold=threshold,
-    )
-    if plan.lane is None:
-        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
+    plan = plan_of_pair(selection, driving, budget, threshold)
     check(plan, results)
     record = Pair(
         **origin(),

@@ -1,6 +1,6 @@
 """Which records belong together: times, and counts of the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.commands.output import say
@@ -31,16 +31,27 @@ def shared(a: Layers, b: Layers) -> set[tuple[str, str | None]]:
 
 def anatomy_of(measured: Bench, folders: Iterable[Path]) -> tuple[Path, Anatomy] | None:
     """The newest anatomy in these folders that is of what a bench measured; files that are no records are left out."""
-    found = []
-    for path in {each for folder in folders for each in folder.glob("*-anatomy.json")}:
+    paths = {each for folder in folders for each in folder.glob("*-anatomy.json")}
+    found = [(path, record) for path, record in anatomies(paths) if alike(measured, record)]
+    return max(found, key=lambda each: (str(each[1].made), each[0]), default=None)
+
+
+def anatomies(paths: Iterable[Path]) -> Iterator[tuple[Path, Anatomy]]:
+    """The finished anatomies in these files, which nobody named: what cannot be read is left out, with a note."""
+    for path in paths:
         try:
             record = read_record(path, Kind)
         except BadInput as error:
             say(f"note: {error.message}")
             continue
-        if isinstance(record, Anatomy) and record.size and not is_live(record) and alike(measured, record):
-            found.append((path, record))
-    return max(found, key=lambda each: (str(each[1].made), each[0]), default=None)
+        if isinstance(record, Anatomy) and record.size and not is_live(record):
+            yield path, record
+
+
+def label(path: Path, paths: Sequence[Path]) -> str:
+    """What a record is called among others: its file's name, with its folder's where another has the same."""
+    same = [each for each in paths if each.stem == path.stem]
+    return path.stem if len(same) < 2 else f"{path.parent.name}/{path.stem}"
 
 
 def folders_of(path: Path) -> list[Path]:

@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.commands.options import Driving
 from bench.commands.output import say
-from bench.data.errors import Fault
+from bench.data.errors import BadInput, Fault
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers, Windows
 from bench.data.store import Keeper, require_folder
+from bench.host.cores import lane
 from bench.host.environments import build
 from bench.host.server import require_ports
 from bench.host.signals import held
@@ -24,6 +26,15 @@ def check(plan: Plan, results: Path) -> None:
     require_files(plan.load.connections)
     require_folder(results)
     require_ports(plan.host, plan.port, len(plan.selection.layers))
+
+
+def plan_of_pair(selection: Selection, driving: Driving, budget: float, threshold: float) -> Plan:
+    """How a pair is to be measured; raises BadInput."""
+    load = driving.load(selection.contract.workload)
+    plan = Plan(selection, load, lane(), driving.host, driving.port, budget, threshold=threshold)
+    if plan.lane is None:
+        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
+    return plan
 
 
 def make_ready(selection: Selection, record: Layers) -> None:

@@ -16,14 +16,13 @@ from bench.commands.options import (
     threshold_option,
 )
 from bench.commands.output import show
-from bench.commands.running import carry_out, check
+from bench.commands.running import carry_out, check, plan_of_pair
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput
-from bench.data.plan import Plan, two
+from bench.data.plan import two
 from bench.data.record import Sensitivity
 from bench.data.store import read_record
-from bench.host.cores import lane
 from bench.host.origin import origin
 from bench.host.versions import read_versions
 from bench.measure.sensitivity import try_sizes
@@ -60,17 +59,7 @@ def command(
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())
-    plan = Plan(
-        selection,
-        driving.load(selection.contract.workload),
-        lane(),
-        driving.host,
-        driving.port,
-        budget,
-        threshold=threshold,
-    )
-    if plan.lane is None:
-        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
+    plan = plan_of_pair(selection, driving, budget, threshold)
     check(plan, results)
     record = Sensitivity(**origin(), packages=read_versions([layer]), budget=budget, threshold=threshold, floor=FLOOR)
     seconds = (runs * len(percents) + 1) * budget

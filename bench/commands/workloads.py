@@ -71,8 +71,7 @@ def command(
         for name in (chosen if measuring else [])
         if (problem := _measure(name, catalogue, ladder, driving, budget, precision, results))
     ]
-    files = files_of(paths) if paths.strip() else files_of(str(results))
-    found = newest(files, ladder)
+    found = newest(files_of(paths.strip() or str(results)), ladder)
     if not found and not paths.strip():
         folders = [folder for folder in (REFERENCE / "workloads", REFERENCE / ladder) if folder.is_dir()]
         found = newest([file for folder in folders for file in files_of(str(folder))], ladder)

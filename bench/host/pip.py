@@ -14,6 +14,7 @@ from bench.data.errors import BadInput, Fault
 from bench.data.layers import ROOT
 from bench.data.resolution import Pin
 from bench.data.sides import canonical
+from bench.data.store import whole
 from bench.data.toml import short
 from bench.host.programs import run, scratch
 from bench.host.variables import clean_environment
@@ -91,9 +92,8 @@ def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), opti
     else:
         found = _resolve(python, wanted, bounds, options)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        new = kept.with_suffix(f".new{os.getpid()}")
-        new.write_bytes(msgspec.json.encode(found))
-        new.replace(kept)
+        with whole(msgspec.json.encode(found), kept.parent) as new:
+            new.replace(kept)
     if isinstance(found, str):
         raise Conflict(found)
     return found

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from bench.data.errors import BadInput, Fault
 from bench.data.layers import LONGEST, PYTHON, ROOT, Layer
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel, canonical
+from bench.data.store import whole
 from bench.data.toml import short
 from bench.host.checkouts import Snapshot, of_folder
 from bench.host.checkouts import build as build_wheel
@@ -124,9 +124,8 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     VENVS.mkdir(exist_ok=True)
     file = VENVS / f"{group}.lock"
     if not file.is_file() or file.read_text() != lock:
-        with tempfile.NamedTemporaryFile("w", dir=VENVS, prefix=f"{group}-", delete=False) as new:
-            new.write(lock)
-        Path(new.name).replace(file)
+        with whole(lock.encode(), VENVS) as new:
+            new.replace(file)
     if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
     code, output = run([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group])

@@ -6,7 +6,7 @@ import msgspec
 
 from bench.data.record import Verdict, Windows
 from bench.report.document import Column, Document, Table
-from bench.report.origin import NOISE
+from bench.report.origin import cpu_name
 from bench.stats.comparison import Change, Obstacle, versions
 
 COLUMNS = (
@@ -40,7 +40,7 @@ def _made(record: Windows) -> list[str]:
     machine, python = record.machine, record.python
     return [
         f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else "no date",
-        f"{machine.cores} cores {' '.join(NOISE.sub(' ', machine.cpu).split())}" if machine else "no machine",
+        f"{machine.cores} cores {cpu_name(machine)}" if machine else "no machine",
         f"Python {python.version}" if python else "no Python",
         f"suite {record.revision or 'of no known revision'}",
     ]

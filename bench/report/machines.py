@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.data.record import Anatomy
 from bench.report.document import Column, Document, Table, Values
-from bench.report.origin import NOISE
+from bench.report.origin import cpu_name
 from bench.stats.machines import Cell, Site, cells, differing_commands, spread
 
 COLUMNS = (
@@ -111,5 +111,5 @@ def _say(site: Site, wide: bool) -> str:
     how = {True: " (optimised)", False: " (not optimised)", None: ""}[site.python.optimised]
     count = f", {len(site.records)} records" if len(site.records) > 1 else ""
     state = "mixture: no sensor" if site.disturbed is None else f"{site.disturbed:.0f}% disturbed"
-    cpu = f"{site.machine.cpu}, {site.machine.system}" if wide else " ".join(NOISE.sub(" ", site.machine.cpu).split())
+    cpu = f"{site.machine.cpu}, {site.machine.system}" if wide else cpu_name(site.machine)
     return f"{site.label}: {site.machine.cores} cores {cpu}, Python {site.python.version}{how}{count}, {state}"

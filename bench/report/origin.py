@@ -52,13 +52,19 @@ def made(record: Kind) -> str:
     machine, python = record.machine, record.python
     if not machine or not python or not record.made:
         return ""
-    cpu = " ".join(NOISE.sub(" ", machine.cpu).split())
-    cores = f"{machine.cores} core{'s' * (machine.cores > 1)} {cpu}{_in_brackets(_troubles(record, machine))}"
+    cores = (
+        f"{machine.cores} core{'s' * (machine.cores > 1)} {cpu_name(machine)}{_in_brackets(_troubles(record, machine))}"
+    )
     built = f"Python {python.version}{_in_brackets(_build(python))}"
     wrk = [f"wrk {number[0]}"] if isinstance(record, Windows) and (number := VERSION.search(machine.wrk)) else []
     date = f"{record.made:%Y-%m-%d %H:%M} UTC"
     lines = (", ".join(each) for each in ([cores, built, *wrk, date], [cores, built, date], [cores, built, date[:10]]))
     return next((line for line in lines if len(line) <= LINE), f"{cores}, {built}")
+
+
+def cpu_name(machine: Machine) -> str:
+    """Its CPU, without what that calls itself beside its name."""
+    return " ".join(NOISE.sub(" ", machine.cpu).split())
 
 
 def _in_brackets(found: list[str]) -> str:

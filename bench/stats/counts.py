@@ -70,15 +70,6 @@ def lines(record: Anatomy) -> list[Line]:
     return rows
 
 
-def splits(record: Anatomy) -> list[list[object]]:
-    """Rows of SPLITS: every count of every layer by component, package or name."""
-    rows: list[list[object]] = []
-    for found in record.anatomy:
-        for unit, counts in units(found).items():
-            rows += [[found.layer, name, unit, count] for name, count in counts.items()]
-    return rows
-
-
 def units(found: Counts) -> dict[str, dict[str, float]]:
     """What was counted of a layer, by unit."""
     return {

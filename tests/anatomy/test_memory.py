@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.anatomy import instructions
-from bench.anatomy.instructions import count_with_memory
+from bench.anatomy.instructions import count_instructions
 from bench.anatomy.memory import ALLOCATIONS, COLLECTIONS, COLLECTOR, count, per_request
 from bench.data.contract import Contract
 from bench.data.layers import Layer
@@ -64,7 +64,7 @@ def test_garbage_is_collected(contract: Contract, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(instructions, "IDLE", 1.0)
     uvicorn = CATALOGUE.layers["uvicorn"]
     cyclic = Layer(name="cyclic", adds="", app="tests.cyclic_app:app", command=uvicorn.command)
-    plain, found = (count_with_memory(layer, contract, 150)[1] for layer in (uvicorn, cyclic))
+    plain, found = (count_instructions(layer, contract, 150)[1] for layer in (uvicorn, cyclic))
     if not plain:
         pytest.skip("this Python was built without symbols")
     assert 50 < plain[ALLOCATIONS] < 200

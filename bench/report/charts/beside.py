@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import WIDE, data, expr, not_at_zero
+from bench.report.charts.rows import WIDE, data, expr, not_at_zero, specified
 from bench.report.document import Column, Table
 from bench.report.source import Source
 from bench.report.words import percent
@@ -88,8 +88,5 @@ def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) ->
         base.mark_point(filled=True, size=70, opacity=1, color="var(--accent)").encode(
             x=alt.X("decay:Q", axis=axis, scale=scale), tooltip=tips),
         words.encode(x=alt.X("edge:Q", axis=axis, scale=scale), text=label),
-    ).properties(height=top, description=said)  # fmt: skip
-    found: dict[str, Any] = chart.to_dict()
-    for each in ("$schema", "config"):
-        found.pop(each, None)
-    return found
+    )  # fmt: skip
+    return specified(chart, top, said)

@@ -8,7 +8,7 @@ import altair as alt
 
 from bench.data.record import Windows
 from bench.report.charts.picture import Missing, Picture, Spec
-from bench.report.charts.rows import data, expr
+from bench.report.charts.rows import data, expr, specified
 from bench.report.document import Column, Table
 from bench.report.source import Source
 from bench.stats.disturbance import how_slow
@@ -132,8 +132,4 @@ def spec(rows: list[dict[str, Any]], found: States, title: str, said: str) -> Sp
     beyond = expr("datum.above ? -26 : 22")  # the marks scatter around their level: words stand clear of them
     text = base.mark_text(align="right", dy=beyond, fontSize=12, fontWeight=600, aria=False)
     text = text.encode(x=alt.value(expr("width - 4")), y="us:Q", text="text:N")
-    chart = alt.layer(rule, marks, text).properties(height=HEIGHT, description=said)
-    made: Spec = chart.to_dict()
-    made.pop("$schema", None)
-    made.pop("config", None)
-    return made
+    return specified(alt.layer(rule, marks, text), HEIGHT, said)

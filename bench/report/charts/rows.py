@@ -90,9 +90,14 @@ def right(base: Chart, field: str, **style: Any) -> Chart:
     )
 
 
-def finished(chart: Chart, rows: int, sentence: str, more: float = 0, step: float = STEP) -> Spec:
+def finished(chart: Chart, rows: int, sentence: str) -> Spec:
     """The specification of a chart with so many rows, which says in a sentence what it shows."""
-    spec: Spec = chart.properties(height=rows * step + more, description=sentence).to_dict()
+    return specified(chart, rows * STEP, sentence)
+
+
+def specified(chart: Chart, height: float, sentence: str) -> Spec:
+    """The same of a chart that is so many pixels high."""
+    spec: Spec = chart.properties(height=height, description=sentence).to_dict()
     for each in ("$schema", "config"):
         spec.pop(each, None)
     return spec

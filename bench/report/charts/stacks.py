@@ -88,7 +88,8 @@ def _label(top: float) -> str:
 
 def table(wholes: Wholes, title: str) -> Table:
     """Every part of every layer, without a rest."""
-    names_ = sorted({name for parts in wholes.values() for name in parts}, key=lambda name: -_most(wholes, name))
+    every = dict.fromkeys(name for parts in wholes.values() for name in parts)
+    names_ = sorted(every, key=lambda name: -_most(wholes, name))
     columns = [Column("part", title, left=True)]
     columns += [
         Column(f"{place}", layer, show=lambda row, key=f"{place}": "-" if row[key] is None else f"{row[key]:,.0f}")  # type: ignore[misc]

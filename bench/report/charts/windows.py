@@ -6,7 +6,7 @@ import altair as alt
 
 from bench.data.window import Window
 from bench.report.charts.picture import Missing, Picture, Spec
-from bench.report.charts.rows import data
+from bench.report.charts.rows import data, specified
 from bench.report.document import Column, Table
 from bench.report.source import Source
 from bench.stats.disturbance import how_slow
@@ -105,11 +105,4 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
         .encode(x=x, y=y, tooltip=[*tips, "fault:N"])
     )
     one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y=y)
-    made: Spec = (
-        alt.layer(one, dashes, *([faults] if any(row["fault"] for row in rows) else []))
-        .properties(height=HEIGHT, description=said)
-        .to_dict()
-    )
-    made.pop("$schema", None)
-    made.pop("config", None)
-    return made
+    return specified(alt.layer(one, dashes, *([faults] if any(row["fault"] for row in rows) else [])), HEIGHT, said)

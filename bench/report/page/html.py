@@ -37,9 +37,9 @@ def commands(lines: Iterable[str]) -> str:
     return f"<pre>{text(chr(10).join(lines))}</pre>"
 
 
-def table(found: Table, caption: str, wide: bool = False) -> str:
+def table(found: Table, caption: str) -> str:
     """A table that can be sorted, and copied as Markdown; assets/page.js does both."""
-    columns = [each for each in found.columns if each.keys and (each.name or each.show) and (wide or not each.wide)]
+    columns = [each for each in found.columns if each.keys and (each.name or each.show) and not each.wide]
     head = "".join(
         f'<th scope="col"{_side(each)}><button type="button">{text(each.heading)}</button></th>' for each in columns
     )

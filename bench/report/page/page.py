@@ -18,7 +18,7 @@ FOOT = (
 )
 
 
-def page(sources: Sequence[Source], title: str = TITLE) -> str:
+def page(sources: Sequence[Source]) -> str:
     """The whole file. The same records give the same bytes."""
     several = len(sources) > 1
     parts = [[part for section in SECTIONS if (part := section(source))] for source in sources]
@@ -35,12 +35,12 @@ def page(sources: Sequence[Source], title: str = TITLE) -> str:
         "together": _specs([together] if together else []),
     }
     joint = f'<div class="joint">{together.render(-1, 2)}</div>' if together else ""
-    head = f"<h1>{text(title)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(title)}</h1>'
+    head = f"<h1>{text(TITLE)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(TITLE)}</h1>'
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{text(title)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
+            f"<title>{text(TITLE)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
             '<link rel="icon" href="data:,">',
             f"<style>{style_sheet()}{_asset('page.css')}</style></head>",
             f"<body><header>{head}</header><main>{articles}{joint}</main>",
