@@ -26,9 +26,9 @@ CONNECTIONS =# wrk's connections            [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
 #= what is compared (pair, compare, diff, versus)
-A           =# a layer; for compare a record; for versus a version, git:REF, base
-B           =# the layer or record to compare with A; a version, git:REF, folder, wheel
-PACKAGE     =# the package that differs, or several (versus)
+A           =# a layer; a record (compare); a version, git:REF, base (versus)
+B           =# the other one; for versus also a folder with a checkout, a wheel
+PACKAGE     =# the package that differs, or several (versus); history: one
 REPO        =# the clone of git:REF, if not the other side's checkout (versus)
 LIMIT       =# percent: smaller changes of counts are the same (versus) [0.2]
 BISECT      =# 1: which releases or commits moved the count (versus)
@@ -42,7 +42,6 @@ WIDE        =# 1: every column of a table and every line below it
 SPLIT       =# 1: csv and json get a row for each component (anatomy)
 RESULTS     =# the folder for records                       [results]
 #= which releases (history)
-PACKAGE     =# a package that layers serve with: fastapi
 RELEASES    =# minors, the last release of each, or all      [minors]
 SINCE       =# the first release; 0.50 means its last patch
 UNTIL       =# the last release
@@ -51,7 +50,7 @@ SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
-ONLY        =# run only these tests: tests/stats/test_decay.py (test); counts or time (versus)
+ONLY        =# only these tests, a path (test); counts or time (versus)
 ALL         =# 1: list everything (help)
 
 # These would make Python import modules other than its own.
@@ -73,6 +72,11 @@ workload = $(call option,WORKLOAD,workload)
 anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(call option,RESULTS,results) $(format)
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
+sides = $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,ONLY,only) \
+    $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect)
+releases = $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
+    $(call option,UNTIL,until) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler)
+everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(call option,BUDGET,budget)
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
@@ -94,11 +98,8 @@ bench-%: setup #- measure: ... of one layer: make bench-starlette
 pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
-versus: venv counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
-	$(if $(filter counts,$(ONLY))$(strip $(BISECT)$(RECORD)),,sh scripts/tools.sh wrk)
-	$(bench) versus $(call option,PACKAGE,package) $(two) $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) \
-	    $(call option,ONLY,only) $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) \
-	    $(call option,RECORD,record) $(run)
+versus: setup counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(sides) $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)
@@ -107,13 +108,10 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
-	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(call option,SCHEDULER,scheduler) \
-	    $(call option,LADDER,ladder) $(call option,BUDGET,budget)) $(workload) $(format)
+	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(everywhere)) $(workload) $(format)
 
 history: venv counters ## measure: what each release of a package costs: PACKAGE=fastapi
-	$(bench) history $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
-	    $(call option,UNTIL,until) $(call option,LAYERS,layers) $(call option,DEPS,deps) $(call option,PYTHONS,pythons) \
-	    $(call option,SCHEDULER,scheduler) $(call option,RECORD,record) $(format)
+	$(bench) history $(releases) $(call option,RESULTS,results) $(call option,LAYERS,layers) $(call option,PYTHONS,pythons) $(call option,RECORD,record) $(call option,OUT,out) $(format)
 
 worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)

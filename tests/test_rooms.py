@@ -40,8 +40,9 @@ show = {Anatomy: anatomy_document, Bench: decay_document, Sensitivity: sensitivi
 shown = 0
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("2*.json")):
     record = read_record(path, Kind)
+    document = show[type(record)](record)
     for form in ("text", "markdown", "csv", "json"):
-        assert show[type(record)](record).render(form)
+        assert document.render(form)
         shown += 1
 print(shown)
 """

@@ -86,7 +86,8 @@ def _in_words(error: click.UsageError) -> str:
     message = error.format_message().removesuffix(".")
     if isinstance(error, click.BadParameter) and error.param:
         option = error.param.opts[0]
-        what = error.message.removesuffix(".") or f"it is needed: {getattr(error.param, 'help', None) or 'see --help'}"
+        about = getattr(error.param, "help", None) or "see --help"
+        what = error.message.removesuffix(".") or f"required: {about[:1].lower()}{about[1:]}"
         return f"{option.strip('-').upper()} ({option}): {what.removesuffix('.')}"
     return f"{message}: see `{error.ctx.command_path if error.ctx else 'python -m bench'} --help`"
 

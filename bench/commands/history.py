@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from bench.host.signals import held
 from bench.host.versions import read_revision
 from bench.report.history import history_document
 from bench.report.progress import Display
-from bench.stats.history import all_series, pruned
+from bench.stats.history import Series, all_series, pruned
 
 ANCHOR = "uvicorn"
 NEWEST = ("fastapi",)
@@ -59,6 +60,7 @@ class Choice(msgspec.Struct, frozen=True):
 @click.option("--pythons", default="", help="Count with each of these: versions, such as '3.12 3.13'.")
 @click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
 @click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
+@click.option("--out", type=PATH, help="A folder: draw RECORD as SVG there instead of printing it.")
 @click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
 @click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
 @printing_options
@@ -75,6 +77,7 @@ def command(
     pythons: str,
     scheduler: str,
     path: Path | None,
+    out: Path | None,
     reference: bool,
     folder: Path,
     printing: Printing,
@@ -83,8 +86,13 @@ def command(
 
     What is counted already is not counted again.
     """
+    if out and not path:
+        raise BadInput("OUT= draws a file of counted releases: name it, such as RECORD=results/history/fastapi.jsonl")
     if path:
         every = read_all(path)
+        if out:
+            needs_group("report")
+            return draw_series(all_series(every), out)
         return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
     if not package:
         raise BadInput("name a package: expected something like PACKAGE=fastapi")
@@ -111,6 +119,9 @@ def command(
         show(printing.render(history_document(all_series(known), package)))
         if reference and known:
             write_all(pruned(known), REFERENCE / "history" / f"{package}.json")
+        if known:
+            write_all(known, folder / f"{package}.jsonl")
+            say(f"all of these in one file: {os.path.relpath(folder / f'{package}.jsonl')}")
     if problem:
         raise problem
 
@@ -129,6 +140,21 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
         known = sorted({canonical(name) for each in every for name in each.versions})
         raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
     return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
+
+
+def draw_series(every: Sequence[Series], folder: Path) -> None:
+    """Draw each series, light and dark, and print the folder."""
+    from bench.report.charts.draw import draw
+    from bench.report.charts.history import picture
+    from bench.report.charts.picture import Picture
+
+    for series in every:
+        found = picture(series)
+        if isinstance(found, Picture):
+            draw(found, folder)
+        else:
+            say(f"note: no {found.name}: {found.why}")
+    show(os.path.relpath(folder))
 
 
 def in_others(pythons: str) -> tuple[list[str], Fault | None]:

@@ -127,7 +127,7 @@ def newest(files: list[Path], ladder: str) -> dict[str, Found]:
 def _published(found: dict[str, float | None]) -> list[str]:
     """What somebody else published for the same workloads."""
     told = ", ".join(f"{name} {percent:g}%" for name, percent in found.items() if percent is not None)
-    return [f"HttpArena published, of FastAPI on Starlette and from separate runs: {told}."] if told else []
+    return [f"HttpArena published these decays of FastAPI on Starlette, from separate runs: {told}."] if told else []
 
 
 def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:

@@ -5,6 +5,7 @@ A worker does one job at a time. If it dies, its nanny starts another, and the j
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
     """
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(SETTINGS), scratch() as folder:
+    with scratch() as folder, dask.config.set({**SETTINGS, "temporary-directory": os.fspath(folder)}):
         if scheduler:
             try:
                 client = Client(scheduler, timeout=WAIT)
@@ -59,12 +60,18 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
         width = Cores().width
         with (
             LocalCluster(
-                n_workers=width, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
-                silence_logs=logging.CRITICAL, local_directory=os.fspath(folder),
+                n_workers=width, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+                memory_limit=0, silence_logs=logging.CRITICAL, local_directory=os.fspath(folder),
             ) as local,
             Client(local) as client,
         ):  # fmt: skip
+            client.run(_ignore_ctrl_c)
             yield _ready(client, "this machine", check)
+
+
+def _ignore_ctrl_c() -> None:
+    """A terminal sends it to all processes; it is up to the first one to end the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:

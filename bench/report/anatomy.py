@@ -91,7 +91,9 @@ def _sentence(counts: Mapping[str, float], on: Mapping[str, str], unit: str) -> 
     said += f", {more} one to {lowest}"
     share = 100 * (1 - counts[on[top]] / counts[top])
     return (
-        f"{said}; {share:.0f}% of them are added above {on[top]}." if on[top] != lowest and share >= 1 else f"{said}."
+        f"{said}; {share:.0f}% of them are what {top} adds to {on[top]}."
+        if on[top] != lowest and share >= 1
+        else f"{said}."
     )
 
 

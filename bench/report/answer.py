@@ -8,7 +8,7 @@ from bench.stats.verdict import LOOKS, outcome
 
 
 def words(source: Source) -> tuple[str, list[str]]:
-    """The headline, and what more is to be said."""
+    """The headline, and what else there is to say."""
     if isinstance(source.measured, Pair):
         return _pair(source.measured), [*_ground(source)]
     rows = source.shown()
@@ -27,8 +27,8 @@ def words(source: Source) -> tuple[str, list[str]]:
         )
     five = 100 * cpu / (cpu + 5000)
     said.append(
-        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Beside 5 ms of CPU work of your own, all"
-        f" of it is {five:.1f}% of a request."
+        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Next to 5 ms of CPU work of your own, all of"
+        f" this is {five:.1f}% of a request."
     )
     return headline, [" ".join(said), *_ground(source)]
 
@@ -48,22 +48,22 @@ def _counted(source: Source) -> tuple[str, list[str]]:
     headline += f", against {thousands(low.instructions or 0)} for {low.layer}." if top is not low else "."
     said = []
     if top.useful_share is not None:
-        said.append(f"{top.useful_share:.1f}% of them are the endpoint's own work; the rest is what carries it.")
+        said.append(f"{top.useful_share:.1f}% of them are the endpoint's own work; the layers take the rest.")
     return headline, said
 
 
 def _ground(source: Source) -> list[str]:
-    """How far that can be trusted."""
+    """How far the figures can be trusted."""
     record, seen = source.measured, source.disturbed
     if not record:
         return []
     if seen is None:
-        return ["This record has no sensor on the servers' core: its figures are of whatever states the core met."]
+        return ["No sensor on the servers' core: these figures are a mixture of its disturbed and undisturbed states."]
     margins = [row.margin for row in source.figures if row.margin is not None]
     ends = [*dict.fromkeys(f"±{each:.1f}" for each in (min(margins), max(margins)))] if margins else []
     known = f" Decays are known to {' to '.join(ends)} points." if ends else ""
     length = f" in {record.seconds:.0f} s" if record.seconds else ""
     return [
-        f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for a core that"
-        f" is the layer's own and undisturbed. {len(record.windows)} windows{length}.{known}"
+        f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for an"
+        f" undisturbed core that the layer has to itself. {len(record.windows)} windows{length}.{known}"
     ]

@@ -101,32 +101,32 @@ def in_full(record: Windows, path: str = "") -> list[str]:
     if any(row.on for row in record.layers):
         per = "per CPU-second" if record.paired else "per second"
         lines = [
-            f"decay: % fewer requests {per} than the layer that it stands on; + µs/req: the CPU time per request that"
-            f" it adds to that; {lines[0]}"
+            f"decay: % fewer requests {per} than the layer it stands on; + µs/req: the CPU time per request that it"
+            f" adds; {lines[0]}"
         ]
     if record.paired:
         windows = f"windows of {load.seconds} s of {wrk}"
         seen = disturbance(record)
         lines += _states(seen) if seen else []
         lines.append(
-            f"Decay and CPU time are of one fit of solo windows and pairs side by side, {windows}; 95% intervals."
+            f"Decay and CPU time come from one fit to all solo windows and pairs, in {windows}; 95% intervals."
             if seen
-            else f"Decay and CPU time are from pairs side by side on one core, {windows}; the interval is of a"
-            " bootstrap over rounds and their windows. Mixture: no sensor told when the core was disturbed."
+            else f"Decay and CPU time come from pairs side by side on one core, in {windows}; the interval is from a"
+            " bootstrap over rounds and their windows. Mixture: no sensor recorded when the core was disturbed."
         )
     elif not any(window.server_cpu_ns for window in record.windows):
         lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
     elif not any(row.on for row in record.layers):
-        lines.append(f"CPU time is from solo windows of {load.seconds} s of {wrk}.")
+        lines.append(f"CPU time comes from solo windows of {load.seconds} s of {wrk}.")
     if not record.paired and any(row.on for row in record.layers):
-        lines.append("Decay and CPU time are from windows one after another, which do not repeat well, not from pairs.")
+        lines.append("Decay and CPU time come from windows one after another, not from pairs: they do not repeat well.")
     lines += workload_lines(record)
     lines += _columns(record, wrk)
     if record.quota:
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
     if record.seconds and record.window_seconds is not None:
         outside = 100 * (1 - record.window_seconds / record.seconds)
-        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of them outside windows.")
+        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of it outside windows.")
     return [*lines, *origin(record, wide=True), *([f"Record: {path}"] if path else [])]
 
 
@@ -134,22 +134,20 @@ def _states(seen: Disturbance) -> list[str]:
     """How much of the run was disturbed, and what the figures make of it."""
     if seen.slow_us is None:
         return ["0% disturbed: the servers' core had one speed throughout."]
-    slower = f"{seen.slow_us / seen.fast_us:.1f} times as slow as at other times"
+    slower = f"{seen.slow_us / seen.fast_us:.1f} times as slow"
     lines = [
-        f"{100 * seen.share:.0f}% disturbed: so long the servers' core was {slower}, by its neighbours; all figures but"
-        " solo req/s and latency are for a core that is the layer's own and undisturbed."
+        f"{100 * seen.share:.0f}% disturbed: for that share of the time, neighbours made the servers' core {slower}."
+        " All figures except solo req/s and latency are for an undisturbed core that the layer has to itself."
     ]
     if seen.scarce:
-        lines.append(
-            "There was hardly any undisturbed window: the figures are extrapolated, which widens their intervals."
-        )
+        lines.append("Hardly any window was undisturbed: the figures are extrapolated, which widens their intervals.")
     return lines
 
 
 def _columns(record: Windows, wrk: str) -> list[str]:
     lines = [
-        "share: of the lowest layer's requests per CPU-second. windows: solo + side by side.",
-        "MiB: resident memory, summed over a layer's processes, when it had started and after that many requests.",
+        "share: requests per CPU-second, in percent of the lowest layer's. windows: solo + paired.",
+        "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",
     ]
     if record.paired:
         lines.append(
@@ -158,7 +156,7 @@ def _columns(record: Windows, wrk: str) -> list[str]:
         )
     if solo := [window.duration_us / 1e6 for window in record.windows if window.pair is None]:
         lines.append(
-            f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core"
-            f" alone, at saturation, under {wrk}."
+            f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core to"
+            f" itself, at saturation, under {wrk}."
         )
     return lines

@@ -37,9 +37,7 @@ def difference_document(record: Anatomy, a: str, b: str, source: str = "this rec
     said += ["", Table(COLUMNS, rows[:most])] if rows else []
     said += [f"{rest} more functions differ: {more}."] if rest > 0 else []
     said += (
-        ["", f"calls and bytecodes per request: in {a} -> in {b}, without those of the functions called."]
-        if rows
-        else []
+        ["", f"calls and bytecodes per request: in {a} -> in {b}, not counting the functions called."] if rows else []
     )
     return Document([*said, f"From {source}.", *origin(record, wide)], Table(COLUMNS, rows, KEYS))
 

@@ -40,7 +40,7 @@ def history_document(every: Sequence[Series], package: str) -> Document:
 
 
 def sentence(series: Series) -> str:
-    """What came of it since the first release."""
+    """How the cost changed since the first release."""
     counted = series.counted
     if len(counted) < 2:
         return f"{series.package} in {series.layer}: {len(counted)} of {len(series.points)} releases could be counted."
@@ -146,7 +146,8 @@ def lines(series: Series) -> list[str]:
         *(f"left out where a release lacks it: {each}" for each in sorted(left_out)),
         f"own: {unit} per request of {series.package} itself; deps: bytecodes of all other Python code; instr: all"
         " instructions in user space; +: since the release above.",
-        f"step: more than {LIMIT}% of the count" + (f" (A against A: {floor})." if floor else "."),
+        f"step: more than {LIMIT:g}% of the count; of compiled dependencies only where their version differs"
+        + (f" (A against A: {floor})." if floor else "."),
     ]
 
 

@@ -22,8 +22,8 @@ COLUMNS = (
 )
 FIGURES = ("on", "decay", "decay_low", "decay_high", "added_us", "cost_us", "rps_per_core")
 METHOD = (
-    "decay: % fewer requests per CPU-second than the layer that it stands on, under the same Python."
-    " The Pythons were measured one after another, not side by side: a decay is from pairs, but CPU µs/req of two"
+    "decay: % fewer requests per CPU-second than the layer it stands on, under the same Python."
+    " The Pythons were measured one after another, not side by side: decays come from pairs, but the CPU µs/req of two"
     " Pythons also differ by what the machine did in between."
 )
 

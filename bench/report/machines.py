@@ -44,8 +44,8 @@ def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy], wide:
         ways.setdefault(", ".join(labels), []).append(name)
     said += [f"started by another command on {labels}: {', '.join(names)}" for labels, names in ways.items()]
     last = (
-        "decay: % fewer requests per CPU-second than the layer that it stands on; instr.: the same by instructions;"
-        " differ: highest less lowest machine, * where their intervals do not explain it."
+        "decay: % fewer requests per CPU-second than the layer it stands on; instr.: the same by instructions; differ:"
+        " highest minus lowest machine, * where that is more than their intervals explain."
     )
     return Document([sentence(found), "", Table(COLUMNS, rows), "", *said, last], table)
 
@@ -63,7 +63,7 @@ def sentence(found: Sequence[Cell]) -> str:
         what = f"{len(labels)} machines have no layer in common" if len(labels) > 1 else "This is one machine"
         return f"{what}: name records of the same ladder on several with RECORD=."
     differ, row = max(shared, key=lambda each: each[0].points)
-    explained = {True: " (more than their intervals explain)", False: " (as their intervals allow)", None: ""}
+    explained = {True: " (more than their intervals explain)", False: " (within their intervals)", None: ""}
     decays = [each.decay for each in row]
     counted = [each.instructions for each in row if each.instructions is not None]
     said = f"Machines differ most in {row[0].layer} on {row[0].on}, by {differ.points:.1f} pp:"

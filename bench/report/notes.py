@@ -49,7 +49,7 @@ def marked(notes: Mapping[str, Sequence[Note]]) -> list[str]:
 
 
 def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list[Note]]:
-    """What a reader must know of each layer's row; `fit` is the record's, where it is at hand."""
+    """What a reader must know of each layer's row; `fit` is the record's, if the caller has it."""
     fit = fit or undisturbed(record)
     found = {row.layer: row for row in figures_of(record, fit)}
     return {row.name: _row(record, row, found[row.name], fit) for row in record.layers}
@@ -75,7 +75,7 @@ def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> 
     if target and margin and margin > target:
         notes.append(Note(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET"))
     if fit and found.cpu_us and not fit.level(row.name):
-        level = "its CPU µs/req is of the pairs, disturbed or not"
+        level = "its CPU µs/req is that of its pairs, disturbed or not"
         notes.append(Note(f"no solo window in which it filled its core: {level}", OF_PAIRS))
     if fit and (told := _disagrees(fit, row, len(record.layers) - 1)):
         notes.append(Note(told, DISAGREE))
@@ -113,7 +113,7 @@ def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
     cores = max((each.cores for each in used), default=1)
     percent = 100 * max((each.busy or 0 for each in used), default=0)
     share = f"{percent:.0f}% of its {f'{cores} cores' if cores > 1 else 'core'}"
-    notes = [f"solo req/s is with {cores} cores, all else per CPU-second of one"] if cores > 1 else []
+    notes = [f"solo req/s is on {cores} cores, all else per CPU-second of one"] if cores > 1 else []
     if idle := len(solo_windows(record, row)) - len(used):
         left = f"{idle} of {idle + len(used)} solo windows left out"
         notes.append(f"{left}: the server had under {BUSY:.0%} of its core")
@@ -127,7 +127,7 @@ def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
 
 
 def terms(row: Row) -> str:
-    """On what terms a layer was measured, where these are not everybody's, or nothing."""
+    """On what terms a layer was measured, if these are not the usual ones, or nothing."""
     found = []
     if row.answer != "bytes" or not row.cases:
         alone = f"the request of {row.request} alone" if row.request else "the User request alone"

@@ -35,8 +35,8 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
         f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s"
-        f" side by side on one core, new servers for each. The interval allows for {LOOKS} looks, which call a change"
-        " where there is none in 5% of runs at most (O'Brien and Fleming).",
+        f" side by side on one core, with new servers for each. The interval allows for {LOOKS} looks, whose"
+        " false-positive rate is 5% together (O'Brien and Fleming).",
         *origin(record, wide),
     ]
     return Document(said, table, single=True)

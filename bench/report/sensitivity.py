@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 from statistics import median
 
-from scipy import special
-
 from bench.data.record import Sensitivity, Verdict
 from bench.report.document import Column, Document, Table, Values
 from bench.report.origin import origin
@@ -30,6 +28,8 @@ VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 def clopper_pearson(count: int, runs: int) -> tuple[float, float]:
     """The 95% interval of a proportion, 0 to 1, seen as `count` of `runs` (Biometrika 26, 1934)."""
+    from scipy import special  # as in stats/estimate.py
+
     low = float(special.betaincinv(count, runs - count + 1, 0.025)) if count else 0.0
     high = float(special.betaincinv(count + 1, runs - count, 0.975)) if count < runs else 1.0
     return low, high

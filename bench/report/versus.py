@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from bench.data.record import Verdict
-from bench.data.versus import Served, Versus
+from bench.data.versus import Versus
 from bench.report.bisection import bisection_lines
 from bench.report.document import Column, Document, Table, Values
 from bench.report.origin import origin
@@ -13,7 +13,7 @@ from bench.report.versus_data import data_table
 from bench.stats.bisection import steps
 from bench.stats.changes import FunctionChange
 from bench.stats.estimate import decay
-from bench.stats.verdict import seconds_needed
+from bench.stats.verdict import MIN_ROUNDS, seconds_needed
 from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overall
 
 FUNCTIONS = 5  # named in text and Markdown
@@ -166,9 +166,7 @@ def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]
     ]
     lines += differences(record)
     lines += _floor(record, judged)
-    for each in judged:
-        counted = [("A", each.row.a), ("B", each.row.b)]
-        lines += [f"{each.row.layer}, side {side}: {note}" for side, one in counted for note in _missing(one)]
+    lines += _missing(judged)
     lines += [told for each in judged if (told := _unclear(each))]
     other = {name for row in record.layers for name in (*row.moved, *row.differ)}
     packages = {name: version for name, version in record.packages.items() if name not in other}
@@ -220,16 +218,27 @@ def _floor(record: Versus, judged: list[Judged]) -> list[str]:
     return lines
 
 
-def _missing(served: Served) -> list[str]:
-    return served.counts.notes if served.counts else []
+def _missing(judged: list[Judged]) -> list[str]:
+    """What could not be counted, and of what."""
+    found: dict[str, list[str]] = {}
+    for each in judged:
+        for side, served in (("A", each.row.a), ("B", each.row.b)):
+            for note in served.counts.notes if served.counts else []:
+                found.setdefault(note, []).append(f"{each.row.layer} in {side}")
+    everything = sum(2 for each in judged if each.row.a.counts)
+    return [f"{note}{'' if len(of) == everything else f' ({", ".join(of)})'}" for note, of in found.items()]
 
 
 def _unclear(judged: Judged) -> str:
     """How long a pair that is unclear would need."""
     time = judged.time
     unclear: Verdict = "unclear"
-    if not time or time.verdict != unclear or not time.found:
+    if not time or time.verdict != unclear:
         return ""
+    if not time.found or time.found.rounds < MIN_ROUNDS:
+        return (
+            f"{judged.row.layer}: too few rounds in {time.seconds:.0f} s to say anything by time: try a longer BUDGET."
+        )
     needed = seconds_needed(time.found, time.alpha, time.threshold, time.seconds)
     if not math.isfinite(needed) or needed > 86400:
         return f"{judged.row.layer}: unclear by time, and no practical budget would be enough."

@@ -34,5 +34,5 @@ def workload_lines(record: Windows) -> list[str]:
             " request is for, so chance decides which is its last."
         )
     if statuses := sorted({status for each in record.windows for status in each.statuses}):
-        lines.append(f"Answers with the status {', '.join(statuses)} are what the workload expects, and counted apart.")
+        lines.append(f"The workload expects answers with status {', '.join(statuses)}, and counts them separately.")
     return lines

@@ -26,8 +26,8 @@ def workloads_document(
     found = cells(records)
     said: list[str | Table] = []
     for title, key, margin, show in (
-        ("decay, % fewer requests per CPU-second than the layer that it stands on", "decay", "margin", "{:.1f}"),
-        ("+ µs/req, the CPU time per request that it adds to that", "added_us", "added_margin", "{:+,.1f}"),
+        ("decay, % fewer requests per CPU-second than the layer it stands on", "decay", "margin", "{:.1f}"),
+        ("+ µs/req, the CPU time per request that the layer adds", "added_us", "added_margin", "{:+,.1f}"),
     ):
         said += [f"{title}:", *_grids(found, [*records], key, margin, show)]
     told = spread(found, base)
@@ -98,7 +98,7 @@ def _unlike(records: Mapping[str, Windows]) -> list[str]:
     others = [name for name, each in made.items() if each != first]
     if not others:
         return []
-    return [f"{', '.join(others)}: made on another machine, or with other versions, than {next(iter(made))}."]
+    return [f"{', '.join(others)}: from another machine, or other versions, than {next(iter(made))}."]
 
 
 def _made_of(record: Windows) -> object:

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy import special
 
 RESAMPLES = 4000
 SEED = 20260101  # the same record gives the same interval
@@ -42,6 +41,8 @@ class Estimate(msgspec.Struct, frozen=True):
         """The log-ratio's interval at level 1 - alpha, or None where there is too little for one."""
         if self.error is None:
             return None
+        from scipy import special  # not above: it takes longer to load than most commands to run
+
         margin = float(special.stdtrit(self.degrees, 1 - alpha / 2)) * self.error
         return self.mean - margin, self.mean + margin
 
@@ -67,6 +68,8 @@ def _bootstrap_error(groups: list[list[float]]) -> float:
     longest = int(sizes.max())
     values = np.array([group + [0.0] * (longest - len(group)) for group in groups])
     rounds = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
+    if longest == 1:  # as in a pair: there is nothing to resample inside a round
+        return float(values[rounds, 0].mean(axis=1).std())
     size = sizes[rounds][..., None]
     windows = (chance.random((*rounds.shape, longest)) * size).astype(int)
     inside = np.arange(longest) < size

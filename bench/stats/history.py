@@ -11,6 +11,7 @@ import msgspec
 
 from bench.data.history import Deps, Found
 from bench.data.record import Counts
+from bench.data.sides import canonical
 from bench.stats.changes import LIMIT, Change, FunctionChange, compare_counts
 from bench.stats.counts import components, total
 
@@ -144,9 +145,9 @@ def steps(points: Sequence[Point], floor: dict[tuple[Part, Unit], float]) -> lis
             base = 0
             for place in range(1, len(counted)):
                 for start in dict.fromkeys((place - 1, base)):
-                    values = [counted[each].split.get((part, unit), 0.0) for each in (start, place)]
-                    if exceeds(Change(*values), limit):
-                        found.append((place, _step(counted[start], counted[place], part, unit, start < place - 1)))
+                    step = _step(counted[start], counted[place], part, unit, start < place - 1)
+                    if exceeds(step.change, limit):
+                        found.append((place, step))
                         base = place
                         break
     return [step for _, step in sorted(found, key=lambda each: each[0])]
@@ -158,24 +159,33 @@ def exceeds(change: Change, limit: float) -> bool:
 
 
 def _step(a: Point, b: Point, part: Part, unit: Unit, drift: bool) -> Step:
+    """What moved from one release to another.
+
+    Of compiled dependencies only those whose version differs count: the same binary does the same, and what more it is
+    asked to do shows in the bytecodes of who asks. How often uvloop's loop turns depends on the machine's load.
+    """
     package = b.found.wanted.package
     changes = compare_counts(a.found.counts, b.found.counts)
-    every = changes.packages if unit == "bytecodes" else changes.components
-    packages = {
-        name: change
-        for name, change in every.items()
-        if change.delta
-        and _is_own(name, package) == (part == "own")
-        and not (unit == "instructions" and name in NO_PACKAGE)
-    }
+    one, other = (_of(part, unit, each.found.counts, package) for each in (a, b))
+    names = [*dict.fromkeys([*one, *other])]
+    if part == "dependencies" and unit == "instructions":
+        names = [name for name in names if _version(name, a) != _version(name, b)]
+    moved = {name: Change(one.get(name, 0.0), other.get(name, 0.0)) for name in names}
+    packages = dict(sorted(moved.items(), key=lambda each: -abs(each[1].delta)))
     functions = [
         each for each in changes.functions if _is_own(each.name.rpartition(":")[0], package) == (part == "own")
     ]
     return Step(
         part=part, unit=unit, before=a.found.wanted.version, version=b.found.wanted.version, drift=drift,
-        change=Change(a.split.get((part, unit), 0.0), b.split.get((part, unit), 0.0)), packages=packages,
+        change=Change(sum(each.a for each in moved.values()), sum(each.b for each in moved.values())),
+        packages={name: change for name, change in packages.items() if change.delta},
         functions=functions if unit == "bytecodes" else [],
     )  # fmt: skip
+
+
+def _version(component: str, point: Point) -> str | None:
+    """The version of the package that a component belongs to."""
+    return point.found.versions.get(canonical(component.partition("/")[0]))
 
 
 def _pairs(a: Point, b: Point) -> dict[tuple[Part, Unit], tuple[float, float]]:

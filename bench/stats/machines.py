@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from scipy import special
 
 from bench.data.machine import Machine, Python
 from bench.data.record import Anatomy, Row, Windows
@@ -133,6 +132,8 @@ def spread(row: Sequence[Cell]) -> Spread | None:
     margins = [(each.decay_high - each.decay_low) / 2 for each in row if each.decay_high and each.decay_low]
     if len(margins) < len(row) or not all(margins):
         return Spread(points, None)
+    from scipy import special  # as in stats/estimate.py
+
     weights = [(1.96 / margin) ** 2 for margin in margins]
     mean = sum(weight * each for weight, each in zip(weights, decays, strict=True)) / sum(weights)
     off = sum(weight * (each - mean) ** 2 for weight, each in zip(weights, decays, strict=True))

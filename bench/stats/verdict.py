@@ -10,7 +10,6 @@ each z is turned into a level for Student's t, as their section 3.8 has it.
 import math
 
 import msgspec
-from scipy import special
 
 from bench.data.record import Pair, Verdict
 from bench.stats.decay import ratio
@@ -25,6 +24,8 @@ FLOOR = 0.1
 
 def level(look: int) -> float:
     """The false-positive rate that look number `look` (1 to LOOKS) is allowed, taken by itself."""
+    from scipy import special  # as in stats/estimate.py
+
     return float(2 * special.ndtr(-CONSTANT * math.sqrt(LOOKS / look)))
 
 

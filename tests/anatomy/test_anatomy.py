@@ -20,7 +20,7 @@ from bench.data.errors import Fault
 from bench.data.kinds import schema
 from bench.data.layers import ROOT, Layer, multiply
 from bench.data.record import Anatomy, Counts, Frame, Row
-from bench.data.store import read_record
+from bench.data.store import latest, read_record
 from bench.report.anatomy import COLUMNS, anatomy_document
 from bench.report.export.speedscope import profiles
 from bench.report.trees import collapsed_text
@@ -55,7 +55,7 @@ def totals(repeats: list[dict[str, float]]) -> list[float]:
     return [sum(each.values()) for each in repeats]
 
 
-@pytest.mark.parametrize("name", ["asyncio", "fastapi-middleware"])
+@pytest.mark.parametrize("name", [pytest.param("asyncio", marks=pytest.mark.all), "fastapi-middleware"])
 def test_calls_and_bytecodes_are_the_same_on_every_start(contract: Contract, name: str) -> None:
     first, second = (count_python(CATALOGUE.layers[name], contract) for _ in range(2))
     if first != second:  # on a machine so busy that a request came late, one of two may have polled once more
@@ -292,14 +292,12 @@ def test_what_a_layer_added() -> None:
     assert all(larger >= smaller for larger, smaller in pairwise(changes))
 
 
-def test_diff(bench: Bench, tmp_path: Path) -> None:
-    done = bench("anatomy", "--layers", "starlette,dumproute", "--results", tmp_path, PATH="/nowhere")
-    assert done.returncode == 0, done.stderr
-    (path,) = tmp_path.glob("*-anatomy.json")
-    said = bench("diff", "--a", "starlette", "--b", "dumproute", "--record", path, "--format", "json")
+def test_diff(quick_bench: Bench) -> None:
+    path = latest("anatomy", ROOT / "results" / "reference" / "default")
+    said = quick_bench("diff", "--a", "starlette", "--b", "dumproute", "--record", path, "--format", "json")
     rows = {row["function"]: row for row in json.loads(said.stdout)}
     assert any(name.startswith("fastapi:") and row["calls_a"] == 0 for name, row in rows.items())
-    wrong = bench("diff", "--a", "starlette", "--b", "nothing", "--record", path)
+    wrong = quick_bench("diff", "--a", "starlette", "--b", "nothing", "--record", path)
     assert wrong.returncode == 2
-    assert f"{path.name}, only of starlette, dumproute: type `make anatomy`" in wrong.stderr
+    assert f"{path.name}, only of asyncio, uvicorn, starlette, dumproute, fastapi: type `make anatomy`" in wrong.stderr
     assert "no call tree of 'nothing' in " in wrong.stderr

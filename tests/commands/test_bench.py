@@ -144,7 +144,10 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
     assert "a pair needs Linux and two cores" in refused.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.all) for each in (signal.SIGTERM, signal.SIGQUIT))],
+)
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
     run = spawn(tmp_path, *arguments)
@@ -182,8 +185,8 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
         (("--catalogue", "README.md", "bench"), "README.md is not TOML"),
     ],
 )
-def test_bad_input(bench: Bench, arguments: tuple[str, ...], error: str) -> None:
-    done = bench(*arguments)
+def test_bad_input(quick_bench: Bench, arguments: tuple[str, ...], error: str) -> None:
+    done = quick_bench(*arguments)
     assert done.returncode == 2
     assert error in done.stderr
     assert done.stdout == ""

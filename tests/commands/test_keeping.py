@@ -160,17 +160,17 @@ def test_an_anatomy_on_a_full_disk_is_printed_and_says_what_was_lost(tmp_path: P
         (("table", "--format", "pdf"), "FORMAT (--format): 'pdf' is not one of"),
     ],
 )
-def test_input_that_used_to_get_through(bench: Bench, arguments: tuple[str, ...], error: str) -> None:
-    done = bench(*arguments)
+def test_input_that_used_to_get_through(quick_bench: Bench, arguments: tuple[str, ...], error: str) -> None:
+    done = quick_bench(*arguments)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {error}")
 
 
-def test_a_ladder_of_no_layers(bench: Bench, tmp_path: Path) -> None:
+def test_a_ladder_of_no_layers(quick_bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "layers.toml"
     path.write_text((ROOT / "layers.toml").read_text() + '\n[ladders.none]\nadds = ""\nlayers = []\n')
-    done = bench("--catalogue", path, "bench", "--ladder", "none", "--results", tmp_path / "results")
+    done = quick_bench("--catalogue", path, "bench", "--ladder", "none", "--results", tmp_path / "results")
     assert done.returncode == 2
     assert "none" in done.stderr
     assert not kept(tmp_path)
@@ -204,13 +204,13 @@ MACHINE = {"cpu": "", "cores": 1, "memory_gib": 1, "system": "", "load": []}
         (window_of(pair="high"), "no row"),
     ],
 )
-def test_records_that_contradict_themselves(bench: Bench, tmp_path: Path, text: str, error: str) -> None:
+def test_records_that_contradict_themselves(quick_bench: Bench, tmp_path: Path, text: str, error: str) -> None:
     path = tmp_path / "some.json"
     path.write_text(text)
     with pytest.raises(BadInput, match=error) as raised:
         read_record(path, Kind)
     assert "\n" not in raised.value.message
-    done = bench("table", "--record", path)
+    done = quick_bench("table", "--record", path)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
 

@@ -45,19 +45,19 @@ def test_pooling() -> None:
     assert pool([a]) == a
 
 
-def test_the_table(bench: Bench, tmp_path: Path) -> None:
+def test_the_table(quick_bench: Bench, tmp_path: Path) -> None:
     folder = tmp_path / "machines"
     folder.mkdir()
     (folder / "my-xeon.json").write_bytes(encode(made(1, XEON)))
     (folder / "my-xeon-again.json").write_bytes(encode(made(3, XEON)))
     single = tmp_path / "epyc.json"
     single.write_bytes(encode(made(2, EPYC, high=70.0)))
-    done = bench("machines", "--record", f"{folder} {single}")
+    done = quick_bench("machines", "--record", f"{folder} {single}")
     assert done.returncode == 0, done.stderr
     assert "mixture: no sensor" in done.stdout
     assert "2 records" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if line.startswith(" ")) <= 80
-    rows = json.loads(bench("machines", "--record", f"{folder} {single}", "--format", "json").stdout)
+    rows = json.loads(quick_bench("machines", "--record", f"{folder} {single}", "--format", "json").stdout)
     assert [(row["layer"], row["machine"]) for row in rows] == [
         (layer, machine) for layer in ("middle", "high") for machine in ("my-xeon", "epyc")
     ]
@@ -68,8 +68,8 @@ def test_the_table(bench: Bench, tmp_path: Path) -> None:
     assert (high[0]["records"], high[1]["records"]) == (2, 1)
 
 
-def test_nothing_to_show(bench: Bench, tmp_path: Path) -> None:
-    done = bench("machines", "--record", tmp_path)
+def test_nothing_to_show(quick_bench: Bench, tmp_path: Path) -> None:
+    done = quick_bench("machines", "--record", tmp_path)
     assert done.returncode == 2
     assert "name RECORD=" in done.stderr
-    assert bench("machines", "--record", tmp_path / "none.json").returncode == 2
+    assert quick_bench("machines", "--record", tmp_path / "none.json").returncode == 2

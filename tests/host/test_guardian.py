@@ -187,8 +187,15 @@ def test_a_program_that_takes_too_long_or_whose_watch_raises() -> None:
     assert not [each for each in ours if each.cmdline() == ["sleep", "61"]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1])
-@pytest.mark.parametrize("command", ["bench", "anatomy"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("bench", signal.SIGKILL),
+        ("anatomy", signal.SIGUSR1),
+        pytest.param("bench", signal.SIGUSR1, marks=pytest.mark.all),
+        pytest.param("anatomy", signal.SIGKILL, marks=pytest.mark.all),
+    ],
+)
 def test_a_harness_that_is_killed_leaves_nothing(tmp_path: Path, command: str, number: signal.Signals) -> None:
     harness = spawn(tmp_path, command, "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
     what = "wrk" if command == "bench" else "callgrind"

@@ -147,11 +147,11 @@ def test_a_long_answer_is_held_to_its_value(catalogue: Catalogue) -> None:
         assert answers(arena, layer, request, Answer(200, b"", body.encode("latin-1"))) is right
 
 
-def test_layers_of_two_contracts(bench: Bench) -> None:
-    mixed = bench("pair", "--a", "starlette", "--b", "arena-starlette")
+def test_layers_of_two_contracts(quick_bench: Bench) -> None:
+    mixed = quick_bench("pair", "--a", "starlette", "--b", "arena-starlette")
     assert mixed.returncode == 2
     assert "starlette and arena-starlette have different contracts" in mixed.stderr
-    other = bench("bench", "--ladder", "arena", "--workload", "short")
+    other = quick_bench("bench", "--ladder", "arena", "--workload", "short")
     assert other.returncode == 2
     assert "the workload short is for other layers: these can be asked arena-baseline, arena-pipelined" in other.stderr
 

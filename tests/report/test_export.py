@@ -195,8 +195,8 @@ def test_out_is_written_whole(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [out]
 
 
-def test_the_command(bench: Bench) -> None:
-    unknown = bench("export", "--format", "csv")
+def test_the_command(quick_bench: Bench) -> None:
+    unknown = quick_bench("export", "--format", "csv")
     assert unknown.returncode == 2
     assert unknown.stderr.startswith(
         "error: FORMAT (--format): 'csv' is not one of 'pyperf', 'github-action-benchmark'"

@@ -83,7 +83,8 @@ def test_anatomies_of_which_something_is_missing() -> None:
     low.bytecodes = {"a": 10}
     assert of_anatomy(kept) == "A request to high takes 40 bytecodes, and no layer here takes more."
     mid.bytecodes = {"a": 20}
-    said = "A request to high takes 40 bytecodes, 4.0 times as many as one to low; 50% of them are added above mid."
+    said = "A request to high takes 40 bytecodes, 4.0 times as many as one to low; 50% of them are what high adds to"
+    said += " mid."
     assert of_anatomy(kept) == said
     low.instructions = [{"x": 100}]
     assert of_anatomy(kept) == "A request to low takes 100 instructions."

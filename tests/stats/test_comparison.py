@@ -95,26 +95,26 @@ def test_false_positives_are_rare() -> None:
         ({"python": None}, "Python 3.13 and unknown"),
     ],
 )
-def test_what_cannot_be_compared(bench: Bench, tmp_path: Path, change: dict[str, object], error: str) -> None:
+def test_what_cannot_be_compared(quick_bench: Bench, tmp_path: Path, change: dict[str, object], error: str) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_bytes(encode(record(1, BEFORE)))
     b.write_bytes(encode(msgspec.structs.replace(record(2, BEFORE), **change)))
-    refused = bench("compare", "--a", a, "--b", b)
+    refused = quick_bench("compare", "--a", a, "--b", b)
     assert refused.returncode == 2
     assert error in refused.stderr
     assert "FORCE=1" in refused.stderr
-    forced = bench("compare", "--a", a, "--b", b, "--force", "--format", "json")
+    forced = quick_bench("compare", "--a", a, "--b", b, "--force", "--format", "json")
     assert forced.returncode == 0
     assert [row["verdict"] for row in json.loads(forced.stdout)] == ["same", "same"]
 
 
 @pytest.mark.parametrize(("high", "rounds", "code"), [(60.0, 12, 0), (66.0, 12, 3), (50.0, 12, 0), (60.0, 3, 4)])
-def test_exit_codes_and_versions(bench: Bench, tmp_path: Path, high: float, rounds: int, code: int) -> None:
+def test_exit_codes_and_versions(quick_bench: Bench, tmp_path: Path, high: float, rounds: int, code: int) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_bytes(encode(record(1, BEFORE)))
     after = record(2, {**BEFORE, "high": high}, rounds=rounds)
     newer = msgspec.structs.replace(after, packages={"starlette": "2"})
     b.write_bytes(encode(newer))
-    done = bench("compare", "--a", a, "--b", b)
+    done = quick_bench("compare", "--a", a, "--b", b)
     assert done.returncode == code, done.stdout
     assert "differs: starlette: 1 -> 2" in done.stdout

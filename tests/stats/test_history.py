@@ -33,7 +33,13 @@ def release(
         package=package, version=version, layer="fastapi", deps="newest", python="3.13.0", lock="", served="",
         contract="", when=more.pop("when", "2026-11"), copy=copy,
     )  # fmt: skip
-    found: dict[str, Any] = {"wanted": wanted, "made": now(), "host": HOST, "gap": gap, "counts": Counts(layer="fastapi")}
+    found: dict[str, Any] = {
+        "wanted": wanted,
+        "made": now(),
+        "host": HOST,
+        "gap": gap,
+        "counts": Counts(layer="fastapi"),
+    }
     return Found(**(found | ({} if gap else {"counts": counts}) | more))
 
 
@@ -76,7 +82,10 @@ def test_a_compiled_package_is_its_component_and_pydantic_both() -> None:
     first, second = (release(each, 100, package="pydantic", core=core) for each, core in (("1", 500.0), ("2", 600.0)))
     (series,) = all_series([first, second])
     assert [(step.part, step.unit, step.change.delta) for step in series.steps] == [("own", "instructions", 100)]
-    (series,) = all_series([release("1", 100), release("2", 100, core=600.0)])
+    assert told(release("1", 100), release("2", 100, core=600.0)) == []  # the same binary
+    versions = [{"pydantic-core": each} for each in ("2.1", "2.2")]
+    every = [release(str(place), 100, core=500.0 + 100 * place, versions=versions[place]) for place in range(2)]
+    (series,) = all_series(every)
     assert [(step.part, step.unit, [*step.packages]) for step in series.steps] == [
         ("dependencies", "instructions", ["pydantic-core"])
     ]

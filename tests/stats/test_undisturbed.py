@@ -9,27 +9,34 @@ import pytest
 from bench.data.record import Bench, Row
 from bench.report.decay_table import decay_document
 from bench.stats.comparison import climbs
-from bench.stats.decay import figures, mixture, ratio
+from bench.stats.decay import figures, figures_of, mixture, ratio
 from bench.stats.estimate import decay
-from bench.stats.undisturbed import disagreement, same_program, undisturbed
+from bench.stats.undisturbed import Undisturbed, disagreement, same_program, undisturbed
 from tests.stats.neighbours import COSTS, ON, run
 
 RUNS = 45
 TRUTH = {name: log(COSTS[on] / COSTS[name]) for name, on in ON.items()}
 
 
+def fitted(record: Bench) -> Undisturbed:
+    found = undisturbed(record)
+    assert found
+    return found
+
+
 @cache
-def runs() -> list[Bench]:
-    return [run(seed) for seed in range(RUNS)]
+def runs() -> list[tuple[Bench, Undisturbed]]:
+    records = [run(seed) for seed in range(RUNS)]
+    return [(record, fitted(record)) for record in records]
 
 
-def pair_errors(record: Bench, fitted: bool) -> list[tuple[float, bool]]:
-    """For each decay: how far off it is, in points, and whether its interval holds the truth."""
-    fit = undisturbed(record)
-    assert fit
+def pair_errors(record: Bench, fit: Undisturbed | None) -> list[tuple[float, bool]]:
+    """For each decay: how far off it is, in points, and whether its interval holds the truth; without a fit, of the
+    mixture.
+    """
     found = []
     for row in record.layers[1:]:
-        step = fit.ratio(row.name, row.on or "") if fitted else mixture(record, row)
+        step = fit.ratio(row.name, row.on or "") if fit else mixture(record, row)
         assert step
         interval = step.interval()
         assert interval
@@ -39,8 +46,8 @@ def pair_errors(record: Bench, fitted: bool) -> list[tuple[float, bool]]:
 
 
 def test_the_interval_holds_the_undisturbed_decay_and_that_of_the_mixture_does_not() -> None:
-    new = [each for record in runs() for each in pair_errors(record, fitted=True)]
-    old = [each for record in runs() for each in pair_errors(record, fitted=False)]
+    new = [each for record, fit in runs() for each in pair_errors(record, fit)]
+    old = [each for record, _ in runs() for each in pair_errors(record, None)]
     assert 0.92 <= np.mean([held for _, held in new]) <= 0.985
     assert np.mean([held for _, held in old]) < 0.8
     assert abs(np.mean([off for off, _ in new])) < 0.1
@@ -49,8 +56,10 @@ def test_the_interval_holds_the_undisturbed_decay_and_that_of_the_mixture_does_n
 def test_its_variance_is_less_than_half_of_the_mixtures() -> None:
     """Over runs, on the same windows, for the layers that suffer differently from the one below."""
     new, old = (
-        np.array([[off for off, _ in pair_errors(record, fitted)] for record in runs()]).var(axis=0)
-        for fitted in (True, False)
+        np.array([[off for off, _ in pair_errors(record, fit if with_it else None)] for record, fit in runs()]).var(
+            axis=0
+        )
+        for with_it in (True, False)
     )
     names = [*ON]
     for name in ("middle", "high", "top"):
@@ -61,8 +70,8 @@ def test_its_variance_is_less_than_half_of_the_mixtures() -> None:
 def test_the_level_is_that_of_a_core_of_its_own() -> None:
     """Side by side both cost a tenth more; the level is not theirs."""
     off, held = [], []
-    for record in runs():
-        for row in figures(record):
+    for record, fit in runs():
+        for row in figures_of(record, fit):
             assert row.cpu_us
             assert row.cpu_low
             assert row.cpu_high
@@ -73,7 +82,7 @@ def test_the_level_is_that_of_a_core_of_its_own() -> None:
 
 
 def test_figures_agree_with_each_other() -> None:
-    rows = {row.layer: row for row in figures(runs()[0])}
+    rows = {row.layer: row for row in figures_of(*runs()[0])}
     for name, on in ON.items():
         row, below = rows[name], rows[on]
         assert row.cpu_us
@@ -91,8 +100,7 @@ def test_figures_agree_with_each_other() -> None:
 def test_without_neighbours_decays_are_todays() -> None:
     for seed in range(10):
         record = run(seed, busy=0.0)
-        fit = undisturbed(record)
-        assert fit
+        fit = fitted(record)
         assert fit.states.slow is None
         for row in record.layers[1:]:
             new, old = ratio(record, row), mixture(record, row)
@@ -119,9 +127,7 @@ def test_solo_windows_and_pairs_that_disagree_are_named() -> None:
     for window in record.windows:
         if window.layer == "top" and window.pair and window.server_cpu_ns:
             window.server_cpu_ns = round(1.2 * window.server_cpu_ns)
-    fit = undisturbed(record)
-    assert fit
-    found = disagreement(fit, record.row("top"))
+    found = disagreement(fitted(record), record.row("top"))
     assert found
     assert not found.low <= 0 <= found.high
     assert decay(found.pairs.mean) - decay(found.solo.mean) == pytest.approx(100 * 52 / 138.8 * (1 - 1 / 1.2), abs=3)
@@ -129,14 +135,12 @@ def test_solo_windows_and_pairs_that_disagree_are_named() -> None:
     assert "* solo windows and pairs disagree" in text
     assert "top: solo windows say" in decay_document(record, wide=True).render("markdown", wide=True)
     false_alarms = 0
-    for record in runs()[:30]:
-        fit = undisturbed(record)
-        assert fit
+    for record, fit in runs()[:15]:
         for row in record.layers[1:]:
             said = disagreement(fit, row)
             assert said
             false_alarms += not said.low <= 0 <= said.high
-    assert false_alarms <= 0.1 * 4 * 30
+    assert false_alarms <= 0.1 * 4 * 15
 
 
 def test_a_record_without_a_sensor_is_a_mixture() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import vl_convert
 
 from bench.report.charts import PICTURES
-from bench.report.charts.picture import Missing, Spec
+from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
 from bench.report.source import Source
 
@@ -50,12 +50,18 @@ def draw_all(source: Source, folder: Path, with_png: bool) -> list[Missing]:
         if isinstance(found, Missing):
             lacking.append(found)
             continue
-        for scheme in COLOURS:
-            path = folder / f"{found.name}-{scheme}.svg"
-            path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")
-            if with_png:
-                path.with_suffix(".png").write_bytes(png(found.spec, scheme, found.title))
+        draw(found, folder, with_png)
     return lacking
+
+
+def draw(found: Picture, folder: Path, with_png: bool = False) -> None:
+    """Write one picture into a folder, light and dark; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scheme in COLOURS:
+        path = folder / f"{found.name}-{scheme}.svg"
+        path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")
+        if with_png:
+            path.with_suffix(".png").write_bytes(png(found.spec, scheme, found.title))
 
 
 @functools.cache

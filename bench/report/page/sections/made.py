@@ -25,7 +25,7 @@ def part(source: Source) -> Part:
         said.append("Counts only, no times: `make bench` measures the same layers, then `make report`.")
     body = definitions(_facts(source)) + paragraphs(said, "missing" if said else "note")
     if notes:
-        body += folded(f"What must be said of the layers ({len(notes)})", paragraphs(notes, "note"))
+        body += folded(f"Notes on the layers ({len(notes)})", paragraphs(notes, "note"))
     versions = ", ".join(f"{name} {version}" for name, version in record.packages.items())
     body += folded("All versions", paragraphs([versions], "note")) if versions else ""
     return Part("made", "How it was made, and how to make it again", "", (), body + commands(again(source)))

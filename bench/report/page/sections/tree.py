@@ -51,7 +51,7 @@ def part(source: Source) -> Part | None:
         " zooms out; arrow keys walk. Against another layer: full colour and + is a call that is added, \u2212 one that"
         " is gone; pale, one that costs more or less than there.</p>"
         + folded(
-            f"The {len(rows)} functions of {layer} with most bytecodes",
+            f"The {len(rows)} functions of {layer} with the most bytecodes",
             table(Table(COLUMNS, rows), f"Functions of {layer}"),
         )
     )

@@ -31,7 +31,7 @@ def part(source: Source) -> Part | None:
         + _slider("rps", "Requests per second", STEPS_RPS.index(RPS), len(STEPS_RPS), "2,000")
         + "</div>"
         + table(Table(COLUMNS, rows), "What it means for you")
-        + '<p class="note">CPU time, not waiting: the 20 ms that a request waits for a database are no work for a core.'
+        + '<p class="note">Only CPU time counts here: the 20 ms that a request waits for a database take none.'
         " Framework: the share of a request that is the layer and all below it. Cores are full ones; leave room"
         " for peaks.</p>"
     )

@@ -1,0 +1,50 @@
+"""A release as a job: what is wrong with it is its result, what is wrong with the worker is not."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.anatomy import instructions, release
+from bench.anatomy.release import ReleaseJob, count_release, flat
+from bench.data.contract import Contract
+from bench.data.errors import BadInput
+from bench.data.history import Wanted
+from bench.data.record import Frame
+from tests.conftest import CATALOGUE, require_tool
+
+
+def job(contract: Contract, version: str, revision: str | None = None) -> ReleaseJob:
+    wanted = Wanted(
+        package="httptools", version=version, layer="httptools", deps="held", python="", lock="", served="", contract=""
+    )
+    return ReleaseJob(wanted, CATALOGUE.layers["httptools"], CATALOGUE.layers["protocol"], contract, revision)
+
+
+def test_a_release_that_does_not_exist_is_a_gap_and_the_anchor_is_counted_once(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    require_tool("valgrind")
+    for name, less in (("WARM_UP", 100), ("IDLE", 0.5), ("BATCH", 100), ("BATCHES", 2)):
+        monkeypatch.setattr(instructions, name, less)
+    monkeypatch.setattr(release, "ANCHORS", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    found = [count_release(job(contract, version)) for version in ("0.0.98", "0.0.99")]
+    assert [each.gap for each in found] == [
+        f"the package index has no httptools=={version} as a wheel for this Python: is its name right?"
+        for version in ("0.0.98", "0.0.99")
+    ]
+    assert found[0].host.anchor > 10_000
+    assert found[0].host == found[1].host
+    assert not found[0].counts.bytecodes
+
+
+def test_a_worker_of_another_revision_does_nothing(contract: Contract) -> None:
+    with pytest.raises(BadInput, match="has revision .*, not 123: type `git checkout 123`"):
+        count_release(job(contract, "0.0.99", "123"))
+
+
+def test_a_tree_becomes_a_list_of_functions() -> None:
+    inner = Frame("a", "f", 1, 10, [Frame("b", "g", 2, 5)])
+    tree = Frame("", "", 0, 0, [inner, Frame("b", "g", 1, 50, [Frame("a", "f", 1, 1)])])
+    assert flat(tree).children == [Frame("b", "g", 3, 55), Frame("a", "f", 2, 11)]
