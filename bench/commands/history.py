@@ -163,12 +163,10 @@ def in_others(pythons: str) -> tuple[list[str], Fault | None]:
     """
     found = {find(name) for name in pythons.replace(",", " ").split()}
     failed = []
-    arguments = sys.argv[1:]
-    place = arguments.index("--pythons")
     for each in found:
         if (python := set_up(each, say)) != PYTHON:
             say(f"Python {each.version}: {python}")
-            again = [str(python), "-m", "bench", *arguments[:place], *arguments[place + 2 :]]
+            again = [str(python), "-m", "bench", *sys.argv[1:], "--pythons", ""]  # click takes the last
             if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
                 failed.append(each.version)
     fault = Fault(f"with Python {', '.join(failed)} not everything was counted: see above") if failed else None

@@ -60,8 +60,9 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
         width = Cores().width
         with (
             LocalCluster(
-                n_workers=width, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-                memory_limit=0, silence_logs=logging.CRITICAL, local_directory=os.fspath(folder),
+                n_workers=width, threads_per_worker=1, memory_limit=0, host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # its metrics have a port even without a dashboard
+                silence_logs=logging.CRITICAL, local_directory=os.fspath(folder),
             ) as local,
             Client(local) as client,
         ):  # fmt: skip

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
@@ -28,6 +29,7 @@ class Cores(ThreadPoolExecutor):
         # those that share hardware with another come last
         self.cores = sorted(usable, key=lambda core: (core != min(siblings(core)), core))
         self.width = max(1, min(len(self.cores), int(quota() or len(self.cores))))
+        self.free = deque(self.cores)
         self.threads: list[threading.Thread] = []
         self.over = False
         super().__init__(self.width, "cores", self._begin)
@@ -45,7 +47,7 @@ class Cores(ThreadPoolExecutor):
         """Give a new thread its core."""
         self.threads.append(threading.current_thread())
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {self.cores[len(self.threads) - 1]})
+            os.sched_setaffinity(0, {self.free.popleft()})
 
     def __enter__(self) -> Self:
         """Itself."""

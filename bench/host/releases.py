@@ -94,7 +94,7 @@ def _files(python: str, package: str) -> Sequence[File]:
     request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
     request.add_header("Accept", JSON)
     if who := _login(parts.username, parts.password, host):
-        request.add_header("Authorization", f"Basic {base64.b64encode(who.encode()).decode()}")
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(who.encode()).decode()}")
     certificates = _setting(python, "cert") or None
     try:
         context = ssl.create_default_context(cafile=certificates)

@@ -1,13 +1,15 @@
 """What a package's releases cost: step lines of its own work and of its dependencies', the largest steps named."""
 
+import json
 from typing import Any
 
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import data, ticks
+from bench.report.charts.rows import data, specified, ticks
 from bench.report.document import Table
 from bench.report.history import COLUMNS, own_unit, values
+from bench.report.trees import UNFIT
 from bench.report.words import minus
 from bench.stats.history import Part, Series, Unit
 
@@ -20,7 +22,7 @@ APART = 0.06
 
 def picture(series: Series) -> Picture | Missing:
     """The chart of a series."""
-    name = f"{series.package}-{series.layer}"
+    name = UNFIT.sub("_", f"{series.package}-{series.layer}")  # both are from a file, and this becomes the name of one
     title = f"{series.package}, release by release, in the layer {series.layer}"
     if len(series.counted) < 2:
         return Missing(name, title, "fewer than two releases could be counted")
@@ -79,7 +81,7 @@ def spec(series: Series, said: str) -> dict[str, Any]:
     axis = alt.Axis(title=f"{own_unit(series)} per request", values=ticks(largest), format=",.0f")
     names = alt.Axis(
         title=None, values=[*range(len(versions))], labelOverlap=True, grid=False,
-        labelExpr=f"{versions!r}[datum.value]",
+        labelExpr=f"{json.dumps(versions)}[datum.value]",
     )  # fmt: skip
     x = alt.X("place:Q", axis=names, scale=alt.Scale(domain=[0, max(1, len(versions) - 0.5)], nice=False))
     y = alt.Y("count:Q", axis=axis, scale=scale)
@@ -92,8 +94,5 @@ def spec(series: Series, said: str) -> dict[str, Any]:
     chart = alt.layer(
         lines.encode(x=x, y=y, color=colour, tooltip=["release:N", "part:N", alt.Tooltip("count:Q", format=",.0f")]),
         words.encode(x=x, y=y, text="label:N"),
-    ).properties(height=HEIGHT, description=said)  # fmt: skip
-    found: dict[str, Any] = chart.to_dict()
-    for each in ("$schema", "config"):
-        found.pop(each, None)
-    return found
+    )  # fmt: skip
+    return specified(chart, HEIGHT, said)
