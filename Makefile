@@ -116,9 +116,6 @@ history: venv counters ## measure: what each release of a package costs: PACKAGE
 worker: setup counters #- measure: work for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
 
-export: venv #- show: a record for another tool: FORMAT=pyperf or another
-	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
-
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
 
@@ -138,6 +135,9 @@ report: venv ## show: a page: pictures, call trees, what it means for you
 
 charts: venv #- show: the page's charts as SVG and PNG
 	$(bench) charts $(drawn)
+
+export: venv #- show: a record for another tool: FORMAT=pyperf or another
+	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
