@@ -25,6 +25,7 @@ from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.record import Counts, Frame, now
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import canonical
+from bench.data.store import whole
 from bench.host.environments import build
 from bench.host.machine import read_machine
 from bench.host.resolve import Resolver
@@ -161,7 +162,8 @@ def read_host(job: ReleaseJob) -> Host:
             instructions = total(_part(Job(job.anchor, job.contract, "instructions")))
             if not instructions:
                 raise Fault(f"{about[0]}: the layer {job.anchor.name}, this host's anchor, cannot be counted here")
-            path.write_text(repr(instructions))
+            with whole(repr(instructions).encode(), path.parent) as temporary:
+                temporary.replace(path)
         return Host(*about, float(path.read_text()))
 
 

@@ -102,6 +102,8 @@ def command(
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
     require_folder(folder)
     own = read_python().version
+    if pythons:
+        needs_group("cluster")  # before the others are counted: it begins the command anew
     versions, problem = in_others(pythons) if pythons else ([own], None)
     choice = Choice(package, chosen, served, chosen_deps, versions)
     jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)

@@ -1,9 +1,6 @@
 """One release of a package, counted in one layer: what was asked, what was found, and the files that keep it."""
 
-import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +10,7 @@ import msgspec
 
 from bench.data.errors import BadInput
 from bench.data.record import Counts
-from bench.data.store import RESULTS, encode
+from bench.data.store import RESULTS, encode, whole
 
 HISTORY = RESULTS / "history"
 Deps = Literal["held", "newest", "dated"]
@@ -98,16 +95,8 @@ def keep(found: Found, folder: Path = HISTORY) -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+    with whole(data, path.parent) as temporary:
+        temporary.replace(path)
 
 
 def kept(folder: Path = HISTORY) -> list[Found]:

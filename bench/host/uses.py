@@ -47,6 +47,7 @@ def _imported(python: str, modules: tuple[str, ...]) -> frozenset[str]:
             [python, "-c", ASK, *modules], cwd=ROOT, env=clean_environment(), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=True, timeout=TIMEOUT,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
+        found = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[str])
+    except (OSError, subprocess.SubprocessError, IndexError, msgspec.DecodeError):  # it may end as it is imported
         return frozenset()
-    return frozenset(map(canonical, msgspec.json.decode(done.stdout.splitlines()[-1], type=list[str])))
+    return frozenset(map(canonical, found))
