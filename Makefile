@@ -1,5 +1,5 @@
-# Everything a user does: a rule is one command, its options are variables. Every line of `make help` stands here: behind a target
-# `## GROUP: what it does`, or with `#-` for what only ALL=1 shows; behind a variable its meaning and [default], under its commands.
+# Everything a user does: a rule is one command, its options are variables. `make help` is made from this file: after a target,
+# `## GROUP: what it does`, or `#-` for what only ALL=1 shows; after a variable, its meaning and [default], under the commands that take it.
 
 #= which layers (bench, anatomy)
 LAYERS      =# only these: LAYERS="uvicorn starlette"
@@ -113,11 +113,8 @@ machines: venv ## compare: several machines in one table: RECORD="files or folde
 history: venv counters ## measure: what each release of a package costs: PACKAGE=fastapi
 	$(bench) history $(releases) $(call option,RESULTS,results) $(call option,LAYERS,layers) $(call option,PYTHONS,pythons) $(call option,RECORD,record) $(call option,OUT,out) $(format)
 
-worker: setup counters #- measure: do jobs for a scheduler on another machine: SCHEDULER=
+worker: setup counters #- measure: work for a scheduler on another machine: SCHEDULER=
 	$(bench) worker $(call option,SCHEDULER,scheduler)
-
-export: venv #- show: a record for another tool: FORMAT=pyperf or another
-	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
@@ -136,8 +133,11 @@ diff: venv ## explain: what B calls and A does not: A=starlette B=fastapi
 report: venv ## show: a page: pictures, call trees, what it means for you
 	$(bench) report $(drawn)
 
-charts: venv #- show: its pictures as SVG and PNG
+charts: venv #- show: the page's charts as SVG and PNG
 	$(bench) charts $(drawn)
+
+export: venv #- show: a record for another tool: FORMAT=pyperf or another
+	$(bench) export $(call option,FORMAT,format) $(call option,RECORD,record) $(call option,OUT,out)
 
 ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
@@ -166,7 +166,7 @@ walk: setup counters #- upkeep: record every ladder, or LADDER, again (an hour)
 check-layer: venv #- upkeep: is a layer complete? make check-layer LAYER=mine
 	$(bench) check-layer '$(strip $(LAYER))'
 
-readme: venv #- upkeep: regenerate README.md's and docs/'s parts, and charts
+readme: venv #- upkeep: regenerate the generated parts of README.md and docs/
 	$(bench) readme
 
 lock: #- upkeep: update the pins of requirements.lock and groups/*.lock

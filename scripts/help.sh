@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the Makefile says of itself, with nothing but a shell: help.sh lists the commands, help.sh 1 everything, and
+# Help made from the Makefile, with nothing but a shell: help.sh lists the commands, help.sh 1 everything, and
 # help.sh '' NAME one command.
 set -eu
 cd "$(dirname "$0")/.."
@@ -47,4 +47,4 @@ echo
 list "$1" ''
 echo
 echo 'make help-bench   the variables of a command, their defaults, its exit codes'
-[ -n "$1" ] || echo 'make help ALL=1   the upkeep, and every variable'
+[ -n "$1" ] || echo 'make help ALL=1   every command, every variable'

@@ -14,7 +14,7 @@ time harms nothing, nor does it disturb what runs in an older environment; those
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the midst of the imports below is no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports below gives no traceback
 
 import fcntl
 import hashlib
@@ -47,7 +47,7 @@ class SetupError(Exception):
 
 
 class Environment(NamedTuple):
-    """What is to be made: `sees` are folders of packages of other environments that this one can import as well."""
+    """What to make: `sees` are folders of packages of other environments that this one can import as well."""
 
     folder: Path
     link: Path
@@ -57,7 +57,7 @@ class Environment(NamedTuple):
     sees: tuple[str, ...] = ()
 
     def ready(self, place: Path) -> bool:
-        """Whether it is there, complete: what is built last is its stamp."""
+        """Whether it exists and is complete: the stamp is written last."""
         try:
             return (place / "stamp").read_text().strip() == self.stamp and os.access(place / "bin" / "python", os.X_OK)
         except OSError:
@@ -144,7 +144,7 @@ def alone() -> Iterator[int]:
 
 
 def build(wanted: Environment, lock: int) -> None:
-    """Make the folder anew: what is there is what an earlier set-up did not finish."""
+    """Make the folder anew: whatever it contains is left over from a set-up that did not finish."""
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         debian = f"apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         raise SetupError(f"{sys.executable} came without venv or ensurepip: on Debian and Ubuntu, try: {debian}")
@@ -223,7 +223,7 @@ def last_line(log: Path) -> str:
 
 
 def denied(error: OSError) -> str:
-    """An OSError in one line: where a folder belongs to somebody else, that is what is said."""
+    """An OSError in one line; it says so where a folder belongs to another user."""
     place = Path(os.fsdecode(error.filename)) if error.filename else VENVS
     line = f"cannot set up in {ROOT}: {error.strerror} ({place})"
     if not isinstance(error, PermissionError):

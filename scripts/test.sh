@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks everything: style, types, then the tests, with what pytest is to be told: test.sh [-m faults]. With ONLY in the
+# Checks everything: style, types, then the tests, with pytest's arguments: test.sh [-m faults]. With ONLY in the
 # environment it runs these tests and nothing else.
 set -eu
 cd "$(dirname "$0")/.."

@@ -65,7 +65,7 @@ class Client:
         return time.monotonic() - begin
 
     def rest(self, seconds: float) -> None:
-        """Ask nothing for so long; raises ServerFault if the server ends meanwhile."""
+        """Send nothing for this long; raises ServerFault if the server ends meanwhile."""
         self.server.process.wait(seconds)
         self.server.require_alive("died while its work was counted")
 
@@ -78,7 +78,7 @@ class Client:
             raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
 
     def _ask(self) -> None:
-        """Send one request, or so many as are pipelined, and check the answers."""
+        """Send one request, or as many as are pipelined, and check the answers."""
         batch = [self.cycle[each % len(self.cycle)] for each in range(self.place, self.place + self.depth)]
         self.place = (self.place + self.depth) % len(self.cycle)
         self._send(b"".join(text for _, text in batch))

@@ -31,7 +31,7 @@ def counting_jobs(selection: Selection, layer: Layer) -> list[Job]:
 
 
 def seconds(selection: Selection, width: int) -> float:
-    """About how long everything takes, in seconds, with so many jobs at a time."""
+    """About how long everything takes, in seconds, with this many jobs at a time."""
     jobs = [*first_jobs(selection), *(job for layer in selection.layers for job in counting_jobs(selection, layer))]
     return max(max(job.seconds for job in jobs), sum(job.seconds for job in jobs) / width)
 
@@ -82,7 +82,7 @@ class Dissection:
             self.watch.tell("; ".join([*now[:MOST_TOLD], *more]), self.done)
 
     def note(self, job: Job, result: Result) -> None:
-        """Put what is known by now into the record, in the order of the layers."""
+        """Put what is known so far into the record, in the order of the layers."""
         self.results[job.layer.name, job.part] = result
         endpoint = self.results.get((LOOP.name, "instructions"))
         if endpoint and not endpoint.lacks:

@@ -28,7 +28,7 @@ PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 def count_instructions(
     layer: Layer, contract: Contract, batch: int = 0
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """Instructions per request by component, a dict for each batch of so many (by default BATCH) requests; and what all
+    """Instructions per request by component, a dict for each batch of requests (by default BATCH); and what all
     batches say of allocations and the collector (memory.py), empty without symbols.
 
     Raises ServerFault, or Fault if valgrind fails.

@@ -39,7 +39,7 @@ PARTS: tuple[Part, ...] = ("calls and bytecodes", "system calls", "instructions"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to count, of a layer as it is to be served (its `env` is the path of its Python there)."""
+    """What to count, of a layer as it will be served (its `env` is the path of its Python there)."""
 
     layer: Layer
     contract: Contract
@@ -62,7 +62,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What came out of a job. What its part does not count is empty."""
+    """The result of a job. What its part does not count is empty."""
 
     counts: Counts
     """With a note where this part could not be counted."""

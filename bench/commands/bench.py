@@ -92,7 +92,7 @@ def command(
 
 
 def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
-    """How a ladder is to be measured; raises BadInput."""
+    """How to measure a ladder; raises BadInput."""
     load = driving.load(selection.contract.workload)
     return Plan(selection, load, lane(), driving.host, driving.port, budget, precision)
 
@@ -117,6 +117,6 @@ def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> 
     make_ready(plan.selection, record)
     found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
     if not found[0] and record.seconds and len({window.round for window in record.windows}) == 1:
-        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} are too few for another"
+        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} is too short for another"
         say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
     return found

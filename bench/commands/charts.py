@@ -32,7 +32,7 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
         given, sources = chosen(drawn.paths)
         folder, source = drawn.out or given[0].with_name(f"{given[0].stem}-charts"), sources[0]
         if len(sources) > 1:
-            say(f"note: of {len(sources)} records the first is drawn, {source.label}; `make report` shows them all")
+            say(f"note: only the first of {len(sources)} records is drawn, {source.label}; `make report` shows all")
     try:
         for missing in draw_all(source, folder, with_png=not drawn.reference):
             say(f"note: no {missing.name}: {missing.why}")

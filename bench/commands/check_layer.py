@@ -20,10 +20,10 @@ from bench.report.escape import plain
 def command(context: click.Context, /, name: str) -> None:
     """Say what is missing or wrong in a layer's entry, file and answers.
 
-    Exit codes: 0 nothing, 1 something.
+    Exit codes: 0 the layer is complete, 1 something is missing.
     """
     if not name.strip():
-        raise BadInput("say LAYER=: `make ladders` lists them all")
+        raise BadInput("name a layer, such as LAYER=starlette: `make ladders` lists them all")
     catalogue = read_catalogue(context.obj)
     layer = catalogue.one(name)
     contract = contract_of([layer])

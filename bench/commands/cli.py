@@ -54,7 +54,7 @@ def main(context: click.Context, catalogue: Path) -> None:
     given = os.environ.pop("GIVEN", "").split()
     name = RENAMED.get(context.invoked_subcommand or "", context.invoked_subcommand)
     if name in COMMANDS and (idle := [each for each in given if each not in {*taken(load(name)), "PYTHON"}]):
-        say(f"warning: {' '.join(idle)} has no effect on `make {name}`: `make help-{name}` lists what has")
+        say(f"warning: {' '.join(idle)} has no effect on `make {name}`: `make help-{name}` lists those that do")
 
 
 def taken(command: click.Command) -> dict[str, click.Parameter]:

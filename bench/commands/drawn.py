@@ -54,7 +54,7 @@ def gather(paths: Sequence[Path], called: str = "") -> list[Source]:
             sources.append(Source(label(path, paths), None, each, "", _shown(path)))
     for path, other in read.items():
         if not isinstance(other, Windows | Anatomy):
-            say(f"note: {_shown(path)} is a record of `make {other.kind}`, of which there is no picture yet: left out")
+            say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
     if not sources:
         raise BadInput("no record of bench, pair or anatomy among these: try RECORD=results/NAME.json")
     return sources

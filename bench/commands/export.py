@@ -18,7 +18,7 @@ from bench.report.export.speedscope import speedscope
 
 
 class Format(msgspec.Struct, frozen=True):
-    """How to write a format, and of which kinds of record; by default it is of the newest of the first."""
+    """How to write a format, and from which kinds of record; by default from the newest of the first kind."""
 
     write: Callable[..., str]
     """A sequence of records -> text; raises BadInput."""

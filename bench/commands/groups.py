@@ -24,7 +24,7 @@ def needs_group(name: str) -> None:
 def run_in_group(name: str, *arguments: str) -> None:
     """Run another command in the group's environment and wait for it; raises Fault if it fails."""
     if subprocess.run([python_of(name), "-m", "bench", *arguments], cwd=ROOT, check=False).returncode:
-        raise Fault(f"`python -m bench {' '.join(arguments)}` failed: what it says is above")
+        raise Fault(f"`python -m bench {' '.join(arguments)}` failed: see above")
 
 
 def python_of(name: str) -> Path:
@@ -32,5 +32,5 @@ def python_of(name: str) -> Path:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     setup = [str(PYTHON), "-I", "scripts/setup.py", "group", name]
     if subprocess.run(setup, cwd=ROOT, env=environment, stdout=sys.stderr, check=False).returncode:
-        raise Fault(f"the packages of groups/{name}.lock are needed and could not be installed: why is said above")
+        raise Fault(f"the packages of groups/{name}.lock could not be installed: see above")
     return ROOT / ".venvs" / f"{PYTHON.parents[1].name}-{name}" / "bin" / "python"

@@ -171,7 +171,7 @@ def in_others(pythons: str) -> tuple[list[str], Fault | None]:
             again = [str(python), "-m", "bench", *sys.argv[1:], "--pythons", ""]  # click takes the last
             if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
                 failed.append(each.version)
-    fault = Fault(f"with Python {', '.join(failed)} not everything was counted: why is said above") if failed else None
+    fault = Fault(f"with Python {', '.join(failed)} not everything was counted: see above") if failed else None
     return sorted(each.version for each in found), fault
 
 

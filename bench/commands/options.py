@@ -75,7 +75,7 @@ class Driving(msgspec.Struct, frozen=True):
     port: int
 
     def load(self, workload: Workload) -> Load:
-        """What wrk is told: what was typed, or else what the workload says; raises BadInput."""
+        """How wrk loads the servers: as typed, or else as the workload says; raises BadInput."""
         usual = Load()
         connections = self.connections or workload.connections or usual.connections
         if connections < self.threads:

@@ -17,7 +17,7 @@ def made_of(record: Layers) -> object:
 
 
 def alike(measured: Layers, counted: Layers) -> bool:
-    """Whether times and counts are of the same ladder, contract, workload, versions, Python and CPU."""
+    """Whether times and counts have the same ladder, contract, workload, versions, Python and CPU."""
     names = measured.packages.keys() & counted.packages.keys()
     same = all(measured.packages[name] == counted.packages[name] for name in names)
     return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))
@@ -30,7 +30,7 @@ def shared(a: Layers, b: Layers) -> set[tuple[str, str | None]]:
 
 
 def anatomy_of(measured: Bench, folders: Iterable[Path]) -> tuple[Path, Anatomy] | None:
-    """The newest anatomy in these folders that is of what a bench measured; files that are no records are left out."""
+    """The newest anatomy in these folders of what a bench measured; files that are not records are left out."""
     paths = {each for folder in folders for each in folder.glob("*-anatomy.json")}
     found = [(path, record) for path, record in anatomies(paths) if alike(measured, record)]
     return max(found, key=lambda each: (str(each[1].made), each[0]), default=None)

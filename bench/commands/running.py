@@ -45,7 +45,7 @@ def make_ready(selection: Selection, record: Layers) -> None:
     custom = selection.custom
     if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
         asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
-        say(f"warning: {asked}: what they differ by is also the work that is asked of them")
+        say(f"warning: {asked}: part of the difference is that they are asked for different work")
     for name, why in build(selection.layers, say).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

@@ -12,7 +12,7 @@ from bench.host.executor import Cores
 
 @click.command("worker")
 @click.option("--scheduler", required=True, help="Where the scheduler is, such as tcp://head:8786.")
-@click.option("--count", default=0, type=click.IntRange(0, 4096), help="Worker processes.  [one a core]")
+@click.option("--count", default=0, type=click.IntRange(0, 4096), help="Worker processes.  [one per core]")
 def command(scheduler: str, count: int) -> None:
     """Do jobs for a scheduler until Ctrl-C: one at a time in each worker process."""
     needs_group("cluster")

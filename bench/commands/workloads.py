@@ -41,7 +41,13 @@ class Found(msgspec.Struct, frozen=True):
 @click.option("--workload", "names", default="", help="Only these workloads, separated by commas or spaces.")
 @click.option("--measure", "measuring", is_flag=True, help="Measure each of them first, for BUDGET seconds.")
 @click.option("--budget", default=90.0, show_default=True, type=Number(1, 1e6), help="Time limit for each, in seconds.")
-@click.option("--precision", default=1.0, show_default=True, type=Number(0, 100), help="As of `make bench`.")
+@click.option(
+    "--precision",
+    default=1.0,
+    show_default=True,
+    type=Number(0, 100),
+    help="Stop once decays are known to ± this many points.",
+)
 @click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 @driving_options
 @results_option

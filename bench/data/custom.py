@@ -30,7 +30,7 @@ class Custom(msgspec.Struct, frozen=True):
     contract: Contract
 
     def others(self, contract: Contract) -> Contract:
-        """The contract of the layers beside it: if it has a request of its own, they are asked theirs in its way."""
+        """The contract of the layers beside it: if it has its own request, they get theirs, driven the same way."""
         if not self.contract.file:
             return contract
         return msgspec.structs.replace(contract, workload=msgspec.structs.replace(self.contract.workload, asked=()))

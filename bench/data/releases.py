@@ -51,5 +51,5 @@ def _place(every: Sequence[Release], version: str, variable: str) -> int:
         return found[-1]
     close = get_close_matches(version, versions, 3) or versions[-3:]
     raise BadInput(
-        f"{variable}={short(version)} is no release with a wheel for this Python: close to it are {', '.join(close)}"
+        f"{variable}={short(version)} is no release with a wheel for this Python: the closest are {', '.join(close)}"
     )

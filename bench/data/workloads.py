@@ -68,7 +68,7 @@ def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
     known = read_names(contract.name, path)
     name = name or next(iter(known))
     if name in tables and name not in known:
-        raise BadInput(f"the workload {name} is for other layers: these can be asked {', '.join(known)}")
+        raise BadInput(f"the workload {name} is for other layers: these take {', '.join(known)}")
     if name not in tables:
         raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}")
     where = f"{path.name}: [workloads.{name}]"
@@ -159,7 +159,7 @@ def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
     case = contract.cases.get(wanted.case or "")
     own = msgspec.structs.asdict(wanted)
     if extra := [key for key, value in own.items() if value is not None and key not in ("case", "share")]:
-        raise BadInput(f"{where}: a case of the contract says its {extra[0]!r} itself: leave that out")
+        raise BadInput(f"{where}: a case of the contract has its own {extra[0]!r}: leave that out")
     if not case:
         raise BadInput(f"{where}: no case {short(repr(wanted.case))}: contract.toml has {', '.join(contract.cases)}")
     if case.refused or case.raw is not None or case.pad or not case.length:
@@ -169,7 +169,7 @@ def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
 
 
 def _filled(size: int, body: str, answer: str | None, where: str) -> tuple[str, str | None]:
-    """A body of so many bytes and its answer: the `*` in both stands for as many letters as that takes."""
+    """A body of `size` bytes and its answer: the `*` in both stands for as many letters as that takes."""
     if body.count(FILL) != 1:
         raise BadInput(f"{where}: `size` needs one {FILL} in `body`, where it is filled up")
     letters = size - len(body.encode()) + len(FILL)

@@ -52,7 +52,7 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
                 client = Client(scheduler, timeout=WAIT)
             except (OSError, ValueError) as error:
                 raise BadInput(
-                    f"no scheduler answers at {short(scheduler)} ({short(str(error), 100)}): docs/CLUSTER.md starts one"
+                    f"no scheduler answers at {short(scheduler)} ({short(str(error), 100)}): see docs/CLUSTER.md"
                 ) from None
             with client:
                 yield _ready(client, scheduler, check)

@@ -1,4 +1,4 @@
-"""The process that starts servers and wrks, and ends them all when the harness is gone, for whatever reason.
+"""The process that starts servers and wrk, and ends them all when the harness is gone, for whatever reason.
 
 `python -m bench.host.guardian FD`: FD is its end of a Unix socket. The harness sends one request at a time (a line of
 JSON, along with the files of a child), and is told the outcome, and of each child that ends. Once the other end closes,

@@ -32,7 +32,7 @@ class Sensor:
         return int(COUNT.unpack(self.file.read(COUNT.size))[0])
 
     def since(self, count: int) -> list[int]:
-        """The readings since there were so many, in tenths of a microsecond."""
+        """The readings after the first `count`, in tenths of a microsecond."""
         now = self.count()
         found = self.file.read(SIZE - COUNT.size)
         places = [each % PLACES for each in range(max(count, now - PLACES), now)]

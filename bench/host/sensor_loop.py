@@ -1,6 +1,6 @@
 """The sensor's own process: `python -I -S sensor_loop.py CORE MILLISECONDS`, on the standard library alone.
 
-On one core, every so many milliseconds, it times a short loop by its own CPU time. Its standard output is a file of
+On one core, every few milliseconds, it times a short loop by its own CPU time. Its standard output is a file of
 SIZE bytes that it maps: how many readings there are, and the last PLACES of them, in tenths of a microsecond. A write
 to a file, or a poll, would cost more than the loop. It ends when its standard input does, so that it cannot outlive
 who started it.
@@ -21,11 +21,11 @@ ADDITIONS = 1000
 WARM = 100
 """Additions before those that are timed: the caches are full of the servers' data."""
 LOOK = 32
-"""After so many readings it looks whether its standard input has ended."""
+"""How many readings pass between checks whether its standard input has ended."""
 
 
 def spin(count: int) -> int:
-    """Add so many numbers."""
+    """Add `count` numbers."""
     total = 0
     for number in range(count):
         total += number

@@ -115,7 +115,7 @@ class Server:
         """Start the process without waiting for it, so that several can start at once."""
         asked = self.contract.workload.asked
         if self.layer.loop and (len(asked) > 1 or (asked and asked[0].status != 200)):
-            why = f"cannot be asked the workload {self.contract.workload.name}: it calls the endpoint with one body"
+            why = f"cannot run the workload {self.contract.workload.name}: it calls the endpoint with one body"
             raise ServerFault(self.layer.name, why)
         if self.port:
             require_port(self.host, self.port)

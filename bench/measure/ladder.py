@@ -15,9 +15,9 @@ from bench.stats.undisturbed import Undisturbed, undisturbed
 from bench.stats.windows import level_windows, solo_windows
 
 MIN_ROUNDS = 5
-"""Before so many rounds no interval is trusted to be narrow."""
+"""Before this many rounds no interval is trusted to be narrow."""
 FEWEST = 4
-"""So many rounds fit any budget: instances differ, and a comparison asks for four."""
+"""This many rounds fit any budget: instances differ, and a comparison needs four."""
 
 
 def measure_ladder(plan: Plan, record: Bench, watch: Watch) -> None:
@@ -37,7 +37,7 @@ def measure_ladder(plan: Plan, record: Bench, watch: Watch) -> None:
 
 
 def next_steps(run: Run, plan: Plan, record: Bench) -> list[Step]:
-    """The windows of the next round; none where all is known, or there is no more time."""
+    """The windows of the next round; none if everything is known, or no time is left."""
     live = [row.name for row in record.layers if not row.faults]
     pairs = {row.name: row.on for row in record.layers if row.on in live and row.name in live} if plan.lane else {}
     window = plan.load.seconds

@@ -48,7 +48,7 @@ class Run:
 
     @property
     def overhead(self) -> float:
-        """The seconds that a round takes beside its windows."""
+        """The seconds that a round takes besides its windows."""
         return (self.seconds - self.windows) / self.rounds if self.rounds else OVERHEAD
 
     @property
@@ -57,7 +57,7 @@ class Run:
         return self.plan.budget - self.seconds - self.overhead
 
     def has_time(self, windows: float) -> bool:
-        """Whether a round with so many seconds of windows fits the budget; the first always does."""
+        """Whether a round with this many seconds of windows fits the budget; the first always does."""
         return not self.rounds or windows <= self.left
 
     @contextmanager
@@ -97,7 +97,7 @@ class Run:
                     window.fault = fault.message
 
     def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
-        """Take a window; where somebody ended or halted a wrk, take it once more, and the second time leave it out."""
+        """Take a window; if wrk was ended or halted from outside, take it once more, then leave it out."""
         for _ in range(2):
             try:
                 observed = self._observed(self.takes)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import msgspec
 
 MOST = 0.1
-"""Share of a round's time that may pass beside its windows: longer rounds hold more windows for one start."""
+"""Share of a round's time that may pass outside its windows: longer rounds hold more windows for one start."""
 SOLO = 0.3
 """Share of a round's time that solo windows may take."""
 LEVEL = 2.0
 """How much wider the interval of a level, in percent, may be than that of a decay, in points."""
 UNKNOWN = 10.0
-"""How many times too wide an interval is taken to be that nobody knows."""
+"""How many times too wide an unknown interval is assumed to be."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -34,13 +34,13 @@ class Need(msgspec.Struct, frozen=True):
     windows: int
 
     def after(self, more: int) -> float:
-        """How many times too wide it will be after so many more windows: it narrows with their root."""
+        """How many times too wide it will be after `more` windows: it narrows with the root of their number."""
         windows = max(self.windows, 1)
         return (UNKNOWN if self.times is None else self.times) * math.sqrt(windows / (windows + more))
 
 
 def length(overhead: float, left: float, rounds: int) -> float:
-    """The seconds of windows of a round that costs so much beside them, of so many that must still fit."""
+    """The seconds of windows in a round: `left` seconds must hold `rounds` rounds, each with its `overhead`."""
     longest = overhead * (1 / MOST - 1)
     return min(longest, (left - overhead * (rounds - 1)) / rounds) if rounds > 1 else min(longest, left)
 
@@ -48,7 +48,7 @@ def length(overhead: float, left: float, rounds: int) -> float:
 def schedule(
     pairs: Mapping[tuple[str, str], Need], solo: Mapping[str, Need], seconds: float, window: int, alone: int
 ) -> list[Step]:
-    """Fill so many seconds: one window of each pair (lower, upper), then always where it is needed most.
+    """Fill `seconds`: one window of each pair (lower, upper), then always where it is needed most.
 
     Solo windows set the levels of all layers together, so they go to the layer that has the fewest.
     """

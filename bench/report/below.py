@@ -15,7 +15,7 @@ from bench.stats.disturbance import Disturbance, disturbance
 from bench.stats.verdict import FLOOR
 
 LONGEST = 7200
-"""Seconds of a BUDGET that nobody is told to try."""
+"""Seconds: no longer BUDGET is ever suggested."""
 
 
 def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[str]:

@@ -71,7 +71,7 @@ def comparison_document(
 
 
 def sentence(changes: Sequence[Change], threshold: float) -> str:
-    """The gravest verdict, of which layers it is, and how many have another."""
+    """The gravest verdict, which layers have it, and how many have another."""
     by_verdict = {verdict: [each for each in changes if each.verdict == verdict] for verdict in GRAVEST_FIRST}
     verdict, found = next((verdict, found) for verdict, found in by_verdict.items() if found)
     if verdict == "same":

@@ -111,7 +111,7 @@ def _decay_table(
 
 
 def decay_document(record: Windows, wide: bool = False, path: str = "") -> Document:
-    """The table of a record, what must be said of its rows, and where it comes from."""
+    """The table of a record, notes on its rows, and where it comes from."""
     fit = undisturbed(record)
     found, notes = figures_of(record, fit), row_notes(record, fit)
     table = _decay_table(record, found, notes)

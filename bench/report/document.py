@@ -131,7 +131,7 @@ class Document(msgspec.Struct, frozen=True):
     """Whether JSON is one object, not an array."""
 
     def render(self, form: str, wide: bool = False, width: int = WIDTH) -> str:
-        """The whole document in one of FORMATS; text in so many columns."""
+        """The whole document in one of FORMATS; text in this many columns."""
         if form in ("csv", "json"):
             return self.data.for_programs(form, self.single)
         if form == "markdown":

@@ -39,7 +39,7 @@ class Cells(msgspec.Struct, frozen=True):
 
     @property
     def stacked(self) -> str:
-        """Its heading on two lines, as narrow as can be; a sign or a unit of one letter is no line of its own."""
+        """Its heading on two lines, as narrow as can be; a sign or a one-letter unit gets no line of its own."""
         words = self.heading.split(" ")
         pairs = [(" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words))]
         pairs = [pair for pair in pairs if min(map(cell_len, pair)) > 1]

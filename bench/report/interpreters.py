@@ -29,7 +29,7 @@ METHOD = (
 
 
 def interpreters_document(found: Mapping[str, Bench | str]) -> Document:
-    """The table by layer and Python, then what must be said; a Python without a record is a row with a reason."""
+    """The table by layer and Python, then notes; a Python without a record is a row with a reason."""
     rows: list[Values] = []
     said = []
     for name, record in found.items():

@@ -34,7 +34,7 @@ def _differ(row: Values) -> str:
 
 
 def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy], wide: bool = False) -> Document:
-    """A sentence, the table, the machines, and what must be said of them; `anatomies` the newest first."""
+    """A sentence, the table, the machines, and notes on them; `anatomies` the newest first."""
     found = cells(sites, anatomies)
     rows = [_values(cell, found) for cell in found]
     table = Table([each for each in COLUMNS if each.keys != "layer first"], rows, FIRST)
@@ -61,7 +61,7 @@ def sentence(found: Sequence[Cell]) -> str:
     if not shared:
         labels = {cell.site.label for cell in found}
         what = f"{len(labels)} machines have no layer in common" if len(labels) > 1 else "This is one machine"
-        return f"{what}: name records of the same ladder on several with RECORD=."
+        return f"{what}: to compare, name records of one ladder on several with RECORD=."
     differ, row = max(shared, key=lambda each: each[0].points)
     explained = {True: " (more than their intervals explain)", False: " (within their intervals)", None: ""}
     decays = [each.decay for each in row]

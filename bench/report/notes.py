@@ -1,4 +1,4 @@
-"""record of windows -> what must be said of each row: in full, and in short as a mark beside its name."""
+"""record of windows -> notes on each row: in full, and in short as a mark beside its name."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from bench.stats.undisturbed import Undisturbed, disagreement, undisturbed
 from bench.stats.windows import BUSY, full_windows, good_windows, solo_windows
 
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
-"""Of the versions in somebody's own environment, those that tell how an app is served there."""
+"""Of the versions in a custom server's own environment, those that say how an app is served there."""
 
 EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
 MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")
@@ -31,9 +31,9 @@ class Note(msgspec.Struct, frozen=True):
 
     text: str
     short: str = ""
-    """The same for all rows of which it is true, who get the same mark. Without, the lines below say it of the run."""
+    """The same for all rows with the same mark. Without it, the lines below the table say it."""
     fails: bool = False
-    """Why there is no figure: shown in full, always."""
+    """Whether it says why there is no figure: always shown in full."""
 
 
 def marks(notes: Iterable[Sequence[Note]]) -> dict[str, str]:
@@ -106,7 +106,7 @@ def _left_out(own: list[Window]) -> list[Note]:
 
 
 def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
-    """What must be said of a layer's solo requests/s, wherever that is shown."""
+    """Notes on a layer's solo requests/s, wherever that is shown."""
     if row.faults:
         return []
     used = full_windows(record, row)

@@ -12,7 +12,7 @@ from bench.data.store import RUNNING, is_live
 STEAL = 0.01  # share of the windows' time above which steal is reported
 LINE = 80
 NOISE = re.compile(r"\((R|TM|r|tm)\)|\bCPU\b|\bProcessor\b|@.*|\b\d+-Core\b")
-"""What a CPU calls itself beside its name."""
+"""What CPUs add to their names."""
 VERSION = re.compile(r"\d+(\.\d+)+")
 
 

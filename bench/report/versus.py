@@ -18,7 +18,7 @@ from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overa
 
 FUNCTIONS = 5  # named in text and Markdown
 LEAST = 0.1  # calls per request
-UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "µs of CPU time"}
+UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "CPU time"}
 
 
 def versus_document(record: Versus, wide: bool = False) -> Document:
@@ -53,16 +53,17 @@ def sentence(record: Versus, judged: list[Judged]) -> str:
     found = about.metrics[metric]
     amount = f"{abs(found.delta):,.10g}" if metric == "bytecodes" else f"{abs(found.delta):,.0f}"
     if metric == CPU:
-        amount = f"{abs(found.delta):,.2f}"
+        amount = f"{abs(found.delta):,.2f} µs"
     percent = f" ({found.percent:+.2f}%)" if found.percent is not None else ""
-    more = f"{amount} {UNITS[metric]} {'less' if found.delta < 0 else 'more'} per request{percent}"
+    few = "more" if found.delta >= 0 else "less" if metric == CPU else "fewer"
+    more = f"{amount} {few} {UNITS[metric]} per request{percent}"
     gain = _gain(about)
     if verdict in ("slower", "faster"):
         if gain and about.time and about.time.verdict == verdict:
             return f"{verdict}: {b} serves {gain} per CPU-second than {a} on {on}, with {more}."
         return f"{verdict}: {b} takes {more} than {a} on {on}."
     if verdict == "unclear":
-        return f"unclear: {b} takes {more} than {a} on {on}, which is not more than A differs from itself."
+        return f"unclear: {b} takes {more} than {a} on {on}, which is no more than A differs from itself."
     limit = record.threshold if metric == CPU else record.limit
     return f"same: {b} and {a} differ by less than {limit:g}% of {UNITS[metric]} on every layer."
 
@@ -98,7 +99,7 @@ def layers_table(judged: list[Judged]) -> Table:
 
 
 def _sure(judged: Judged, name: str) -> bool:
-    """Whether a metric changed by what is worth a column."""
+    """Whether a metric changed enough for a column."""
     return name in judged.metrics and abs(judged.metrics[name].delta) >= LEAST
 
 

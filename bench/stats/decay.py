@@ -77,7 +77,7 @@ def figures(record: Windows) -> list[Figures]:
 
 
 def figures_of(record: Windows, fit: Undisturbed | None) -> list[Figures]:
-    """The same, with a fit that is at hand."""
+    """The same, with a fit that the caller has."""
     found = {row.name: ratio_of(record, row, fit) for row in record.layers}
     costs = _costs(record, found, fit)
     lowest = next((costs.get(row.name) for row in record.layers if row.on is None), None)
@@ -90,7 +90,7 @@ def ratio(record: Windows, row: Row) -> Estimate | None:
 
 
 def ratio_of(record: Windows, row: Row, fit: Undisturbed | None) -> Estimate | None:
-    """The same, with a fit that is at hand."""
+    """The same, with a fit that the caller has."""
     if fit and row.on and any(each.kind == "pair" and each.pair == row.name for each in fit.seen):
         return fit.ratio(row.name, row.on)
     return mixture(record, row)

@@ -19,7 +19,7 @@ SAME_HOST = 0.1  # percent that the anchors of hosts may differ by whose counts 
 HALVES = {"pydantic": ("pydantic", "pydantic_core")}
 """Packages whose compiled half is a package of its own, which each release pins exactly."""
 NO_PACKAGE = ("interpreter", "libc", "ld.so", "the rest")
-"""Components that are no package's own: what runs there is at the bidding of all of them."""
+"""Components that belong to no single package: all of them cause what runs there."""
 Part = Literal["own", "dependencies"]
 PARTS: tuple[Part, ...] = ("own", "dependencies")
 Unit = Literal["bytecodes", "instructions"]
@@ -66,7 +66,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counted(self) -> list[Point]:
-        """Those that are no gaps."""
+        """Those that were counted: no gaps."""
         return [each for each in self.points if not each.found.gap]
 
 

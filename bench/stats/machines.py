@@ -27,7 +27,7 @@ class Site(msgspec.Struct, frozen=True):
     python: Python
     records: list[Windows]
     disturbed: float | None
-    """Percent of the windows' time; None: a record has no sensor, so its decays are of a mixture."""
+    """Percent of the windows' time; None: a record has no sensor, so its decays are those of a mixture."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 RATIO = 1.2
-"""How many times slower the slow level must be: a clock that moves by a tenth is no neighbour."""
+"""How many times slower the slow level must be: a clock that drifts by a tenth is not a neighbour."""
 APART = 2.0
 """By how many times the sum of their spreads two levels must differ."""
 LEAST = 20

@@ -137,7 +137,7 @@ def same_program(rows: list[Row]) -> bool:
 
 
 def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
-    """What the fit is of: a solo window is one, a pair of windows two."""
+    """An observation of the fit: a solo window is one, a pair of windows two."""
     seen = []
     for row in record.layers:
         solo = [each for each in level_windows(record, row) if each.take in slow]

@@ -48,7 +48,7 @@ def judge(found: Estimate | None, alpha: float, threshold: float, floor: float =
 
 
 def seconds_needed(found: Estimate, alpha: float, threshold: float, seconds: float, floor: float = FLOOR) -> float:
-    """How long a pair that was unclear after so many seconds would need: the interval narrows as 1 / sqrt(time)."""
+    """How long a pair that was unclear after `seconds` would need: the interval narrows as 1 / sqrt(time)."""
     interval = found.interval(alpha)
     if not interval:
         return math.inf

@@ -58,7 +58,7 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert 10 * 2**20 < rows["asyncio"]["rss_start"] < rows["fastapi"]["rss_start"] <= rows["fastapi"]["rss_end"] * 1.1
     assert rows["fastapi"]["rss_requests"] > 100
     assert "round 1: " in done.stderr
-    assert "the 0 s left of BUDGET=1 are too few for another" in done.stderr
+    assert "the 0 s left of BUDGET=1 is too short for another" in done.stderr
     record = only_record(tmp_path)
     assert len([window for window in record.windows if window.pair is None]) == 5
     assert len([window for window in record.windows if window.pair == "fastapi"]) == 2

@@ -208,7 +208,7 @@ def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: 
         ("pipelining = 2\nrequests-per-connection = 2", "expected pipelining or requests-per-connection, not both"),
         ("case = 'nothing'", "no case 'nothing': contract.toml has malformed"),
         ("case = 'not-http'", "the case 'not-http' ends its connection"),
-        ("case = 'path'\nstatus = 404", "a case of the contract says its 'status' itself"),
+        ("case = 'path'\nstatus = 404", "a case of the contract has its own 'status'"),
         ("requests = []", "`requests` is empty"),
         ("requests = [{}, {share = 0}]", "mine.toml: request 2: Expected `int` >= 1 - at `\\$.share`"),
         ('headers = [["A", "b\\r\\nC: d"]]', "headers must not contain line breaks"),

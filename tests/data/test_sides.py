@@ -73,7 +73,7 @@ def test_which_releases_are_meant() -> None:
     assert versions() == ["0.9", "0.10.1", "1.0.0.post1", "1.1.0"]
     assert versions("all", "0.10", "1.0.0") == ["0.10.1", "1.0.0"]
     assert versions("all", "0.10.0", "1.1") == ["0.10.0", "0.10.1", "1.0.0", "1.0.0.post1", "1.1.0"]
-    with pytest.raises(BadInput, match="UNTIL=1.2 is no release with a wheel for this Python: close to it are 1.0.0"):
+    with pytest.raises(BadInput, match="UNTIL=1.2 is no release with a wheel for this Python: the closest are 1.0.0"):
         versions(until="1.2")
     with pytest.raises(BadInput, match="SINCE=1.1 is newer than UNTIL=0.9"):
         versions(since="1.1", until="0.9")

@@ -104,7 +104,7 @@ def test_a_layer_that_cannot_be_asked_is_a_row_that_says_so(bench: Bench, tmp_pa
     options = ("--workload", "wrong", "--layers", "endpoint asyncio", "--seconds", 1, "--budget", 1)
     done = bench("bench", *options, "--results", tmp_path / "results")
     assert done.returncode == 1
-    assert "endpoint: cannot be asked the workload wrong: it calls the endpoint with one body" in done.stdout
+    assert "endpoint: cannot run the workload wrong: it calls the endpoint with one body" in done.stdout
     assert "Workload: wrong" in done.stdout
     (path,) = (tmp_path / "results").glob("*.json")
     record = read_record(path, Record)
@@ -153,7 +153,7 @@ def test_layers_of_two_contracts(quick_bench: Bench) -> None:
     assert "starlette and arena-starlette have different contracts" in mixed.stderr
     other = quick_bench("bench", "--ladder", "arena", "--workload", "short")
     assert other.returncode == 2
-    assert "the workload short is for other layers: these can be asked arena-baseline, arena-pipelined" in other.stderr
+    assert "the workload short is for other layers: these take arena-baseline, arena-pipelined" in other.stderr
 
 
 @pytest.mark.all

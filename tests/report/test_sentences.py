@@ -228,5 +228,5 @@ def test_machines() -> None:
     counted[0] = msgspec.structs.replace(counted[0], instructions=None)
     assert of_machines(counted).endswith("; by instructions 60.0% on 2.")
     one = cells(sites({"a": made(1, XEON)}), [])
-    assert of_machines(one) == "This is one machine: name records of the same ladder on several with RECORD=."
+    assert of_machines(one) == "This is one machine: to compare, name records of one ladder on several with RECORD=."
     assert of_machines([]).startswith("No layer here has a decay")

@@ -26,13 +26,13 @@ def picture(source: Source) -> Picture | Missing:
     if not rows:
         return Missing(NAMED, TITLE, "no decay: no layer was measured or counted beside the one it stands on")
     said = sentence(rows)
-    more = ["A decay is how many % fewer requests per CPU-second a layer serves than the one that it stands on."]
+    more = ["A decay is how many % fewer requests per CPU-second a layer serves than the one it stands on."]
     if any(row["decay"] is not None for row in rows):
         more.append("Line: its 95% interval.")
     if any(row["counted"] is not None for row in rows):
         more.append("Hollow mark: the same by instructions per request.")
     else:
-        more.append("No decay by instructions: no anatomy of the same layers, versions and machine is at hand.")
+        more.append("No decay by instructions: there is no anatomy of the same layers, versions and machine.")
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), tuple(more))
 
 

@@ -1,4 +1,4 @@
-"""Latency by layer on a logarithmic axis: p50 and p99, with their ranges over the windows, which are no intervals."""
+"""Latency by layer on a logarithmic axis: p50 and p99, with their ranges over the windows, which are not intervals."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ def picture(source: Source) -> Picture | Missing:
     rows = values(source)
     record = source.measured
     if not rows or not record:
-        return Missing(NAMED, TITLE, "no latency: it is of windows in which a layer had its core alone (`make bench`)")
+        return Missing(NAMED, TITLE, "no latency: it comes from solo windows (`make bench`)")
     least, most = min(rows, key=lambda row: row["p50"]), max(rows, key=lambda row: row["p50"])
     said = f"Half of all {least['layer']} requests are answered within {span(least['p50'])}"
     said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{record.load.connections:,} connection{'s' * (record.load.connections != 1)}"
     more = (
         "Dot: p50. Upright bar: p99. Each is the median over windows. Lines: the range from window to window, which is"
-        " no interval.",
+        " not an interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)

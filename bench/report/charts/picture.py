@@ -19,7 +19,7 @@ class Picture(msgspec.Struct, frozen=True):
     spec: Spec
     table: Table | None = None
     more: tuple[str, ...] = ()
-    """How to read it, and what must be said beside it."""
+    """How to read it, and what to note."""
 
 
 class Missing(msgspec.Struct, frozen=True):

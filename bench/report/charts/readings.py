@@ -18,7 +18,7 @@ NAMED, TITLE = "states", "The two speeds of a core"
 MINUTE = 60.0
 HEIGHT = 190
 POINTS = 900
-"""So many points are enough for a picture: each is the median of a few readings that follow one another."""
+"""Enough points for a picture: each is the median of a few consecutive readings."""
 
 
 def picture(source: Source) -> Picture | Missing:
@@ -43,9 +43,9 @@ def of_run(source: Source) -> Picture | Missing:
     points = readings(record, POINTS, found) if record and found else []
     disturbed = source.disturbed
     if not found or not points or not disturbed:
-        why = "no sensor read the servers' core in this record, so its figures are of a mixture of states"
+        why = "no sensor read the servers' core in this record, so its figures are a mixture of states"
         return Missing("readings", title, why)
-    said = "The servers' core had one speed throughout: nobody disturbed it."
+    said = "The servers' core had one speed throughout: no neighbour disturbed it."
     if disturbed.slow_us is not None:
         slower = disturbed.slow_us / disturbed.fast_us
         share = f"{100 * disturbed.share:.0f}% of the windows' time"
@@ -76,7 +76,7 @@ def _share(taken: list[int], found: States) -> float:
 
 
 def readings(record: Windows, most: int, found: States) -> list[dict[str, Any]]:
-    """About so many points: seconds since the first window, the reading in µs, and whether it is slow."""
+    """About `most` points at most: seconds since the first window, the reading in µs, and whether it is slow."""
     starts = {each.take: each.start for each in reversed(record.windows) if each.start}
     if not starts:
         return []

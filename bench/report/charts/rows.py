@@ -91,12 +91,12 @@ def right(base: Chart, field: str, **style: Any) -> Chart:
 
 
 def finished(chart: Chart, rows: int, sentence: str) -> Spec:
-    """The specification of a chart with so many rows, which says in a sentence what it shows."""
+    """The specification of a chart with `rows` rows, which says in a sentence what it shows."""
     return specified(chart, rows * STEP, sentence)
 
 
 def specified(chart: Chart, height: float, sentence: str) -> Spec:
-    """The same of a chart that is so many pixels high."""
+    """The same for a chart of this height in pixels."""
     spec: Spec = chart.properties(height=height, description=sentence).to_dict()
     for each in ("$schema", "config"):
         spec.pop(each, None)

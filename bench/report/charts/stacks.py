@@ -16,7 +16,7 @@ REST = "the rest"
 
 
 def largest(wholes: Wholes) -> list[str]:
-    """The parts that are the largest over all layers; what is called the rest is none of them.
+    """The parts that are the largest over all layers; "the rest" is not one of them.
 
     In the order in which layers bring them in, so that what two layers share stands at the same place in both.
     """

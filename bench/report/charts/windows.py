@@ -29,13 +29,13 @@ def picture(source: Source) -> Picture | Missing:
     """The chart of a record of windows."""
     rows = values(source)
     if not rows:
-        return Missing(NAMED, TITLE, "no window says when it began and what CPU time it took")
+        return Missing(NAMED, TITLE, "no window has a start and a CPU time")
     paired = sum(row["how"] != "solo" for row in rows)
     out = sum(bool(row["fault"]) for row in rows)
     said = f"{len(rows)} windows, {len(rows) - paired} solo and {paired} side by side"
     said += f"; {out} {'is' if out == 1 else 'are'} left out." if out else "; none is left out."
     more = [
-        "1 is the layer's CPU time per request as the tables have it. Side by side, two servers share a core's caches,"
+        "1 is the layer's CPU time per request as in the tables. Side by side, two servers share a core's caches,"
         " so both need some 10% more."
     ]
     if any(row["slow"] is not None for row in rows):

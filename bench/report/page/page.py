@@ -13,8 +13,8 @@ from bench.report.source import Source
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
 FOOT = (
-    "Made by asgi-anatomy. CPU time is of a core that is the layer's own; a decay is % fewer requests per CPU-second"
-    " than the layer below. How it is measured: docs/METHOD.md of the project."
+    "Made by asgi-anatomy. CPU time is that of a core which the layer has to itself; a decay is % fewer requests per"
+    " CPU-second than the layer below. How it is measured: the project's docs/METHOD.md."
 )
 
 

@@ -1,4 +1,4 @@
-"""The machine, the versions, what must be said of the layers, and the command that makes it again."""
+"""The machine, the versions, notes on the layers, and the command that makes it again."""
 
 from bench.data.load import Load
 from bench.data.record import Bench, Kind, Layers, Pair, Windows
@@ -59,14 +59,14 @@ def _load(record: Windows, load: Load) -> str:
 
 
 def again(source: Source) -> list[str]:
-    """What to type for such a page."""
+    """What to type for a page like this one."""
     lines = [command(record) for record in (source.measured, source.counted) if record]
     paths = " ".join(filter(None, [source.measured_path, source.counted_path]))
     return [*lines, f'make report RECORD="{paths}"   # this page again']
 
 
 def command(record: Kind) -> str:
-    """The command that makes such a record."""
+    """The command that makes a record like this one."""
     if isinstance(record, Pair):
         a, b = (row.name for row in record.layers)
         return f"make pair A={a} B={b}" + (f" BUDGET={record.budget:g}" if record.budget else "")

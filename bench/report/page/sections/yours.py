@@ -32,8 +32,8 @@ def part(source: Source) -> Part | None:
         + "</div>"
         + table(Table(COLUMNS, rows), "What it means for you")
         + '<p class="note">Only CPU time counts here: the 20 ms that a request waits for a database take none.'
-        " Framework: the share of a request that is the layer and all below it. Cores are full ones; leave room"
-        " for peaks.</p>"
+        " Framework: the share of a request that the layer and everything below it take. Cores are fully used;"
+        " leave room for peaks.</p>"
     )
     layers = [{"layer": layer, "cpu_us": cpu_us} for layer, cpu_us in costs.items()]
     data = {"layers": layers, "own_ms": STEPS_MS, "rps": STEPS_RPS, "at": [OWN_MS, RPS]}
