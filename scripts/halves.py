@@ -15,7 +15,10 @@ from types import FrameType
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ["tests/commands", "tests/measure", "tests/servers/test_servers.py", "tests/host/test_environments.py"]
+BENCHMARKS = [
+    *("tests/commands", "tests/measure", "tests/servers/test_servers.py"),
+    *("tests/host/test_environments.py", "tests/host/test_sides.py"),  # both remove environments that they made
+]
 NO_TESTS = 5
 PATIENCE = 30
 """Seconds that a half has for its clean-up."""

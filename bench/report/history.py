@@ -12,7 +12,7 @@ SHOWN = 100  # characters of a reason
 COLUMNS = (
     Column("release", "release", left=True),
     Column("uploaded", "day", left=True),
-    Column("instructions", "instr", "/req", "{instructions:,.0f}"),
+    Column("instructions", "instr./req", "", "{instructions:,.0f}"),
     Column("instructions_percent", "+", "%", "{instructions_percent:+.2f}"),
     Column("own", "own", "", "{own:,.0f}"),
     Column("own_percent", "+", "%", "{own_percent:+.2f}"),

@@ -71,7 +71,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(bench: Bench, tmp_path:
     said = " ".join(done.stdout.split())
     assert "lacking: set-up failed: it needs no-such-cargo, which cannot be run here" in said
     error = "failed with exit code 101; its last lines:\n    no crates"
-    assert f"failing: set-up failed: sh -c 'echo no crates; exit 101' {' '.join(error.split())}" in said
+    assert f"failing: set-up failed: `sh -c 'echo no crates; exit 101'` {' '.join(error.split())}" in said
     pair = bench("--catalogue", catalogue, "pair", "--a", "asyncio", "--b", "failing", *options)
     assert pair.returncode == 1
     assert error in pair.stderr
