@@ -103,7 +103,7 @@ def test_the_ladder_is_drawn_and_bars_stand_on_one_another() -> None:
     assert "\n  └ starlette  " in text
     assert "\n    ├ dumproute  " in text
     assert "\n    └ fastapi  " in text
-    bars = [re.search("[▏-█▐▕]+", line) for line in text.splitlines()]
+    bars = [re.search("[█-▏▐▕]+", line) for line in text.splitlines()]
     asyncio, uvicorn, starlette, dumproute, fastapi = (bar.span() for bar in bars if bar)
     assert asyncio[0] < uvicorn[0] <= asyncio[1]
     assert dumproute[0] == fastapi[0] > starlette[0]
