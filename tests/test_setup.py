@@ -74,13 +74,7 @@ def test_the_makefile_and_click_agree() -> None:
     for name in cli.COMMANDS:
         for variable, each in cli.taken(cli.load(name)).items():
             if variable not in shown:
-<<<<<<< HEAD
                 assert variable in WITHOUT, f"{name} --{variable.lower()} has no variable"
-=======
-                assert variable in ("HOST", "NAMES", "CHECK", "REFERENCE"), (
-                    f"{name} --{variable.lower()} has no variable"
-                )
->>>>>>> refs/heads/vpage
                 continue
             found.add(variable)
             if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):
