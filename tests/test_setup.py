@@ -70,7 +70,9 @@ def test_the_makefile_and_click_agree() -> None:
     for name in cli.COMMANDS:
         for variable, each in cli.taken(cli.load(name)).items():
             if variable not in shown:
-                assert variable in ("HOST", "NAMES", "CHECK", "REFERENCE"), f"{name} --{variable.lower()} has no variable"
+                assert variable in ("HOST", "NAMES", "CHECK", "REFERENCE"), (
+                    f"{name} --{variable.lower()} has no variable"
+                )
                 continue
             found.add(variable)
             if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):
