@@ -145,6 +145,15 @@ def family_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def called(name: str, folder: Path) -> list[psutil.Process]:
+    """Those of them whose name begins so."""
+    found = []
+    for process in family_of(folder):
+        with contextlib.suppress(psutil.Error):  # it may have ended by now
+            found += [process] if process.name().startswith(name) else []
+    return found
+
+
 def processes(folder: Path) -> set[int]:
     """Their numbers."""
     return {process.pid for process in family_of(folder)}

@@ -41,7 +41,7 @@ from bench.measure import run as runs
 from bench.measure import window
 from bench.measure.run import Run
 from bench.measure.wrk import Wrk
-from tests.conftest import CATALOGUE, Bench, family_of, processes, spawn, wait_for
+from tests.conftest import CATALOGUE, Bench, called, family_of, processes, spawn, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -85,10 +85,9 @@ def kill_first(folder: Path, name: str, number: signal.Signals = signal.SIGKILL)
     """Signal the first process of that name as soon as there is one; returns which it was."""
 
     def find() -> int:
-        for process in family_of(folder):
-            if process.name().startswith(name):
-                process.send_signal(number)
-                return process.pid
+        for process in called(name, folder):
+            process.send_signal(number)
+            return process.pid
         return 0
 
     return wait_for(find)
@@ -199,7 +198,7 @@ def test_a_program_that_takes_too_long_or_whose_watch_raises() -> None:
 def test_a_harness_that_is_killed_leaves_nothing(tmp_path: Path, command: str, number: signal.Signals) -> None:
     harness = spawn(tmp_path, command, "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
     what = "wrk" if command == "bench" else "callgrind"
-    assert wait_for(lambda: [each for each in family_of(tmp_path) if each.name().startswith(what)])
+    assert wait_for(lambda: called(what, tmp_path))
     harness.send_signal(number)
     assert harness.wait(5) == -number
     assert wait_for(lambda: gone(tmp_path), 10), family_of(tmp_path)
@@ -208,7 +207,7 @@ def test_a_harness_that_is_killed_leaves_nothing(tmp_path: Path, command: str, n
 
 def test_a_guardian_that_is_killed_ends_the_run(tmp_path: Path) -> None:
     harness = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
-    wait_for(lambda: [each for each in family_of(tmp_path) if each.name() == "wrk"])
+    wait_for(lambda: called("wrk", tmp_path))
     (guardian,) = (each for each in family_of(tmp_path) if "bench.host.guardian" in each.cmdline())
     guardian.kill()
     _, err = harness.communicate(timeout=20)
@@ -230,7 +229,7 @@ def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(terminal)
-    assert wait_for(lambda: [each for each in family_of(tmp_path) if each.name() == "wrk"])
+    assert wait_for(lambda: called("wrk", tmp_path))
     os.close(master)
     begin = time.monotonic()
     started.wait(10)
