@@ -64,15 +64,17 @@ def test_help_fits_a_screen_and_needs_no_environment(tmp_path: Path) -> None:
     assert groups == ["measure", "compare", "explain", "show", "serve"]
 
 
+WITHOUT = ("HOST", "NAMES", "CHECK", "REFERENCE", "COUNT")
+"""Options that only `python -m bench` has."""
+
+
 def test_the_makefile_and_click_agree() -> None:
     """On which variables there are, and their defaults; some mean another thing to each command."""
     shown, found = variables(), set()
     for name in cli.COMMANDS:
         for variable, each in cli.taken(cli.load(name)).items():
             if variable not in shown:
-                assert variable in ("HOST", "NAMES", "CHECK", "REFERENCE", "COUNT"), (
-                    f"{name} --{variable.lower()} has no variable"
-                )
+                assert variable in WITHOUT, f"{name} --{variable.lower()} has no variable"
                 continue
             found.add(variable)
             if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):

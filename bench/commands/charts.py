@@ -25,14 +25,18 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     needs_group("report")
     from bench.commands.drawn import chosen, reference
     from bench.report.charts.draw import draw_all
+    from bench.report.source import Source
 
     if drawn.reference:
-        folder, source = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[0]
+        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[:1]
     else:
-        given, sources = chosen(drawn.paths)
-        folder, source = drawn.out or given[0].with_name(f"{given[0].stem}-charts"), sources[0]
-        if len(sources) > 1:
-            say(f"note: only the first of {len(sources)} records is drawn, {source.label}; `make report` shows all")
+        given, found = chosen(drawn.paths)
+        folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
+    source = next((each for each in found if isinstance(each, Source)), None)
+    if not source:
+        raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
+    if len(found) > 1:
+        say(f"note: only one of {len(found)} records is drawn, {source.label}; `make report` shows all")
     try:
         for missing in draw_all(source, folder, with_png=not drawn.reference):
             say(f"note: no {missing.name}: {missing.why}")

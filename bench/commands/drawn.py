@@ -13,12 +13,13 @@ from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, files_of, latest, read_record
-from bench.report.source import Source
+from bench.data.versus import Versus
+from bench.report.source import Sides, Source
 
 
-def reference(catalogue_file: Path) -> list[Source]:
+def reference(catalogue_file: Path) -> list[Source | Sides]:
     """A source for each ladder that has reference records."""
-    found = []
+    found: list[Source | Sides] = []
     for ladder in read_catalogue(catalogue_file).ladders:
         if not (REFERENCE / ladder).is_dir():
             continue
@@ -27,7 +28,7 @@ def reference(catalogue_file: Path) -> list[Source]:
     return found
 
 
-def chosen(paths: str) -> tuple[list[Path], list[Source]]:
+def chosen(paths: str) -> tuple[list[Path], list[Source | Sides]]:
     """The records that were named, or the newest bench; raises BadInput."""
     given = files_of(paths) if paths.strip() else []
     if paths.strip() and not given:
@@ -36,12 +37,12 @@ def chosen(paths: str) -> tuple[list[Path], list[Source]]:
     return given, gather(given)
 
 
-def gather(paths: Sequence[Path], called: str = "") -> list[Source]:
-    """One source for each record of windows, with its anatomy, and for each anatomy that is left; raises BadInput."""
+def gather(paths: Sequence[Path], called: str = "") -> list[Source | Sides]:
+    """One for each record of windows, with its anatomy, each anatomy that is left, and each versus; raises BadInput."""
     read = {path: read_record(path, Kind) for path in paths}
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
-    sources = []
+    sources: list[Source | Sides] = []
     for path, record in read.items():
         if not isinstance(record, Windows):
             continue
@@ -53,10 +54,12 @@ def gather(paths: Sequence[Path], called: str = "") -> list[Source]:
         if path not in used:
             sources.append(Source(label(path, paths), None, each, "", _shown(path)))
     for path, other in read.items():
-        if not isinstance(other, Windows | Anatomy):
+        if isinstance(other, Versus):
+            sources.append(Sides(label(path, paths), other, _shown(path)))
+        elif not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
     if not sources:
-        raise BadInput("no record of bench, pair or anatomy among these: try RECORD=results/NAME.json")
+        raise BadInput("no record of bench, pair, anatomy or versus among these: try RECORD=results/NAME.json")
     return sources
 
 

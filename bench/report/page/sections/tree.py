@@ -1,5 +1,6 @@
 """The call tree of one request, as an icicle that can be zoomed and searched, and the difference of two layers."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.data.record import Frame
@@ -10,6 +11,7 @@ from bench.report.page.part import Part
 from bench.report.source import Source
 from bench.stats.trees import add_up, by_function
 
+KEY = "tree"
 MOST = 40
 TITLE = "Every Python call of one request"
 COLUMNS = (
@@ -24,7 +26,7 @@ def part(source: Source) -> Part | None:
     trees = {each.layer: each.tree for each in source.counted.anatomy if each.tree} if source.counted else {}
     if not source.counted or not trees:
         return Part(
-            "tree",
+            KEY,
             TITLE,
             body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"),
         )
@@ -38,33 +40,56 @@ def part(source: Source) -> Part | None:
         {"function": name, "calls": count, "bytecodes": bytecodes}
         for name, (count, bytecodes) in sorted(functions.items(), key=lambda each: -each[1][1])[:MOST]
     ]
-    options = "".join(f"<option{' selected' if name == layer else ''}>{text(name)}</option>" for name in trees)
-    body = (
-        '<div class="tools"><label>Layer <select name="layer">' + options + "</select></label>"
-        '<label>against <select name="against"><option value="">nothing</option>'
-        + "".join(f"<option>{text(name)}</option>" for name in trees)
-        + "</select></label>"
+    body = icicle(trees, layer, {"": "nothing", **{name: name for name in trees}}, "", "another layer") + folded(
+        f"The {len(rows)} functions of {layer} with the most bytecodes",
+        table(Table(COLUMNS, rows), f"Functions of {layer}"),
+    )
+    wholes = {each.layer: each.bytecodes for each in source.counted.anatomy if each.bytecodes}
+    return Part(KEY, TITLE, said, (), body, packed(wholes, layer, trees))
+
+
+def icicle(layers: Iterable[str], layer: str, against: Mapping[str, str], chosen: str, other: str) -> str:
+    """The place for the picture and what it can be told; `against` is values and words, `other` what they are."""
+    return (
+        f'<div class="tools"><label>Layer {_select("layer", {name: name for name in layers}, layer)}</label>'
+        f"<label>against {_select('against', against, chosen)}</label>"
         '<label>Search <input type="search" name="search" size="14" autocomplete="off" spellcheck="false"></label>'
         '<button type="button" name="out" disabled>Zoom out</button></div>'
         '<div class="icicle"></div><p class="detail" aria-live="polite"></p>'
         '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape'
-        " zooms out; arrow keys walk. Against another layer: full colour and + is a call that is added, \u2212 one that"
-        " is gone; pale, one that costs more or less than there.</p>"
-        + folded(
-            f"The {len(rows)} functions of {layer} with the most bytecodes",
-            table(Table(COLUMNS, rows), f"Functions of {layer}"),
-        )
+        f" zooms out; arrow keys walk. Against {text(other)}: full colour and + is a call that is added, \u2212 one"
+        " that is gone; pale, one that costs more or less than there.</p>"
     )
-    wholes = {each.layer: each.bytecodes for each in source.counted.anatomy if each.bytecodes}
+
+
+def _select(key: str, options: Mapping[str, str], chosen: str) -> str:
+    """A choice among values, each shown in its words."""
+    return (
+        f'<select name="{key}">'
+        + "".join(
+            f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words)}</option>'
+            for value, words in options.items()
+        )
+        + "</select>"
+    )
+
+
+def packed(
+    wholes: Mapping[str, Mapping[str, float]],
+    layer: str,
+    trees: Mapping[str, Frame],
+    before: Mapping[str, Frame] | None = None,
+) -> dict[str, Any]:
+    """What the script needs: `wholes` are the bytecodes of packages; `before` each layer's tree in side A, if any."""
     names: dict[str, int] = {}
-    data = {
+    data: dict[str, Any] = {
         "colours": {name: place + 1 for place, name in enumerate(largest(wholes))},
         "trees": {name: _packed(tree, names) for name, tree in trees.items()},
-        "names": names,
         "layer": layer,
     }
-    data["names"] = [*names]
-    return Part("tree", TITLE, said, (), body, data)
+    if before:
+        data["before"] = {name: _packed(tree, names) for name, tree in before.items()}
+    return {**data, "names": [*names]}
 
 
 def _packed(frame: Frame, names: dict[str, int]) -> list[Any]:
