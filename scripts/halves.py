@@ -16,7 +16,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = [
-    *("tests/commands", "tests/measure", "tests/servers/test_servers.py"),
+    *("tests/commands", "tests/measure", "tests/host/test_cluster.py"),
     *("tests/host/test_environments.py", "tests/host/test_sides.py"),  # both remove environments that they made
 ]
 NO_TESTS = 5

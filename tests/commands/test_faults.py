@@ -1,6 +1,6 @@
 """Signals at random moments: what had been measured can be shown, and nothing is left behind.
 
-FAULTS says how many (200; `make test` has 4), SEED repeats a campaign.
+FAULTS says how many (200; `make test` has 2), SEED repeats a campaign.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import Bench, processes, spawn, wait_for
 
-QUICK, ALL = 4, 200
+QUICK, ALL = 2, 200
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL)
 COMMANDS = (
     ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60),

@@ -99,7 +99,7 @@ def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
-    done = bench("pair", "--a", "uvicorn", "--b", "uvicorn", "--budget", 4, "--results", tmp_path)
+    done = bench("pair", "--a", "uvicorn", "--b", "uvicorn", "--budget", 4, "--seconds", 1, "--results", tmp_path)
     assert done.returncode == 4
     assert "unclear" in done.stdout
 
@@ -124,7 +124,7 @@ def test_faults(
 
 
 def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
-    command = ["pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path / "results")]
+    command = ["pair", "--a", "asyncio", "--b", "uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
     run = spawn(tmp_path, *command)
     assert run.stderr
     for line in run.stderr:

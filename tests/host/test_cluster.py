@@ -15,7 +15,7 @@ from bench.commands.groups import python_of
 from bench.data.layers import ROOT
 from tests.conftest import processes, wait_for
 
-JOBS = 6
+JOBS = 4
 
 
 @contextmanager

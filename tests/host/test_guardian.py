@@ -414,6 +414,7 @@ def test_a_valgrind_that_is_killed_is_started_once_more(contract: Contract) -> N
     assert record.endpoint.instructions
 
 
+@pytest.mark.all
 def test_a_valgrind_that_is_killed_twice_leaves_the_rest_of_an_anatomy(contract: Contract) -> None:
     record = Anatomy(layers=[])
     later(0.5, lambda: [callgrind_of("servers.endpoint_server") for _ in range(2)])
