@@ -1,5 +1,6 @@
 """A terminal shows the table filling in, and is left clean; what is drawn costs next to nothing."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -48,6 +49,7 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
         self.text = ""
+        self.decode = codecs.getincrementaldecoder("utf-8")().decode  # what is read may end within a character
         self.run = subprocess.Popen(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env={**os.environ, "TERM": "xterm"},
@@ -60,7 +62,7 @@ class Terminal:
         """Whether this has been on the screen by now."""
         try:
             while data := os.read(self.master, 1 << 16):
-                self.text += data.decode()
+                self.text += self.decode(data)
         except BlockingIOError:
             pass
         except OSError:  # it has ended
