@@ -261,7 +261,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """One that two set-ups at once made; a test may do no more to it than a second set-up that fails, or none."""
     checkout = Checkout(tmp_path_factory.mktemp("made"))
-    both = [checkout.start("make", "venv", f"PYTHON={PYTHON}") for _ in range(2)]
+    both = [checkout.start("make", "--no-print-directory", "venv", f"PYTHON={PYTHON}") for _ in range(2)]
     said = [each.communicate(timeout=60) for each in both]
     assert [each.returncode for each in both] == [0, 0], said
     assert sorted(said) == sorted(
