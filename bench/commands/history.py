@@ -145,17 +145,12 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
 
 
 def draw_series(every: Sequence[Series], folder: Path) -> None:
-    """Draw each series, light and dark, and print the folder."""
+    """Draw each series, light and dark, and print the folder; raises BadInput where it cannot be written."""
     from bench.report.charts.draw import draw
-    from bench.report.charts.history import picture
-    from bench.report.charts.picture import Picture
+    from bench.report.charts.history import pictures
 
-    for series in every:
-        found = picture(series)
-        if isinstance(found, Picture):
-            draw(found, folder)
-        else:
-            say(f"note: no {found.name}: {found.why}")
+    for missing in draw(pictures(every), folder):
+        say(f"note: no {missing.name}: {missing.why}")
     show(os.path.relpath(folder))
 
 

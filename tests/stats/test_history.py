@@ -7,7 +7,8 @@ import pytest
 
 from bench.data.history import Found, Host, Wanted
 from bench.data.record import Counts, Frame, now
-from bench.report.history import history_document, sentence, step_line
+from bench.report.history import history_document
+from bench.report.history_sentences import sentence, step_line
 from bench.stats.history import all_series, pruned
 
 HOST = Host(name="one", cpu="", system="", build="", libc="", anchor=100_000.0)
