@@ -81,7 +81,9 @@ def _history() -> Iterator[str]:
         package = every[0].package
         yield f"## {markdown(package)}"
         if len(chief(every).counted) > 1:
-            yield PICTURE.format(html.escape(f"What each release of {package} cost, as a step line"), UNFIT.sub("_", package))
+            yield PICTURE.format(
+                html.escape(f"What each release of {package} cost, as a step line"), UNFIT.sub("_", package)
+            )
         yield history_document(every, package).render("markdown")
 
 
