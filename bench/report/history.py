@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.report.document import Column, Document, Table, Values
 from bench.report.history_sentences import learnt, own_unit, sentence, step_line
 from bench.stats.changes import LIMIT, Change
+from bench.stats.counts import UNSURE, spread
 from bench.stats.history import Point, Series, Step, Unit
 
 SHOWN = 100  # characters of a reason
@@ -106,12 +107,18 @@ def lines(series: Series) -> list[str]:
     for each in series.points:
         if each.found.gap:
             gaps.setdefault(each.found.gap, []).append(each.found.wanted.version)
+    unsure = [
+        f"{each.found.wanted.version} ({far:.1f}%)"
+        for each in series.counted
+        if (far := spread(each.found.counts)) > UNSURE
+    ]
     left_out = {" ".join(each.found.left_out) for each in series.counted} - {""}
     return [
         *([""] if series.steps else []),
         *(step_line(step) for step in series.steps),
         "",
         *(f"gap {' '.join(versions)}: {cut(why)}" for why, versions in gaps.items()),
+        *([f"not sure, as their repeats differ: instructions with {', '.join(unsure)}"] if unsure else []),
         *(f"left out where a release lacks it: {each}" for each in sorted(left_out)),
         f"own: {unit} per request of {series.package} itself; deps: bytecodes of all other Python code; instr: all"
         " instructions in user space; +: since the release above.",

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from bench.data.versus import Versus
 from bench.host.sides import VENVS
 from tests.conftest import Bench, require_tool
 from tests.host import packages
+from tests.host.test_cluster import scheduler, worker
 
 LAYERS = """
 [asgi]
@@ -172,3 +174,20 @@ def packages_version() -> str:
     """The version of uvicorn in the lock."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     return next(line for line in lines if line.startswith("uvicorn==")).split("==")[1].split()[0].rstrip("\\")
+
+
+@pytest.mark.all
+def test_workers_of_a_scheduler_count_the_same(clone: Path) -> None:
+    """Sides are installed there, counts are those that are made here, and the record says where it was counted."""
+    question = ["--b", clone, "--only", "counts", "--layers", "tiny", "--format", "json"]
+    _, here, _ = versus(clone, *question)
+    folder = clone.parent / "cluster"
+    folder.mkdir()
+    with scheduler(folder) as address, worker(folder, address), worker(folder, address):
+        code, there, said = versus(clone, *question, "--scheduler", address)
+        assert code == 3, said
+        refused, _, why = versus(clone, "--b", clone, "--only", "time", "--scheduler", address)
+    assert json.loads(there) == json.loads(here)
+    record = read_record(next(path for path in sorted((clone.parent / "results").glob("*.json"))[::-1]), Versus)
+    assert record.counted_on == [socket.gethostname()]
+    assert (refused, "SCHEDULER= is for counts" in why) == (2, True)
