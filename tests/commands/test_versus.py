@@ -179,15 +179,22 @@ def packages_version() -> str:
 @pytest.mark.all
 def test_workers_of_a_scheduler_count_the_same(clone: Path) -> None:
     """Sides are installed there, counts are those that are made here, and the record says where it was counted."""
-    question = ["--b", clone, "--only", "counts", "--layers", "tiny", "--format", "json"]
-    _, here, _ = versus(clone, *question)
+    commit(clone, "more", "work.py", MORE + WORK.replace("range(300)", "range(600)"))
+    question = ["--a", "git:HEAD~1", "--b", clone, "--only", "counts", "--layers", "tiny", "--format", "json"]
+    code, _, said = versus(clone, *question)
+    assert code == 3, said
     folder = clone.parent / "cluster"
     folder.mkdir()
     with scheduler(folder) as address, worker(folder, address), worker(folder, address):
         code, there, said = versus(clone, *question, "--scheduler", address)
-        assert code == 3, said
+        assert code == 3, said + there
         refused, _, why = versus(clone, "--b", clone, "--only", "time", "--scheduler", address)
-    assert json.loads(there) == json.loads(here)
-    record = read_record(next(path for path in sorted((clone.parent / "results").glob("*.json"))[::-1]), Versus)
-    assert record.counted_on == [socket.gethostname()]
+    local, remote = (read_record(path, Versus) for path in sorted((clone.parent / "results").glob("*.json")))
+    assert (local.counted_on, remote.counted_on) == ([], [socket.gethostname()])
+    for a, b in ((local.layers[0].a, remote.layers[0].a), (local.layers[0].b, remote.layers[0].b)):
+        assert a.counts
+        assert b.counts
+        assert {name: round(count) for name, count in a.counts.bytecodes.items()} == {
+            name: round(count) for name, count in b.counts.bytecodes.items()
+        }
     assert (refused, "SCHEDULER= is for counts" in why) == (2, True)
