@@ -90,7 +90,7 @@ def count_both(
         record.floor = counts_of(AGAIN, record.floor_layer, results)
         record.seconds = round(time.monotonic() - begin, 1)
         done += job.seconds / width
-        watch.tell(f"counted {job.name}, {len(jobs) - len(results)} counts left", done)
+        watch.tell(f"counted {job.name}, {len(jobs) - len(results)} left", done)
         watch.keep()
 
 
