@@ -21,7 +21,7 @@ from bench.data.toml import short
 from bench.host.executor import Cores
 from bench.host.programs import scratch
 from bench.host.remote import machine_here
-from bench.host.workers import Watch, Workers
+from bench.host.workers import POLL, Watch, Workers
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # workers that may die of a job: it is tried again once
@@ -121,7 +121,7 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Iterator[Clu
         yield Cluster(client, watch, Workers(client, watch), machines)
     finally:
         watch.over.set()
-        watch.join()
+        watch.join(2 * POLL)
 
 
 def by_machine(called: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
