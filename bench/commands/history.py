@@ -109,9 +109,11 @@ def command(
     known = kept(folder)
     own_jobs = [job for job in jobs if job.wanted.python == own]
     missing = [job for job in own_jobs if not matching(job.wanted, known)]
-    if missing:
+    told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if not missing:
+        say(told)
+    else:
         needs_group("cluster")
-        told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
         times = {each.version: each.uploaded for each in chosen}
         try:
             problem = count_all(missing, times, scheduler, folder, told) or problem

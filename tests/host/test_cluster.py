@@ -14,10 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.anatomy.jobs import Job, count
 from bench.commands.groups import python_of
+from bench.data.contract import Contract
 from bench.data.layers import ROOT
 from bench.report.machines import machines_document
-from tests.conftest import called, family_of, processes, require_tool, wait_for
+from tests.conftest import CATALOGUE, called, family_of, processes, require_tool, wait_for
 
 JOBS = 4
 
@@ -64,7 +66,11 @@ def worker(folder: Path, address: str) -> Iterator["subprocess.Popen[str]"]:
         yield program
 
 
-def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
+def whole(counts: dict[str, float]) -> dict[str, int]:
+    return {name: round(each) for name, each in counts.items()}
+
+
+def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contract) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(scheduler(tmp_path))
         for _ in range(2):
@@ -76,16 +82,12 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
         os.kill(lines[0]["pid"], signal.SIGKILL)
         lines += map(json.loads, client.stdout.readlines())
         assert client.wait(30) == 0
-        again = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, 2, 2))
-        undisturbed = [json.loads(line) for line in again.communicate(timeout=60)[0].splitlines()[1:]]
     assert len(lines) == JOBS
     assert len({line["pid"] for line in lines}) >= 2
-    assert not any(line["notes"] for line in lines + undisturbed)
-    # to the last digit that is shown: a busy machine's loop turns once more now and then, for a thousandth of that
-    shown, alone = ([{name: round(count) for name, count in line["bytecodes"].items()} for line in every]
-                    for every in (lines, undisturbed))  # fmt: skip
-    assert shown == [alone[0]] * JOBS
-    assert alone == [alone[0]] * 2
+    assert not any(line["notes"] for line in lines)
+    undisturbed = count(Job(CATALOGUE.layers["protocol"], contract, "calls and bytecodes")).counts.bytecodes
+    # to the last digit that is shown: a busy machine's loop turns once more now and then, in a thousand requests
+    assert [whole(line["bytecodes"]) for line in lines] == [whole(undisturbed)] * JOBS
     assert wait_for(lambda: not processes(tmp_path), 20), processes(tmp_path)
 
 
@@ -138,14 +140,14 @@ def test_a_machine_that_vanishes_while_it_measures_is_a_row_that_says_so(tmp_pat
 @pytest.mark.all
 def test_two_workers_do_almost_twice_as_much_as_one(tmp_path: Path) -> None:
     seconds = {}
-    for count in (1, 2):
+    for width in (1, 2):
         with ExitStack() as stack:
             address = stack.enter_context(scheduler(tmp_path))
-            for _ in range(count):
+            for _ in range(width):
                 stack.enter_context(worker(tmp_path, address))
-            client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, count, 2 * JOBS))
+            client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, width, 2 * JOBS))
             said, _ = client.communicate(timeout=120)
             lines = [json.loads(line) for line in said.splitlines()[1:]]
         assert len(lines) == 2 * JOBS
-        seconds[count] = lines[-1]["seconds"]
+        seconds[width] = lines[-1]["seconds"]
     assert seconds[1] / seconds[2] >= 1.8, f"{seconds} on {os.cpu_count()} cores, {sys.version}"
