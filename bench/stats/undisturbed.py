@@ -160,11 +160,17 @@ def _seen(
 
 
 def fit_all(
-    seen: list[Seen], names: list[str], two: bool, similar: tuple[float, float] = SIMILAR, apart: str = ""
+    seen: list[Seen],
+    names: list[str],
+    two: bool,
+    similar: tuple[float, float] = SIMILAR,
+    apart: str = "",
+    logs: Array | None = None,
 ) -> Fitted:
     """The fit itself. Coefficients: a of each layer, m of each pair, and with two states the mean k.
 
-    With `apart`, one more: by how much that layer's pairs lie above what its solo windows say.
+    With `apart`, one more: by how much that layer's pairs lie above what its solo windows say. The search for the sizes
+    of errors begins at `logs`, such as those of a fit of the same observations.
     """
     pairs = sorted({each.pair for each in seen if each.pair})
     first, slope = len(names), len(names) + len(pairs)
@@ -187,7 +193,7 @@ def fit_all(
     if two:
         start[slope], precision[slope] = USUAL, UNSURE**-2
     usual = _kinds(seen, mixing)
-    own, logs = np.full(len(names), USUAL), None
+    own = np.full(len(names), USUAL)
     for _ in range(PASSES if two else 1):
         target, kinds = y, usual
         if two:
@@ -240,7 +246,7 @@ def disagreement(fit_: Undisturbed, row: Row, alpha: float = 0.05) -> Disagreeme
     rounds = {each.round for each in own}
     if not own or not {name, on} <= solo or len(rounds) < 2:
         return None
-    found = fit_all(fit_.seen, fit_.names, fit_.states.slow is not None, apart=name)
+    found = fit_all(fit_.seen, fit_.names, fit_.states.slow is not None, apart=name, logs=fit_.fitted.logs)
     alone, shift = np.zeros(len(found.beta)), np.zeros(len(found.beta))
     alone[fit_.names.index(on)], alone[fit_.names.index(name)] = 1, -1
     shift[-1] = 1  # the pairs' ln(CPU(layer) / CPU(on)) is by so much higher: their ratio is alone less shift
