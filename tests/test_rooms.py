@@ -78,7 +78,9 @@ def test_every_module_is_in_a_room() -> None:
 
 def test_reports_need_records_alone() -> None:
     """Without Linux's modules, a server's packages, the other rooms, wrk, or any other program on the path."""
-    records = [latest(kind, REFERENCE / "fastapi") for kind in ("bench", "anatomy")] + [latest("sensitivity", REFERENCE)]
+    records = [latest(kind, REFERENCE / "fastapi") for kind in ("bench", "anatomy")] + [
+        latest("sensitivity", REFERENCE)
+    ]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *map(str, records)],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/nowhere"},

@@ -59,7 +59,9 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "matrix": _matrix(),
         },
         ROOT / "docs" / "HISTORY.md": _history(),
-        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)},
+        ROOT / "docs" / "LADDERS.md": {
+            "ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)
+        },
     }
 
 

@@ -118,6 +118,7 @@ def test_it_ends_once_every_decay_is_known(bench: Bench, tmp_path: Path) -> None
     assert len({window.start for window in record.windows}) > 5
 
 
+@pytest.mark.all  # as test_display.py's run does
 def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tmp_path: Path) -> None:
     options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 9)
     done = bench("bench", *options, "--results", tmp_path / "results")

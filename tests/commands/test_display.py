@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from bench.data.layers import ROOT
+from bench.data.record import Bench as Record
+from bench.data.store import read_record
 from bench.report.progress import SHARE, Display
 from tests.conftest import processes, require_tool, wait_for
 
@@ -94,6 +96,10 @@ def test_the_table_fills_in_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
     assert not [line for line in shown if "━━" in line or re.search(r"round \d+: ", line)]
     assert sum(line.startswith("asyncio") for line in shown) == 1, "nothing of the display is left"
     assert max(len(line) for line in shown if not line.startswith("Record: ")) <= SIZE[1]
+    (path,) = (tmp_path / "results").glob("*.json")
+    seconds = read_record(path, Record).seconds
+    assert seconds
+    assert seconds <= 14, "it ends with its budget"
 
 
 def test_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -> None:

@@ -48,9 +48,8 @@ def test_an_injected_slow_down_is_found_within_20_seconds(
 ) -> None:
     begin = time.monotonic()
     results = tmp_path / "results"
-    done = bench(
-        "--catalogue", slowed, "pair", "--a", a, "--b", b, "--budget", 20, "--format", "json", "--results", results
-    )
+    options = ("--a", a, "--b", b, "--budget", 20, "--seconds", 1, "--format", "json", "--results", results)
+    done = bench("--catalogue", slowed, "pair", *options)
     assert done.returncode == code, done.stdout + done.stderr
     assert time.monotonic() - begin < 25
     found = json.loads(done.stdout)

@@ -25,7 +25,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".venvs" / "axe" / "axe.min.js"
 CHARTS = ("cost", "decays", "instructions", "bytecodes", "latency")
 AUDITED = [(1280, "light"), (390, "dark")]
-SCREENS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+SCREENS = [*AUDITED, *(pytest.param(*each, marks=pytest.mark.all) for each in ((1280, "dark"), (390, "light")))]
 LONGEST = "a-server-with-a-name-of-thirty"
 EVIL = "</script><img src=x onerror=evil=1>"
 ALLOWED = 3_000_000  # bytes
