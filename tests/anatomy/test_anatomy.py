@@ -108,7 +108,7 @@ def test_instructions_are_the_same_on_every_start(contract: Contract) -> None:
 
 
 @valgrind
-@pytest.mark.all  # a minute under valgrind for what bytecodes say above, and repeats of two layers in test_jobs.py
+@pytest.mark.all  # 18 s under valgrind for what bytecodes say above, and repeats of two layers in test_jobs.py
 def test_injected_instructions_are_the_interpreters(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instructions, "WARM_UP", 200)  # less warm than for a user, who waits longer
     monkeypatch.setattr(instructions, "IDLE", 1.0)
