@@ -1,9 +1,9 @@
 """Runs the tests in two halves at the same time, since most of either waits for something: halves.py [PYTEST OPTIONS].
 
-One half are the tests that run whole benchmarks, the other is whatever else is in tests/. What the second says is
-printed when the first is through, and so is what scripts/beside.sh says: style, types, and what takes long to make
-ready, in the time that the tests leave. Ctrl-C ends all, each half with its own clean-up. The exit code is that of a
-half that failed, or of what ran beside them.
+One half are the tests that run whole benchmarks and a few others, the other is whatever else is in tests/. What the
+second says is printed when the first is through, and so is what scripts/beside.sh says: style, types, and what takes
+long to make ready, in the time that the tests leave. Ctrl-C ends all, each half with its own clean-up. The exit code is
+that of a half that failed, or of what ran beside them.
 """
 
 import os
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = [
     *("tests/commands", "tests/measure", "tests/host/test_cluster.py"),
     *("tests/host/test_environments.py", "tests/host/test_sides.py"),  # both remove environments that they made
+    *("tests/host/test_resolve.py", "tests/host/test_checkouts.py"),  # so that both halves take as long
 ]
 BESIDE = ROOT / "scripts" / "beside.sh"
 NO_TESTS = 5
