@@ -70,7 +70,9 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "matrix": _matrix(),
         },
         ROOT / "docs" / "HISTORY.md": {"history": "\n\n".join(_history()) or NO_HISTORY},
-        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
+        ROOT / "docs" / "LADDERS.md": {
+            "ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)
+        },
     }
 
 
@@ -87,7 +89,7 @@ def _history() -> Iterator[str]:
         yield history_document(every, package).render("markdown")
 
 
-def _ladder(catalogue: Catalogue, ladder: str) -> str:
+def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     folder = REFERENCE / ladder
     if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):
