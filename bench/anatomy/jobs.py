@@ -6,7 +6,7 @@ pickled. Whatever a job starts ends with it, or with the process that does it.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from typing import Literal
 
@@ -109,9 +109,14 @@ def count(job: Job) -> Result:
     return result
 
 
-def take(jobs: Sequence[Job], executor: Executor) -> Iterator[tuple[Job, Result]]:
-    """Do these jobs, begun in this order; yields each when it is done. Raises what a job raises."""
-    futures = {executor.submit(count, job): job for job in jobs}
+def take(
+    jobs: Sequence[Job], executor: Executor, at: Mapping[str, Executor] | None = None
+) -> Iterator[tuple[Job, Result]]:
+    """Do these jobs, begun in this order; yields each when it is done. Raises what a job raises.
+
+    `at` has the executor of a layer, by name, where that is not the usual one.
+    """
+    futures = {(at or {}).get(job.layer.name, executor).submit(count, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()

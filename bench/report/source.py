@@ -1,4 +1,6 @@
-"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus."""
+"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus; or
+the releases of a package.
+"""
 
 from functools import cached_property
 
@@ -11,6 +13,7 @@ from bench.report.document import Table
 from bench.stats.counts import Line, lines
 from bench.stats.decay import Figures, figures_of
 from bench.stats.disturbance import Disturbance, disturbance
+from bench.stats.history import Series
 from bench.stats.undisturbed import Undisturbed, undisturbed
 
 
@@ -71,3 +74,15 @@ class Sides(msgspec.Struct, frozen=True):
     label: str
     record: Versus
     path: str
+
+
+class Releases(msgspec.Struct, frozen=True):
+    """The counted releases of a package. The path is as people may type it."""
+
+    label: str
+    series: list[Series]
+    path: str
+
+
+Shown = Source | Sides | Releases
+"""What a page can be about."""
