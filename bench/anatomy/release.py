@@ -31,7 +31,7 @@ from bench.host.machine import read_machine
 from bench.host.resolve import Resolver
 from bench.host.sides import install, served_by
 from bench.host.versions import read_revision
-from bench.stats.counts import UNSURE, spread, total
+from bench.stats.counts import total
 from bench.stats.trees import add_up
 
 PARTS: tuple[Part, ...] = ("calls and bytecodes", "instructions")
@@ -109,7 +109,7 @@ def _count(job: ReleaseJob) -> Found:
 
 
 def _part(job: Job) -> Counts:
-    """One part; what did not answer, or whose repeats differ, is counted again: it may have been the machine's doing.
+    """One part; what did not answer is counted again: it may have been the machine's doing.
 
     Raises Fault.
     """
@@ -117,7 +117,7 @@ def _part(job: Job) -> Counts:
         result = count(job)
         if result.lacks:
             raise Fault(f"{socket.gethostname()} has no {result.lacks}: type `make tools` there")
-        if not result.counts.notes and spread(result.counts) <= UNSURE:
+        if not result.counts.notes:
             break
     return result.counts
 
