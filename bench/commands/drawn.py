@@ -4,7 +4,7 @@ Needs the group `report`.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.commands.output import say
@@ -12,7 +12,7 @@ from bench.commands.records import alike, anatomy_of, folders_of, label, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
-from bench.data.store import REFERENCE, files_of, latest, read_record
+from bench.data.store import REFERENCE, latest, read_all, read_record
 from bench.data.versus import Versus
 from bench.report.source import Sides, Source
 
@@ -24,22 +24,21 @@ def reference(catalogue_file: Path) -> list[Source | Sides]:
         if not (REFERENCE / ladder).is_dir():
             continue
         paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
-        found += gather(paths, ladder)
+        found += gather({path: read_record(path, Kind) for path in paths}, ladder)
     return found
 
 
 def chosen(paths: str) -> tuple[list[Path], list[Source | Sides]]:
     """The records that were named, or the newest bench; raises BadInput."""
-    given = files_of(paths) if paths.strip() else []
-    if paths.strip() and not given:
+    read = read_all(paths if paths.strip() else str(latest("bench")), say)
+    if not read:
         raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
-    given = given or [latest("bench")]
-    return given, gather(given)
+    return [*read], gather(read)
 
 
-def gather(paths: Sequence[Path], called: str = "") -> list[Source | Sides]:
+def gather(read: Mapping[Path, Kind], called: str = "") -> list[Source | Sides]:
     """One for each record of windows, with its anatomy, each anatomy that is left, and each versus; raises BadInput."""
-    read = {path: read_record(path, Kind) for path in paths}
+    paths = [*read]
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
     sources: list[Source | Sides] = []

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -210,10 +210,21 @@ def latest(kind: str, *folders: Path) -> Path:
     raise BadInput(f"no record of `make {kind}` in {os.path.relpath(folder)}")
 
 
-def files_of(paths: str) -> list[Path]:
-    """The records that were named: one path with spaces in it, or several; of a folder, all that it has."""
-    named = [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
-    return [file for path in named for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+def read_all(paths: str, tell: Callable[[str], None]) -> dict[Path, Kind]:
+    """Every record that was named, by its file: one path with spaces in it, or several; of a folder, all that it has.
+
+    What is not a record is passed over in a folder, and told; raises BadInput if it was named itself.
+    """
+    found: dict[Path, Kind] = {}
+    for path in [Path(paths)] if Path(paths).exists() else map(Path, paths.split()):
+        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+            try:
+                found[file] = read_record(file, Kind)
+            except BadInput as error:
+                if file == path:
+                    raise
+                tell(f"note: passed over: {error.message}")
+    return found
 
 
 def _age(path: Path) -> tuple[str, int]:
