@@ -23,22 +23,27 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     Of the reference records, those of the default ladder, as SVG only.
     """
     needs_group("report")
-    from bench.commands.drawn import chosen, reference
+    from bench.commands.drawn import chosen, reference, reference_workloads
     from bench.report.charts.draw import draw_all
-    from bench.report.source import Source
+    from bench.report.source import Source, matrices
 
+    more = []
     if drawn.reference:
-        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[:1]
+        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)
+        more, found = [each.record for each in found if isinstance(each, Source)], found[:1]
+        more += reference_workloads()
     else:
         given, found = chosen(drawn.paths)
         folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
     source = next((each for each in found if isinstance(each, Source)), None)
     if not source:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
-    if len(found) > 1:
-        say(f"note: only one of {len(found)} records is drawn, {source.label}; `make report` shows all")
+    grids = matrices([*(each.record for each in found if isinstance(each, Source)), *more])
+    if len(found) > 1 and not drawn.reference:
+        by_itself = " by itself" if grids else ""
+        say(f"note: only one of {len(found)} records is drawn{by_itself}, {source.label}; `make report` shows all")
     try:
-        for missing in draw_all(source, folder, with_png=not drawn.reference):
+        for missing in draw_all(source, folder, not drawn.reference, grids):
             say(f"note: no {missing.name}: {missing.why}")
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error.strerror}: try OUT=another/folder") from None

@@ -28,6 +28,12 @@ def reference(catalogue_file: Path) -> list[Source | Sides]:
     return found
 
 
+def reference_workloads() -> list[Bench]:
+    """The reference records of workloads."""
+    found = read_all(str(REFERENCE / "workloads"), say) if (REFERENCE / "workloads").is_dir() else {}
+    return [record for record in found.values() if isinstance(record, Bench)]
+
+
 def chosen(paths: str) -> tuple[list[Path], list[Source | Sides]]:
     """The records that were named, or the newest bench; raises BadInput."""
     read = read_all(paths if paths.strip() else str(latest("bench")), say)

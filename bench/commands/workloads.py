@@ -86,8 +86,9 @@ def command(
         raise BadInput(f"no record of the ladder {ladder!r} in {paths or results}: try MEASURE=1")
     of = f" LADDER={ladder}" if ladder != "default" else ""
     lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in found]
-    lacking += _published({name: known[name].published for name in chosen})
-    document = workloads_document(records, next(iter(known)), lacking, _sources(found, [*records], printing.wide))
+    published = {name: known[name].published for name in records}
+    sources = _sources(found, [*records], printing.wide)
+    document = workloads_document(records, next(iter(known)), lacking, sources, published)
     show(printing.render(document))
     if problems:
         raise Fault("; ".join(problems))
@@ -127,12 +128,6 @@ def newest(records: dict[Path, Kind], ladder: str) -> dict[str, Found]:
             if not before or str(before.record.made) < str(record.made):
                 found[record.workload] = Found(file, record)
     return found
-
-
-def _published(found: dict[str, float | None]) -> list[str]:
-    """What somebody else published for the same workloads."""
-    told = ", ".join(f"{name} {percent:g}%" for name, percent in found.items() if percent is not None)
-    return [f"HttpArena published these decays of FastAPI on Starlette, from separate runs: {told}."] if told else []
 
 
 def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:

@@ -12,7 +12,7 @@ from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
-from bench.data.workloads import USER, read_names
+from bench.data.workloads import read_entries, read_names
 from bench.report import answer
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.below import in_full
@@ -23,7 +23,7 @@ from bench.report.history import history_document
 from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
 from bench.report.share import row
-from bench.report.source import Source
+from bench.report.source import Source, matrices
 from bench.report.workloads import workloads_document
 from bench.stats.history import all_series
 
@@ -56,7 +56,8 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
             "arena": workloads_table("arena").for_people("markdown"),
-            "matrix": _matrix(),
+            "matrix": _matrix(catalogue, "default"),
+            "arena-matrix": _matrix(catalogue, "arena"),
         },
         ROOT / "docs" / "HISTORY.md": _history(),
         ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
@@ -79,16 +80,19 @@ def _ladder(catalogue: Catalogue, ladder: str) -> str:
     return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
 
 
-def _matrix() -> str:
-    """The workloads of the default ladder, from their reference records; the User request's is the ladder's own."""
-    folder = REFERENCE / "workloads"
-    found = {
-        record.workload: record for path in sorted(folder.glob("*-bench.json")) if (record := read_record(path, Bench))
-    }
+def _matrix(catalogue: Catalogue, ladder: str) -> str:
+    """The workloads of a ladder, from the newest reference record of each."""
+    again = f"make workloads MEASURE=1{f' LADDER={ladder}' if ladder != 'default' else ''}"
+    folders = [each for each in (REFERENCE / "workloads", REFERENCE / ladder) if each.is_dir()]
+    read = [read_record(path, Bench) for folder in folders for path in sorted(folder.glob("*-bench.json"))]
+    found = next((each.records for each in matrices(read) if each.ladder == ladder), None)
     if not found:
-        return "No reference records yet: `make workloads MEASURE=1`."
-    records = {name: found[name] for name in read_names() if name in found}
-    return workloads_document(records, USER, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
+        return f"No reference records yet: `{again}`."
+    published = {
+        name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
+    }
+    document = workloads_document(found, next(iter(found)), [], [f"Produced by `{again}`."], published)
+    return document.render("markdown")
 
 
 def workloads_table(contract: str = "") -> Table:

@@ -1,15 +1,16 @@
 """A specification -> SVG and PNG, light or dark, without a browser."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
-from bench.report.charts import PICTURES
+from bench.report.charts import PICTURES, matrix
 from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
-from bench.report.source import Source
+from bench.report.source import Matrix, Source
 
 WIDTH = 760
 SCALE = 2
@@ -41,12 +42,14 @@ def png(spec: Spec, scheme: str, title: str) -> bytes:
     return drawn
 
 
-def draw_all(source: Source, folder: Path, with_png: bool) -> list[Missing]:
-    """Write every picture of a source into a folder, light and dark; returns those that it lacks. Raises OSError."""
+def draw_all(source: Source, folder: Path, with_png: bool, grids: Sequence[Matrix] = ()) -> list[Missing]:
+    """Write every picture of a source, and of ladders under several workloads, into a folder, light and dark.
+
+    Returns those that it lacks. Raises OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lacking = []
-    for make in PICTURES:
-        found = make(source)
+    for found in [*(make(source) for make in PICTURES), *map(matrix.picture, grids)]:
         if isinstance(found, Missing):
             lacking.append(found)
             continue
