@@ -65,11 +65,11 @@ def _row(cell: Cell) -> dict[str, Any]:
 
 def _spec(rows: Sequence[dict[str, Any]], said: str) -> dict[str, Any]:
     """A row for each workload, a column for each layer: names are broken at hyphens, since columns may be narrow."""
-    lines = "split(datum.label, '-')"
+    lines, small = "split(datum.label, '-')", expr(f"width < {70 * _columns(rows)} ? 9 : 12")
     head = alt.Axis(
         orient="top", title=None, labelAngle=0, labelExpr=lines, labelFontWeight=600, labelColor="var(--ink)",
-        labelOverlap=False, labelLimit=0, labelBaseline="bottom", grid=False,
-        labelOffset=0, labelPadding=_head(rows),
+        labelOverlap=False, labelLimit=expr(f"width / {_columns(rows)} - 6"), labelBaseline="bottom", grid=False,
+        labelPadding=_head(rows), labelFontSize=small,
     )  # fmt: skip
     side = alt.Axis(
         title=None, labelColor="var(--ink)", labelFontWeight=600, labelLimit=0, labelFontSize=12, grid=False
@@ -89,9 +89,13 @@ def _spec(rows: Sequence[dict[str, Any]], said: str) -> dict[str, Any]:
             opacity=alt.Opacity("shade:Q", scale=None, legend=None),
             tooltip=tips,
         ),
-        base.mark_text(align="center", lineHeight=16, dy=-8, fontSize=12, aria=False).encode(text=words),
+        base.mark_text(align="center", lineHeight=16, dy=-8, fontSize=small, aria=False).encode(text=words),
     )
     return specified(chart, len({row["workload"] for row in rows}) * ROW, said)
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> int:
+    return len({row["layer"] for row in rows})
 
 
 def _head(rows: Sequence[dict[str, Any]]) -> int:
