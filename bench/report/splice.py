@@ -27,6 +27,12 @@ from bench.report.source import Source, matrices
 from bench.report.workloads import workloads_document
 from bench.stats.history import all_series
 
+PICTURE = """\
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="charts/matrix-{ladder}-dark.svg">
+<img alt="Decays of the ladder {ladder} by layer and workload" src="charts/matrix-{ladder}-light.svg">
+</picture>"""
+"""The chart of a ladder under several workloads, in docs/."""
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
@@ -91,8 +97,8 @@ def _matrix(catalogue: Catalogue, ladder: str) -> str:
     published = {
         name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
     }
-    document = workloads_document(found, next(iter(found)), [], [f"Produced by `{again}`."], published)
-    return document.render("markdown")
+    document = workloads_document(found, next(iter(found)), [], [], published)
+    return f"{PICTURE.format(ladder=ladder)}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
 
 
 def workloads_table(contract: str = "") -> Table:

@@ -43,7 +43,7 @@ def workloads_document(
     said: list[str | Table] = []
     for title, key, show in (
         ("decay, % fewer requests per CPU-second than the layer it stands on", "decay", "{:.1f}"),
-        ("+ µs/req, the CPU time per request that the layer adds", "added_us", "{:+,.1f}"),
+        ("CPU time that the layer adds to a request, + µs/req", "added_us", "{:+,.1f}"),
     ):
         said += [f"{title}:", *_grids(found, [*records], key, show), ""]
     if beside := published_table(found, published or {}):
