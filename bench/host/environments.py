@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from bench.data.layers import ROOT, Layer
 from bench.data.toml import short
-from bench.host.programs import run
+from bench.host.programs import SETUP_TIMEOUT, run
 
 TIMEOUT = 60.0  # seconds that a command of `needs` has
 
@@ -42,7 +42,7 @@ def missing(layer: Layer) -> str:
                 continue
             why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
             if code is None:
-                why = f"it needs `{command}`, which did not finish within {TIMEOUT:.0f} s"
+                why = f"it needs `{command}`, which did not end within {TIMEOUT:.0f} s"
         return f"{why}: {layer.build.hint}" if layer.build and layer.build.hint else why
     return ""
 
@@ -51,9 +51,11 @@ def _run(command: str) -> str:
     """Why a command failed, or an empty string."""
     argv = shlex.split(command)
     try:
-        code, said = run(argv)
+        code, said = run(argv, SETUP_TIMEOUT)
     except OSError as error:
         return f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
+    if code is None:
+        return f"`{command}` did not end within {SETUP_TIMEOUT:,.0f} s"
     if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])

@@ -16,7 +16,7 @@ from bench.data.resolution import Pin
 from bench.data.sides import canonical
 from bench.data.store import whole
 from bench.data.toml import short
-from bench.host.programs import run, scratch
+from bench.host.programs import SETUP_TIMEOUT, last_line, run, scratch
 from bench.host.variables import clean_environment
 
 ELSEWHERE = dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_LOG"), "")
@@ -72,10 +72,18 @@ class Report(msgspec.Struct, frozen=True):
     install: tuple[Install, ...]
 
 
-def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
-    """Run pip with the user's own settings, but for those that install elsewhere; returns exit code and output."""
+def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int, str]:
+    """Run pip with the user's own settings, but for those that install elsewhere; returns exit code and output.
+
+    Raises Fault if it runs out of time.
+    """
     variables = {**clean_environment(), **ELSEWHERE, **OPTIONS, **environment}
-    return run([python, "-I", "-m", "pip", *arguments], environment=variables)
+    code, said = run([python, "-I", "-m", "pip", *arguments], SETUP_TIMEOUT, environment=variables)
+    if code is None:
+        raise Fault(
+            f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:,.0f} s; its last line: {short(last_line(said), 200)}"
+        )
+    return code, said
 
 
 def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), options: Sequence[str] = ()) -> list[Pin]:
@@ -156,11 +164,9 @@ def unreachable(said: str) -> str:
 def last_error(said: str) -> str:
     """The line of an output that says most: of a program that pip ran the last one, else pip's own last error."""
     if ran := re.findall(r"╰─> \[.*\n((?:.*\n)*?)\s*\[end of output\]", said):
-        lines = [line.strip() for line in ran[0].splitlines() if line.strip()]
-        return lines[-1] if lines else "it ended without a word"
+        return last_line(ran[0])
     errors = re.findall(r"^(?:ERROR|error): (.*)", said, re.M)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return errors[-1] if errors else lines[-1] if lines else "it ended without a word"
+    return errors[-1] if errors else last_line(said)
 
 
 def url_of(wheel: Path) -> str:

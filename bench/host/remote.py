@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 from bench.data.errors import BadInput, Fault
 from bench.data.layers import PYTHON, ROOT, Layer
 from bench.host.environments import build
-from bench.host.programs import run, scratch
+from bench.host.programs import last_line, run, scratch
 from bench.host.sides import Side, install
 
 
@@ -25,8 +25,7 @@ def bench_here(arguments: list[str], seconds: float) -> bytes:
             return found[0].read_bytes()
     if code is None:
         raise Fault(f"{socket.gethostname()}: make bench did not end within {seconds:,.0f} s")
-    lines = [line for line in said.splitlines() if line.strip()] or [f"exit code {code}"]
-    raise Fault(f"{socket.gethostname()}: make bench failed: {lines[-1].removeprefix('error: ')}")
+    raise Fault(f"{socket.gethostname()}: make bench failed: {last_line(said).removeprefix('error: ')}")
 
 
 def machine_here() -> tuple[str, str]:

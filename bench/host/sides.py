@@ -19,7 +19,7 @@ from bench.host.environments import build as build_groups
 from bench.host.flags import lacking
 from bench.host.git import commit, git, git_folder, merge_base
 from bench.host.pip import url_of
-from bench.host.programs import run, scratch
+from bench.host.programs import scratch, why_failed
 from bench.host.resolve import Resolver
 
 VENVS = ROOT / ".venvs"
@@ -128,10 +128,8 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
             new.replace(file)
     if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
-    code, output = run([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group])
-    if code:
-        lines = [line for line in output.splitlines() if line.strip()]
-        raise Fault(f"side {mark}: {lines[-1].removeprefix('error: ') if lines else 'the set-up failed'}")
+    if why := why_failed([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group]):
+        raise Fault(f"side {mark}: {why}")
     plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
     return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)
 
