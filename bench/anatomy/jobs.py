@@ -81,7 +81,7 @@ class Result(msgspec.Struct, kw_only=True):
 def count(job: Job) -> Result:
     """Do a job; whatever goes wrong with its server is in the result. Raises Fault if no server can be started here.
 
-    A server that was killed is started once more: it may have been somebody else's doing.
+    A server that was killed is started once more.
     """
     begin = time.monotonic()
     result = Result(counts=Counts(layer=job.layer.name))
@@ -91,10 +91,7 @@ def count(job: Job) -> Result:
         result.counts.notes.append(f"no {job.part}: {why}")
         return result
     try:
-        try:
-            _count(job, result)
-        except ServerKilled:
-            _count(job, result)
+        again_if_killed(lambda: COUNT[job.part](job, result))
     except Stopped:
         raise
     except (Fault, OSError) as error:
@@ -108,6 +105,14 @@ def count(job: Job) -> Result:
         renew()
     result.seconds = time.monotonic() - begin
     return result
+
+
+def again_if_killed[T](work: Callable[[], T]) -> T:
+    """What this returns; it is done once more if its server was killed, which may have been somebody else's doing."""
+    try:
+        return work()
+    except ServerKilled:
+        return work()
 
 
 def take(
@@ -192,7 +197,3 @@ COUNT: dict[Part, Callable[[Job, Result], None]] = {
     "system calls": _syscalls,
     "instructions": _instructions,
 }
-
-
-def _count(job: Job, result: Result) -> None:
-    COUNT[job.part](job, result)
