@@ -20,12 +20,12 @@ import msgspec
 from bench.anatomy.jobs import Job, Part, count
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.files import write_whole
 from bench.data.history import Found, Host, Wanted
 from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.record import Counts, Frame, now
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import canonical
-from bench.data.store import whole
 from bench.host.environments import build
 from bench.host.machine import read_machine
 from bench.host.resolve import Resolver
@@ -165,8 +165,7 @@ def read_host(job: ReleaseJob) -> Host:
             instructions = total(_part(Job(job.anchor, job.contract, "instructions")))
             if not instructions:
                 raise Fault(f"{about[0]}: the layer {job.anchor.name}, this host's anchor, cannot be counted here")
-            with whole(repr(instructions).encode(), path.parent) as temporary:
-                temporary.replace(path)
+            write_whole(repr(instructions).encode(), path)
         return Host(*about, float(path.read_text()))
 
 

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 from bench.data.errors import BadInput
+from bench.data.files import write_whole
 from bench.data.record import Counts
-from bench.data.store import RESULTS, encode, whole
+from bench.data.store import RESULTS, encode
 
 HISTORY = RESULTS / "history"
 Deps = Literal["held", "newest", "dated"]
@@ -90,14 +91,8 @@ class Found(msgspec.Struct, kw_only=True):
 def keep(found: Found, folder: Path = HISTORY) -> Path:
     """Write its file, at once or not at all; raises OSError."""
     path = folder / f"{found.wanted.key}.json"
-    _write(path, encode(found))
+    write_whole(encode(found), path)
     return path
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(data, path.parent) as temporary:
-        temporary.replace(path)
 
 
 def kept(folder: Path = HISTORY) -> list[Found]:
@@ -124,7 +119,7 @@ def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
 
 def write_all(every: Iterable[Found], path: Path) -> None:
     """Many of them as one file, a line each; raises OSError."""
-    _write(path, b"".join(msgspec.json.encode(each) + b"\n" for each in every))
+    write_whole(b"".join(msgspec.json.encode(each) + b"\n" for each in every), path)
 
 
 def is_counted(path: Path) -> bool:

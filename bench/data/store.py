@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 import psutil
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
 from bench.data.record import VERSION, Kind, Layers, Windows, Writer, now
@@ -161,23 +162,6 @@ class Keeper:
             self.path = self.path or _claim(folder, record)
             temporary.replace(self.path)
         return self.path
-
-
-@contextlib.contextmanager
-def whole(data: bytes, folder: Path) -> Iterator[Path]:
-    """A complete temporary file in a folder, to be renamed: so a file appears whole or not at all. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        Path(name).chmod(0o644)
-        yield Path(name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _claim(folder: Path, record: Kind) -> Path:

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import write_whole
 from bench.data.layers import ROOT
 from bench.data.resolution import Pin
 from bench.data.sides import canonical
-from bench.data.store import whole
 from bench.data.toml import short
 from bench.host.programs import SETUP_TIMEOUT, last_line, run, scratch
 from bench.host.variables import clean_environment
@@ -80,9 +80,8 @@ def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int,
     variables = {**clean_environment(), **ELSEWHERE, **OPTIONS, **environment}
     code, said = run([python, "-I", "-m", "pip", *arguments], SETUP_TIMEOUT, environment=variables)
     if code is None:
-        raise Fault(
-            f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:,.0f} s; its last line: {short(last_line(said), 200)}"
-        )
+        last = short(last_line(said), 200)
+        raise Fault(f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:,.0f} s; its last line: {last}")
     return code, said
 
 
@@ -99,9 +98,7 @@ def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), opti
         found = msgspec.json.decode(kept.read_bytes(), type=list[Pin] | str)
     else:
         found = _resolve(python, wanted, bounds, options)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole(msgspec.json.encode(found), kept.parent) as new:
-            new.replace(kept)
+        write_whole(msgspec.json.encode(found), kept)
     if isinstance(found, str):
         raise Conflict(found)
     return found

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import write_whole
 from bench.data.layers import LONGEST, PYTHON, ROOT, Layer
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel, canonical
-from bench.data.store import whole
 from bench.data.toml import short
 from bench.host.checkouts import Snapshot, of_folder
 from bench.host.checkouts import build as build_wheel
@@ -121,11 +121,9 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     """The environment of a side, made unless there is one of the same contents; raises Fault."""
     lock = given.lock(below)
     group = f"side-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
-    VENVS.mkdir(exist_ok=True)
     file = VENVS / f"{group}.lock"
     if not file.is_file() or file.read_text() != lock:
-        with whole(lock.encode(), VENVS) as new:
-            new.replace(file)
+        write_whole(lock.encode(), file)
     if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
     if why := why_failed([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group]):
