@@ -20,11 +20,11 @@ LOST = 60.0
 """Seconds without a worker, or a scheduler, after which what is to be done there has failed."""
 
 
-class Watch(threading.Thread):
+class Lookout(threading.Thread):
     """Asks a scheduler each second which hosts have workers, and tells the executors of those that have none."""
 
     def __init__(self, client: Client, name: str) -> None:
-        super().__init__(name="watch", daemon=True)
+        super().__init__(name="lookout", daemon=True)
         self.client = client
         self.scheduler = name
         self.over = threading.Event()
@@ -59,11 +59,11 @@ class Watch(threading.Thread):
 class Workers(Executor):
     """The workers on these hosts, or on any. What is not done when the last of them is gone for good raises Fault."""
 
-    def __init__(self, client: Client, watch: Watch, hosts: Sequence[str] = (), retries: int = 0) -> None:
+    def __init__(self, client: Client, lookout: Lookout, hosts: Sequence[str] = (), retries: int = 0) -> None:
         self.inner = client.get_executor(pure=False, workers=[*hosts] or None, retries=retries)
         self.hosts = hosts
         self.open: dict[Future[Any], Future[Any]] = {}
-        watch.executors.append(self)
+        lookout.executors.append(self)
 
     def submit[**P, T](self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As any executor does."""

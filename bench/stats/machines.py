@@ -124,7 +124,11 @@ def spread(row: Sequence[Cell]) -> Spread | None:
         return None
     decays = [each.decay for each in row]
     points = max(decays) - min(decays)
-    margins = [(each.decay_high - each.decay_low) / 2 for each in row if each.decay_high and each.decay_low]
+    margins = [
+        (each.decay_high - each.decay_low) / 2
+        for each in row
+        if each.decay_high is not None and each.decay_low is not None
+    ]
     if len(margins) < len(row) or not all(margins):
         return Spread(points, None)
     from scipy import special  # as in stats/estimate.py

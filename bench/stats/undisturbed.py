@@ -14,8 +14,8 @@ The k are similar: they scatter around a common mean, by as much as the windows 
 
 Errors are of several kinds: of each window (per pair; larger in a window in which the state changes, since the two take
 turns, and in one that was strained, see stats/observations.py), of each instance of a server for as long as it lives,
-of what else moves the machine from round to round. Their
-sizes are estimated together (stats/mixed.py), starting from what is usual. Without a slow state, k drops out.
+and of whatever else moves the machine from round to round. Their sizes are estimated together (stats/mixed.py),
+starting from what is usual. Without a slow state, k drops out.
 """
 
 from collections.abc import Iterable
