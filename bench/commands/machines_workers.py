@@ -14,7 +14,7 @@ from bench.host.signals import held
 from bench.host.versions import read_revision
 
 SET_UP = 1800.0
-"""Seconds that a machine has for what is not measuring: to install, to compile, to check, to end a round."""
+"""Seconds that a machine has besides measuring: to install, compile, check, and end a round."""
 
 
 def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, folder: Path) -> dict[str, str]:

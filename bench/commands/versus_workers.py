@@ -15,7 +15,7 @@ from bench.host.versions import read_revision
 
 
 class Executors(msgspec.Struct, frozen=True):
-    """An executor for each machine, how many jobs they do at a time together, and the machines' names if not this."""
+    """An executor for each machine, how many jobs all do at a time, and the machines' names (none: this one)."""
 
     executors: Sequence[Executor]
     width: int
@@ -24,7 +24,9 @@ class Executors(msgspec.Struct, frozen=True):
 
 @contextmanager
 def executors(scheduler: str, layers: list[Layer], sides: list[Side]) -> Iterator[Executors]:
-    """With a scheduler, the sides are installed on each machine first. An exception ends what is under way here.
+    """An executor for each machine. With a scheduler, the sides are installed on each of its machines first.
+
+    An exception ends what is under way here.
 
     Raises BadInput or Fault where workers cannot be used: see bench/host/cluster.py.
     """

@@ -69,7 +69,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """One file: what came out."""
+    """What was counted: one file."""
 
     wanted: Wanted
     made: datetime
@@ -108,9 +108,9 @@ def _read(path: Path) -> Found:
 
 
 def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
-    """What is known already of this: from the same month or, where there is none, from the last one before.
+    """What was counted of this already: in the same month, or else in the last one before it.
 
-    One for each host whose counts differ, as far as they are there.
+    There are several where hosts count differently.
     """
     same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
     last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")

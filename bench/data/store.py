@@ -202,7 +202,7 @@ def files_of(paths: str) -> list[Path]:
 def read_all(paths: str, tell: Callable[[str], None], without: Collection[Path] = ()) -> dict[Path, Kind]:
     """The records that were named, by their files, but for some of these.
 
-    What is not a record is passed over in a folder, and told; raises BadInput if it was named itself.
+    What is not a record is skipped in a folder, with a note; raises BadInput if it was named itself.
     """
     found: dict[Path, Kind] = {}
     for file, itself in _named(paths).items():
@@ -212,7 +212,7 @@ def read_all(paths: str, tell: Callable[[str], None], without: Collection[Path] 
         except BadInput as error:
             if itself:
                 raise
-            tell(f"note: passed over: {error.message}")
+            tell(f"note: skipped: {error.message}")
     return found
 
 

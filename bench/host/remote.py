@@ -1,4 +1,4 @@
-"""What another machine does, which only has a clone of this suite: one `make bench`, or to install sides."""
+"""What runs on another machine, which only has a clone of this suite: one `make bench`, or installing sides."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from bench.host.sides import Side, install
 
 
 def bench_here(arguments: list[str], seconds: float) -> bytes:
-    """Run `make bench` on the machine of this worker, for so long at most; raises Fault if it leaves no record."""
+    """Run `make bench` on the machine of this worker, at most this long; raises Fault if it leaves no record."""
     with scratch() as folder:
         os.chdir(ROOT)
         command = [os.fspath(PYTHON), "-m", "bench", "bench", "--results", str(folder), *arguments]
@@ -29,7 +29,7 @@ def bench_here(arguments: list[str], seconds: float) -> bytes:
 
 
 def machine_here() -> tuple[str, str]:
-    """What this host calls itself, and what tells its machine from others: its boot, which its containers share."""
+    """The name of this host, and an id of its machine, which containers share: that of its boot."""
     try:
         return socket.gethostname(), Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -140,7 +140,7 @@ def spread(row: Sequence[Cell]) -> Spread | None:
 
 
 def _instructions(site: Site, name: str, on: str, anatomies: Sequence[Anatomy]) -> float | None:
-    """The decay by instructions of a layer, of the newest anatomy that was made of what its records were."""
+    """The decay by instructions of a layer, from the newest anatomy of the same Python and packages."""
     of = {_made_of(record) for record in site.records}
     for anatomy in anatomies:
         if _made_of(anatomy) in of and {name, on} <= {row.name for row in anatomy.layers}:
