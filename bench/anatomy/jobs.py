@@ -66,7 +66,9 @@ class Result(msgspec.Struct, kw_only=True):
     """The result of a job. What its part does not count is empty."""
 
     counts: Counts
-    """With a note where this part could not be counted."""
+    """With a note where this part could not be counted, or not all of it."""
+    failed: str = ""
+    """Why this part could not be counted."""
     fault: str = ""
     """How the layer's server failed its contract."""
     lacks: str = ""
@@ -87,8 +89,8 @@ def count(job: Job) -> Result:
     result = Result(counts=Counts(layer=job.layer.name))
     if job.needs and not shutil.which(job.needs):
         result.lacks = job.needs
-        why = f"{job.needs} is not installed here (on Linux, type `make tools`)"
-        result.counts.notes.append(f"no {job.part}: {why}")
+        result.failed = f"{job.needs} is not installed here (on Linux, type `make tools`)"
+        result.counts.notes.append(f"no {job.part}: {result.failed}")
         return result
     try:
         again_if_killed(lambda: COUNT[job.part](job, result))
@@ -96,7 +98,8 @@ def count(job: Job) -> Result:
         raise
     except (Fault, OSError) as error:
         if job.part != "contract":
-            result.counts.notes.append(f"no {job.part}: {error}")
+            result.failed = str(error) or type(error).__name__
+            result.counts.notes.append(f"no {job.part}: {result.failed}")
         elif isinstance(error, ServerFault):
             result.fault = error.what
         else:
