@@ -21,7 +21,7 @@ COUNTED = 1
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked for. All that the counts depend on is in it, or follows from it, but the host."""
+    """What to count: everything that the counts depend on, except the host."""
 
     package: str
     version: str

@@ -125,7 +125,7 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Iterator[Clu
 
 
 def by_machine(called: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """The addresses of workers by machine, from the name of its host and the machine that each says it is on."""
+    """The addresses of workers by machine, from the host and the machine that each says it is on."""
     found: dict[str, list[str]] = {}
     for address, (_, machine) in sorted(called.items()):
         found.setdefault(machine, []).append(address)

@@ -39,7 +39,7 @@ class Conflict(BadInput):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """A package's own statements."""
+    """What a package says of itself."""
 
     name: str
     version: str

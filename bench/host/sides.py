@@ -69,9 +69,9 @@ def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[s
 def find(
     packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
 ) -> tuple[tuple[str, ...], list[Pin]]:
-    """What each package of a side is, and as pip takes it: what is not built yet is built.
+    """What each package of a side is, in words, and its requirement for pip: what is not built yet is built.
 
-    What it is, is a commit or a file in words; empty for a release, whose version tells all.
+    The words name a commit or a file; they are empty for a release, whose version says it all.
     """
     each = [_find(name, source, tell) for name, source in zip(packages, sources, strict=True)]
     return tuple(said for said, _ in each), [pin for _, pin in each]
@@ -100,7 +100,7 @@ def _find(name: str, source: Source, tell: Callable[[str], None]) -> tuple[str, 
 
 
 def _commit(name: str, repo: Path, found: str, ref: str, tell: Callable[[str], None]) -> tuple[str, Pin]:
-    """A commit of a clone, whose package is where the folder is that the user named."""
+    """A commit of a clone; the package is in the folder that the user named."""
     git_folder(repo)
     prefix = git(repo, "rev-parse", "--show-prefix")
     tell(f"side: {name} of {repo}, {ref} at {found[:SHOWN]}")
