@@ -159,7 +159,7 @@ def steps(points: Sequence[Point], floor: dict[tuple[Part, Unit], float]) -> lis
 
 
 def exceeds(change: Change, limit: float) -> bool:
-    """Whether it is larger than so many percent; something out of nothing always is."""
+    """Whether it exceeds a limit in percent; a count that was 0 before always does."""
     return bool(change.delta) and (change.percent is None or abs(change.percent) > limit)
 
 
