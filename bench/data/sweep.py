@@ -25,23 +25,27 @@ class Held(msgspec.Struct, kw_only=True):
     layer: str
     connections: Count
     window: Window | None = None
+    kept: Count | None = None
+    """How many were open after each had been opened in its turn, and had one request answered; without load."""
+    lost: dict[str, Count] = {}
+    """What went wrong with the others, by kind."""
     before_bytes: Count | None = None
-    """The server's resident memory before the first of them was opened."""
+    """The server's resident memory before the first of these was opened."""
     open_bytes: Count | None = None
-    """The same just before the end of the window, with the connections open."""
+    """The same with these open."""
     opened: Count | None = None
-    """How many of them the server had accepted by then."""
+    """How many of wrk's connections the server had accepted just before the end of the window."""
     overflows: Count | None = None
-    """How often the kernel turned a connection away because the server's accept queue was full."""
+    """How often, in the window, the kernel turned a connection away because the server's accept queue was full."""
     limit: str = ""
     """Why it was not tried, or empty."""
 
     @property
     def connection_bytes(self) -> float | None:
         """What a connection adds to the server's resident memory."""
-        if self.before_bytes is None or self.open_bytes is None or not self.opened:
+        if self.before_bytes is None or self.open_bytes is None or not self.kept:
             return None
-        return max(0, self.open_bytes - self.before_bytes) / self.opened
+        return max(0, self.open_bytes - self.before_bytes) / self.kept
 
 
 class Served(msgspec.Struct, kw_only=True):

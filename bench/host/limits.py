@@ -33,9 +33,7 @@ def limits() -> list[Limit]:
         found.append(Limit((files[2] - files[0]) // 2 - SPARE, what, "sysctl fs.file-max=2000000"))
     if len(ports := _numbers("net/ipv4/ip_local_port_range")) == 2:
         what = f"there are {ports[1] - ports[0] + 1:,} local ports (net.ipv4.ip_local_port_range)"
-        found.append(
-            Limit(ports[1] - ports[0] + 1 - SPARE, what, 'sysctl net.ipv4.ip_local_port_range="1024 65535"')
-        )
+        found.append(Limit(ports[1] - ports[0] + 1 - SPARE, what, 'sysctl net.ipv4.ip_local_port_range="1024 65535"'))
     return found
 
 

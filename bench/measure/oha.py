@@ -110,9 +110,7 @@ def _drive(
     return None if cut else child.cpu_ns
 
 
-def _command(
-    program: Path, server: Server, point: Rated, folder: Path, files: tuple[Path, Path]
-) -> list[str]:
+def _command(program: Path, server: Server, point: Rated, folder: Path, files: tuple[Path, Path]) -> list[str]:
     request = server.contract.asked[0].request
     argv = [str(program), "--no-tui", "--output-format", "json", "-o", str(files[0]), "--db-url", str(files[1])]
     argv += ["-n", str(point.sent), "-q", f"{point.rate:.6g}", "-c", str(point.connections), "--latency-correction"]

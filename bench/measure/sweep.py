@@ -16,6 +16,7 @@ from bench.data.sweep import Held, Served, Sweep
 from bench.data.window import Window
 from bench.host import counters, limits, quota
 from bench.host.server import Server
+from bench.measure.hold import hold
 from bench.measure.round import servers_of
 from bench.measure.window import take, verify
 
@@ -27,6 +28,10 @@ EARLY = 0.3
 """Seconds before the end of a window at which the connections are counted and memory is read."""
 WARM = 16
 """Connections with which a server is warmed up, so that what it loads or caches once is not taken for theirs."""
+HOLDING = 50.0
+"""Seconds in which connections are opened: servers close those on which nothing happens for longer."""
+CLOSING = 5.0
+"""Seconds that a server has to notice that they are closed."""
 MANY = 100_000
 """Requests after which memory is read."""
 PATIENCE = 60.0
@@ -75,9 +80,7 @@ class Sweeper:
         self.record.seconds = self.seconds
         self.watch.keep()
 
-    def window(
-        self, server: Server, connections: int, seconds: int, look: Callable[[], None] = lambda: None
-    ) -> Window:
+    def window(self, server: Server, connections: int, seconds: int, look: Callable[[], None] = lambda: None) -> Window:
         """One window; raises ServerFault, or WrkFault. `look` is called while its connections are still open."""
         load = replace(
             self.plan.load,
@@ -106,29 +109,40 @@ class Sweeper:
                     self._hold(server, point, seconds)
 
     def _hold(self, server: Server, point: Held, seconds: int) -> None:
+        """First without load, then under wrk."""
         pid = server.process.pid
         before = files(pid)
-        if self.plan.lane:
-            point.before_bytes = counters.read(pid).rss_bytes
-        turned_away = limits.overflows()
 
-        def look() -> None:
+        def read() -> None:
             if self.plan.lane:
                 point.open_bytes = counters.read(pid).rss_bytes
-            if before:
-                point.opened = min(point.connections, max(0, files(pid) - before))
+
+        def look() -> None:
+            point.opened = min(point.connections, max(0, files(pid) - before))
 
         try:
-            point.window = self.window(server, point.connections, seconds, look)
+            if not server.contract.workload.requests_per_connection:
+                if self.plan.lane:
+                    point.before_bytes = counters.read(pid).rss_bytes
+                hold(server, point, self.plan.lane, HOLDING, read)
+                self._closed(server, before)
+            turned_away = limits.overflows()
+            point.window = self.window(server, point.connections, seconds, look if before else lambda: None)
+            if turned_away is not None:
+                point.overflows = max(0, (limits.overflows() or 0) - turned_away)
             verify(server)
         except WrkFault as fault:
             point.limit = fault.message
         except ServerFault as fault:
             point.limit = fault.message
             raise
-        finally:
-            if turned_away is not None:
-                point.overflows = (limits.overflows() or 0) - turned_away
+
+    def _closed(self, server: Server, before: int) -> None:
+        """Wait until a server has noticed that its connections are gone."""
+        deadline = time.monotonic() + CLOSING
+        while files(server.process.pid) > before and time.monotonic() < deadline:
+            server.require_alive("died when its connections were closed")
+            time.sleep(0.05)
 
     def long_enough(self, layer: Layer, connections: int) -> int:
         """Seconds in which each connection should get enough answers."""
