@@ -67,7 +67,7 @@ class Rated(msgspec.Struct, kw_only=True):
     """Requests per second."""
     connections: Count
     sent: Count = 0
-    """How many requests were due."""
+    """How many requests were due, answered or not."""
     answered: Count = 0
     seconds: float = 0.0
     """From the first request to the last answer."""

@@ -49,7 +49,9 @@ def _rated(point: Rated) -> list[str]:
         return [point.fault]
     said = [f"{count:,} {kind}" for kind, count in point.errors.items()]
     if left := point.sent - point.answered - sum(count for kind, count in point.errors.items() if kind != "status"):
-        said.append(f"{left:,} of {point.sent:,} not answered when it was stopped" if left > 0 else "")
+        said.append(
+            f"{left:,} of {point.sent:,} were still waiting to be sent at the end" if left > point.connections else ""
+        )
     if point.reached < NEAR * point.rate:
         why = "the rate was not reached"
         if (point.client_busy or 0) >= FULL and (point.busy or 0) < FULL:
