@@ -22,6 +22,8 @@ from bench.measure.window import take, verify
 
 ANSWERS = 5
 """A window is so long that each connection gets as many answers, if the server is as fast as before."""
+OPENED = 2_000
+"""Connections that wrk has opened and a server accepted per second, at least: a window is so much longer."""
 LONGEST = 30
 """Seconds: no window is longer, unless SECONDS= says so."""
 EARLY = 0.3
@@ -30,8 +32,10 @@ WARM = 16
 """Connections with which a server is warmed up, so that what it loads or caches once is not taken for theirs."""
 HOLDING = 50.0
 """Seconds in which connections are opened: servers close those on which nothing happens for longer."""
-CLOSING = 5.0
-"""Seconds that a server has to notice that they are closed."""
+CLOSING = 30.0
+"""Seconds that a server has to answer what is in flight, and to notice that connections are closed."""
+STEADY = 4
+"""Looks, 50 ms apart, that find the same number of open files."""
 MANY = 100_000
 """Requests after which memory is read."""
 PATIENCE = 60.0
@@ -111,7 +115,7 @@ class Sweeper:
     def _hold(self, server: Server, point: Held, seconds: int) -> None:
         """First without load, then under wrk."""
         pid = server.process.pid
-        before = files(pid)
+        before = settled(server)
 
         def read() -> None:
             if self.plan.lane:
@@ -125,11 +129,14 @@ class Sweeper:
                 if self.plan.lane:
                     point.before_bytes = counters.read(pid).rss_bytes
                 hold(server, point, self.plan.lane, HOLDING, read)
-                self._closed(server, before)
-            turned_away = limits.overflows()
+                settled(server, before)
+            turned_away, spent = limits.overflows(), counters.read(pid).cpu_ns if self.plan.lane else 0
             point.window = self.window(server, point.connections, seconds, look if before else lambda: None)
             if turned_away is not None:
                 point.overflows = max(0, (limits.overflows() or 0) - turned_away)
+            settled(server, before)
+            if self.plan.lane:  # what was in flight at the end counts as answered, so let it be answered
+                point.window.server_cpu_ns = counters.read(pid).cpu_ns - spent
             verify(server)
         except WrkFault as fault:
             point.limit = fault.message
@@ -137,17 +144,10 @@ class Sweeper:
             point.limit = fault.message
             raise
 
-    def _closed(self, server: Server, before: int) -> None:
-        """Wait until a server has noticed that its connections are gone."""
-        deadline = time.monotonic() + CLOSING
-        while files(server.process.pid) > before and time.monotonic() < deadline:
-            server.require_alive("died when its connections were closed")
-            time.sleep(0.05)
-
     def long_enough(self, layer: Layer, connections: int) -> int:
         """Seconds in which each connection should get enough answers."""
         rps = self.rps.get(layer.name, 0.0)
-        wanted = math.ceil(ANSWERS * connections / rps) if rps else 0
+        wanted = math.ceil(ANSWERS * connections / rps + connections / OPENED) if rps else 0
         return min(LONGEST, max(self.plan.load.seconds, wanted))
 
     def many(self, layer: Layer) -> None:
@@ -185,6 +185,21 @@ def ended(timer: threading.Timer) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
+
+
+def settled(server: Server, wanted: int | None = None) -> int:
+    """Wait until a server has closed its side of connections that are gone; returns how many files it has open.
+
+    That is until it has as few as are wanted, or their number no longer changes.
+    """
+    deadline, steady, last = time.monotonic() + CLOSING, 0, files(server.process.pid)
+    looks = STEADY if wanted is None else 10 * STEADY  # it may be busy with what is in flight
+    while steady < looks and not (wanted is not None and last <= wanted) and time.monotonic() < deadline:
+        server.require_alive("died when its connections were closed")
+        time.sleep(0.05)
+        last, before = files(server.process.pid), last
+        steady = steady + 1 if last == before else 0
+    return last
 
 
 def files(pid: int) -> int:

@@ -116,7 +116,7 @@ def _held(record: Sweep, point: Held) -> dict[str, Any]:
         "opened": point.opened,
         "overflows": point.overflows,
         "seconds": window.duration_us / 1e6 if window else None,
-        "server_cpu": 100 * busy if busy is not None else None,
+        "server_cpu": min(100, 100 * busy) if busy is not None else None,
         "client_cpu": client / 1e1 / window.duration_us if window and client is not None else None,
         "before_bytes": point.before_bytes,
         "open_bytes": point.open_bytes,

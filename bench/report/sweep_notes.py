@@ -74,7 +74,8 @@ def notes(record: Sweep, wide: bool) -> list[str]:
         if record.capacity:
             said.append("%: of the req/s in one saturated window of wrk. CPU %: of the server's core.")
         return said
-    limits = [(each.limit, each) for each in record.held if each.limit]
+    faults = [fault for row in record.layers for fault in row.faults]
+    limits = [(each.limit, each) for each in record.held if each.limit and not any(map(each.limit.endswith, faults))]
     for limit, group in groupby(limits, key=lambda each: each[0]):
         points = [point for _, point in group]
         names = ", ".join(dict.fromkeys(point.layer for point in points))
