@@ -24,21 +24,24 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     """
     needs_group("report")
     from bench.commands.drawn import chosen, reference
-    from bench.report.charts.draw import draw_all
-    from bench.report.source import Source
+    from bench.report.charts.draw import draw, draw_all
+    from bench.report.charts.sweep import pictures
+    from bench.report.source import Sides, Source
 
     if drawn.reference:
         folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[:1]
     else:
         given, found = chosen(drawn.paths)
         folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
-    source = next((each for each in found if isinstance(each, Source)), None)
+    source = next((each for each in found if not isinstance(each, Sides)), None)
     if not source:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
     if len(found) > 1:
         say(f"note: only one of {len(found)} records is drawn, {source.label}; `make report` shows all")
     try:
-        for missing in draw_all(source, folder, with_png=not drawn.reference):
+        for each in [] if isinstance(source, Source) else pictures(source.record):
+            draw(each, folder, with_png=True)
+        for missing in draw_all(source, folder, with_png=not drawn.reference) if isinstance(source, Source) else []:
             say(f"note: no {missing.name}: {missing.why}")
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error.strerror}: try OUT=another/folder") from None

@@ -13,13 +13,14 @@ from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, files_of, latest, read_record
+from bench.data.sweep import Sweep
 from bench.data.versus import Versus
-from bench.report.source import Sides, Source
+from bench.report.source import Drawable, Sides, Source, Swept
 
 
-def reference(catalogue_file: Path) -> list[Source | Sides]:
+def reference(catalogue_file: Path) -> list[Drawable]:
     """A source for each ladder that has reference records."""
-    found: list[Source | Sides] = []
+    found: list[Drawable] = []
     for ladder in read_catalogue(catalogue_file).ladders:
         if not (REFERENCE / ladder).is_dir():
             continue
@@ -28,7 +29,7 @@ def reference(catalogue_file: Path) -> list[Source | Sides]:
     return found
 
 
-def chosen(paths: str) -> tuple[list[Path], list[Source | Sides]]:
+def chosen(paths: str) -> tuple[list[Path], list[Drawable]]:
     """The records that were named, or the newest bench; raises BadInput."""
     given = files_of(paths) if paths.strip() else []
     if paths.strip() and not given:
@@ -37,12 +38,12 @@ def chosen(paths: str) -> tuple[list[Path], list[Source | Sides]]:
     return given, gather(given)
 
 
-def gather(paths: Sequence[Path], called: str = "") -> list[Source | Sides]:
+def gather(paths: Sequence[Path], called: str = "") -> list[Drawable]:
     """One for each record of windows, with its anatomy, each anatomy that is left, and each versus; raises BadInput."""
     read = {path: read_record(path, Kind) for path in paths}
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
-    sources: list[Source | Sides] = []
+    sources: list[Drawable] = []
     for path, record in read.items():
         if not isinstance(record, Windows):
             continue
@@ -56,10 +57,12 @@ def gather(paths: Sequence[Path], called: str = "") -> list[Source | Sides]:
     for path, other in read.items():
         if isinstance(other, Versus):
             sources.append(Sides(label(path, paths), other, _shown(path)))
+        elif isinstance(other, Sweep):
+            sources.append(Swept(label(path, paths), other, _shown(path)))
         elif not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
     if not sources:
-        raise BadInput("no record of bench, pair, anatomy or versus among these: try RECORD=results/NAME.json")
+        raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
     return sources
 
 

@@ -1,10 +1,11 @@
-"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus."""
+"""What a picture is made from: records of windows and counts, read once and fitted once; or a versus, or a sweep."""
 
 from functools import cached_property
 
 import msgspec
 
 from bench.data.record import Anatomy, Layers, Windows
+from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 from bench.report.decay_table import decay_table
 from bench.report.document import Table
@@ -71,3 +72,14 @@ class Sides(msgspec.Struct, frozen=True):
     label: str
     record: Versus
     path: str
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """A record of a sweep. The path is as people may type it."""
+
+    label: str
+    record: Sweep
+    path: str
+
+
+Drawable = Source | Sides | Swept

@@ -76,10 +76,10 @@ def sweep_document(record: Sweep, wide: bool = False, source: str = "") -> Docum
     """A sentence, the tables, and what limited the figures."""
     said: list[str | Table] = []
     if record.rates:
-        table = Table(RATED, [_rated(record, point) for point in record.rated])
+        table = Table(RATED, rated_figures(record))
         said += [rate_sentence(record), "", table, ""]
     else:
-        table = Table(HELD, [_held(record, point) for point in record.held])
+        table = Table(HELD, figures(record))
         said += [sentence(record), "", table, ""]
         if record.served:
             rows = [asdict(point) for point in record.served]
@@ -94,6 +94,11 @@ def sweep_document(record: Sweep, wide: bool = False, source: str = "") -> Docum
 def figures(record: Sweep) -> list[dict[str, Any]]:
     """The rows of the table of connections, for charts."""
     return [_held(record, point) for point in record.held]
+
+
+def rated_figures(record: Sweep) -> list[dict[str, Any]]:
+    """The rows of the table of rates, for charts."""
+    return [_rated(record, point) for point in record.rated]
 
 
 def _held(record: Sweep, point: Held) -> dict[str, Any]:

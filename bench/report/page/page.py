@@ -7,8 +7,8 @@ from bench.report.charts.draw import bundle
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
-from bench.report.page.sections import SECTIONS, beside, versus
-from bench.report.source import Sides, Source
+from bench.report.page.sections import SECTIONS, beside, sweep, versus
+from bench.report.source import Drawable, Sides, Source, Swept
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
@@ -18,13 +18,14 @@ FOOT = (
 )
 
 
-def page(sources: Sequence[Source | Sides]) -> str:
+def page(sources: Sequence[Drawable]) -> str:
     """The whole file. The same records give the same bytes."""
     several = len(sources) > 1
     parts = [_parts(source) for source in sources]
     layers = [source for source in sources if isinstance(source, Source)]
     together = beside.part(layers)
-    title, foot = (TITLE, FOOT) if layers else (versus.TITLE, versus.FOOT)
+    other = sweep if any(isinstance(source, Swept) for source in sources) else versus
+    title, foot = (TITLE, FOOT) if layers else (other.TITLE, other.FOOT)
     articles = "".join(
         _article(number, source, found, several)
         for number, (source, found) in enumerate(zip(sources, parts, strict=True))
@@ -56,9 +57,11 @@ def page(sources: Sequence[Source | Sides]) -> str:
     )
 
 
-def _parts(source: Source | Sides) -> list[Part]:
+def _parts(source: Drawable) -> list[Part]:
     if isinstance(source, Sides):
         return versus.parts(source)
+    if isinstance(source, Swept):
+        return sweep.parts(source)
     return [part for section in SECTIONS if (part := section(source))]
 
 
@@ -66,13 +69,13 @@ def _specs(parts: Sequence[Part]) -> dict[str, object]:
     return {name: spec for part in parts for name, spec in part.charts}
 
 
-def _article(number: int, source: Source | Sides, parts: Sequence[Part], several: bool) -> str:
+def _article(number: int, source: Drawable, parts: Sequence[Part], several: bool) -> str:
     heading = f'<h2 class="hidden">{text(source.label)}</h2>' if several else ""
     inside = "".join(part.render(number, 3 if several else 2) for part in parts)
     return f'<article id="source-{number}" aria-label="{text(source.label)}">{heading}{inside}</article>'
 
 
-def _tabs(sources: Sequence[Source | Sides]) -> str:
+def _tabs(sources: Sequence[Drawable]) -> str:
     links = "".join(
         f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>'
         for number, source in enumerate(sources)
