@@ -20,6 +20,16 @@ def _spanned(key: str) -> Callable[[Values], str]:
     return lambda row: _span(row[key])
 
 
+def _millis(key: str) -> Callable[[Values], str]:
+    def show(row: Values) -> str:
+        if row[key] is None:
+            return "-"
+        value = row[key] / 1e3
+        return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+
+    return show
+
+
 HELD = (
     Column("layer", "layer", left=True),
     Column("connections", "connections", "", "{connections:,}"),
@@ -56,7 +66,7 @@ RATED = (
     Column("rate", "asked", "req/s", lambda row: _rate(row)),
     Column("reached", "reached", "req/s", "{reached:,.0f}"),
     Column("server_cpu", "CPU", "%", "{server_cpu:.0f}"),
-    *(Column(f"{key}_us", name, "", _spanned(f"{key}_us"))
+    *(Column(f"{key}_us", name, "ms", _millis(f"{key}_us"))
       for key, name in (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), ("max", "max"))),
     Column("late", "late", "", "{late:,}"),
     Column("errors", "errors", "", "{errors:,}"),
@@ -185,11 +195,14 @@ def sentence(record: Sweep) -> str:
 
 def rate_sentence(record: Sweep) -> str:
     """The p99 of each layer at the highest rate that it was asked for and kept up with."""
-    kept = {each.layer: each for each in record.rated if each.latency_us and not remark(each)}  # the last is kept
+    by_rate = sorted(record.rated, key=lambda each: each.rate)
+    names = [row.name for row in record.layers]
+    found = {each.layer: each for each in by_rate if each.latency_us and not remark(each)}  # the highest is kept
+    kept = {name: found[name] for name in names if name in found}
     if not kept:
         return "No layer kept up with a rate." if record.rated else "Nothing was measured."
     parts = [f"{name} {span(each.latency_us.p99)} at {each.asked}" for name, each in kept.items() if each.latency_us]
-    return f"99% of requests were answered within: {', '.join(parts)} (the last rate that each kept up with)."
+    return f"99% of requests were answered within: {', '.join(parts)} (the highest rate that each kept up with)."
 
 
 def _clear(row: Values) -> float | None:

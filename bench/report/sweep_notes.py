@@ -58,6 +58,8 @@ def _rated(point: Rated) -> list[str]:
             why += f": oha used {100 * (point.client_busy or 0):.0f}% of its core"
         elif (point.busy or 0) >= FULL:
             why += ": the server used its core up, so latency grows for as long as this goes on"
+        elif point.busy is not None:
+            why += ": neither the server nor oha could use a whole core, so look for what else runs here"
         said.append(why)
     return [each for each in said if each]
 

@@ -63,7 +63,7 @@ def _lines(
     label = LATENCY if up[0].endswith("_us") else "format(datum.value, ',')"
     x_axis = alt.Axis(title=across[1], labelOverlap=True, format=",", values=sorted({row["x"] for row in shown}))
     if not across[2]:
-        x_axis = alt.Axis(title=across[1], labelOverlap=True, format=",")
+        x_axis = alt.Axis(title=across[1], labelOverlap=True, labelExpr="format(datum.value, ',')", tickCount=8)
     y_axis = alt.Axis(title=up[1], labelExpr=label, labelOverlap=True, tickCount=6)
     x = alt.X("x:Q", axis=x_axis, scale=_scale(across[2]))
     y = alt.Y("y:Q", axis=y_axis, scale=_scale(up[2]))
