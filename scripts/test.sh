@@ -12,7 +12,4 @@ if [ -n "${ONLY:-}" ]; then
     # shellcheck disable=SC2086 # words
     exec "$python" -m pytest "$@" $ONLY
 fi
-"$python" -m ruff check .
-"$python" -m ruff format --check .
-"$python" -m mypy
 exec "$python" scripts/halves.py "$@"

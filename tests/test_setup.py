@@ -399,10 +399,10 @@ def test_a_path_with_a_colon(tmp_path: Path) -> None:
     assert "a virtual environment cannot be in a path with ':': rename or move" in why
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(checkout: Checkout) -> None:
+    ordinary = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []  # root may write everywhere
     checkout.folder.chmod(0o555)
-    why = failed(checkout.set_up())
+    why = failed(checkout.run(*ordinary, "sh", "scripts/setup.sh", PYTHON))
     checkout.folder.chmod(0o755)
     assert "Permission denied" in why
     assert str(checkout.folder) in why
@@ -583,6 +583,24 @@ def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> N
         )  # fmt: skip
         assert done.returncode == code, done.stdout
         assert set(re.findall(r"(\d \w+) in [\d.]+s", done.stdout)) == closing, done.stdout
+
+
+@pytest.mark.parametrize(("beside", "code"), [("echo fine", 0), ("echo unstyled; exit 3", 3)])
+def test_what_runs_beside_the_halves_is_printed_and_a_failure_of_it_is_one(
+    tmp_path: Path, beside: str, code: int
+) -> None:
+    for name in ("scripts", "tests/commands"):
+        (tmp_path / name).mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
+    (tmp_path / "scripts" / "beside.sh").write_text(f"{beside}\n")
+    (tmp_path / "tests" / "test_new.py").write_text("def test(): pass\n")
+    done = subprocess.run(
+        [sys.executable, "scripts/halves.py", "-p", "no:cacheprovider"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=PLAIN,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout
+    assert "1 passed" in done.stdout
+    assert done.stdout.endswith(f"{beside.split()[1].rstrip(';')}\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -59,7 +59,9 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "matrix": _matrix(),
         },
         ROOT / "docs" / "HISTORY.md": _history(),
-        ROOT / "docs" / "LADDERS.md": {"ladders": "\n\n".join(_ladder(catalogue, name) for name in catalogue.ladders)},
+        ROOT / "docs" / "LADDERS.md": {
+            "ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)
+        },
     }
 
 
@@ -69,7 +71,7 @@ def _history() -> dict[str, str]:
     return {name: history_document(all_series(every), name).render("markdown") for name, every in read.items()}
 
 
-def _ladder(catalogue: Catalogue, ladder: str) -> str:
+def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     folder = REFERENCE / ladder
     if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):

@@ -75,18 +75,19 @@ def fit(y: Array, x: Array, kinds: list[Kind], start: Array, precision: Array, l
     usual = np.log([each.usual for each in kinds])
     tight = np.array([each.spread**-2.0 for each in kinds])
     logs = usual.copy() if logs is None else logs
+    squares = np.array([each.square() for each in kinds])
     for _ in range(STEPS):
         sizes = 2 * np.exp(2 * logs)
-        inverse = np.linalg.inv(sum(size / 2 * each.square() for size, each in zip(sizes, kinds, strict=True)))
+        inverse = np.linalg.inv(np.tensordot(sizes / 2, squares, 1))
         weighted = inverse @ x
         covariance = np.linalg.inv(x.T @ weighted + np.diag(precision))
         beta = covariance @ (weighted.T @ y + precision * start)
         pull = inverse @ (y - x @ beta)
         rest = inverse - weighted @ covariance @ weighted.T
-        moved = [size * each.after(rest) for size, each in zip(sizes, kinds, strict=True)]
+        moved = np.array([size * each.after(rest) for size, each in zip(sizes, kinds, strict=True)])
         pulls = sizes * [np.sum(each.root(pull) ** 2) for each in kinds]
-        gradient = (pulls - [np.trace(each) for each in moved]) / 2 - tight * (logs - usual)
-        information = np.array([[np.sum(one * other.T) / 2 for other in moved] for one in moved]) + np.diag(tight)
+        gradient = (pulls - np.trace(moved, axis1=1, axis2=2)) / 2 - tight * (logs - usual)
+        information = np.tensordot(moved, moved, ((1, 2), (2, 1))) / 2 + np.diag(tight)
         step = np.linalg.solve(information, gradient)
         step *= min(1.0, LONGEST / max(np.abs(step).max(), 1e-12))
         if np.abs(step).max() < CLOSE:

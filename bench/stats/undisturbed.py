@@ -13,23 +13,22 @@ counted. All a are read at lost = 0. m is free: side by side both cost some 10% 
 The k are similar: they scatter around a common mean, by as much as the windows of this run say and what is usual.
 
 Errors are of several kinds: of each window (per pair; larger in a window in which the state changes, since the two take
-turns), of each instance of a server for as long as it lives, of what else moves the machine from round to round. Their
+turns, and in one that was strained, see stats/observations.py), of each instance of a server for as long as it lives,
+of what else moves the machine from round to round. Their
 sizes are estimated together (stats/mixed.py), starting from what is usual. Without a slow state, k drops out.
 """
 
 from collections.abc import Iterable
-from math import log
 
 import msgspec
 import numpy as np
 
 from bench.data.record import Pair, Row, Windows
-from bench.data.window import Window
 from bench.stats.disturbance import how_slow
 from bench.stats.estimate import Estimate
 from bench.stats.mixed import Array, Fitted, Kind, fit
+from bench.stats.observations import Seen, observations
 from bench.stats.states import Slowness, States
-from bench.stats.windows import level_windows, pair_windows
 
 USUAL, UNSURE = 0.95, 0.3
 """The mean of k, and how well it is known before anything is measured."""
@@ -37,25 +36,19 @@ STEEPEST = 0.9  # k x lost, so that a logarithm stays one
 PASSES = 4  # fits, each with g taken at the k of the one before
 SOLO, PAIR, MEAN = (0.03, 0.7), (0.025, 0.5), (0.04, 0.7)
 TURNS, INSTANCE, ROUND = (0.02, 0.7), (0.005, 0.5), (0.01, 1.0)
+STRAINED, STRAINED_LEVEL = (0.15, 0.7), (0.4, 0.7)
+"""The same of an error that is proportional to the strain of a window: of pairs, and of levels."""
+RUN = 0.12
+"""What all windows of a pair share of an error, in proportion to their mean strain. A single run cannot tell how large
+that is: this is what runs of one ladder within an hour differed by (docs/METHOD.md)."""
+UNLIKE = 0.3
+"""ln(CPU / CPU(on)) from which on two programs are as unlike as those; copies of one share every strain."""
 SIMILAR = (0.1, 0.7)
 """For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off; SIMILAR: of k."""
 ALIKE = (0.03, 1.0)
 """The same of k for `make pair`, which mostly compares two of a kind; unlike ones soon show it."""
 SAME = 0.003
 """The same of k for copies of one program, as in an A/A test and where a slow-down was injected."""
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """One observation: y = sum of signs x (a + g(k)) over layers, or with m instead of a."""
-
-    y: float
-    lost: float
-    share: float
-    round: int
-    kind: str
-    """`solo`, `pair` or `mean`."""
-    parts: tuple[tuple[str, float], ...]
-    pair: str = ""
 
 
 class Disagreement(msgspec.Struct, frozen=True):
@@ -94,7 +87,11 @@ class Undisturbed(msgspec.Struct, frozen=True):
         if name not in self.names or on not in self.names:
             return None
         own = [each for each in self.seen if each.kind == "pair" and each.pair == name]
-        return self._estimate({on: 1.0, name: -1.0}, {each.round for each in own}, len(own))
+        found = self._estimate({on: 1.0, name: -1.0}, {each.round for each in own}, len(own))
+        if found.error is None or not own:
+            return found
+        shared = RUN * float(np.mean([each.strain for each in own])) * min(1.0, abs(found.mean) / UNLIKE)
+        return msgspec.structs.replace(found, error=float(np.hypot(found.error, shared)))
 
     def added(self, name: str, on: str) -> Estimate | None:
         """CPU microseconds per request that a layer adds, by the delta method."""
@@ -136,35 +133,18 @@ def same_program(rows: list[Row]) -> bool:
     return len(rows) > 1 and len(commands) == 1 and all(commands)
 
 
-def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
-    """An observation of the fit: a solo window is one, a pair of windows two."""
-    seen = []
-    for row in record.layers:
-        solo = [each for each in level_windows(record, row) if each.take in slow]
-        seen += [_seen(log(each.cpu_us or 1), each, slow, "solo", ((row.name, 1.0),)) for each in solo]
-        for lower, upper in pair_windows(record, row):
-            if upper.take in slow:
-                low, high = log(lower.cpu_us or 1), log(upper.cpu_us or 1)
-                parts = (row.name, 1.0), (lower.layer, -1.0)
-                both = (row.name, 0.5), (lower.layer, 0.5)
-                seen.append(_seen(high - low, upper, slow, "pair", parts, row.name))
-                seen.append(_seen((high + low) / 2, upper, slow, "mean", both, row.name))
-    return seen
-
-
-def _seen(
-    y: float, window: Window, slow: dict[int, Slowness], kind: str, parts: tuple[tuple[str, float], ...], pair: str = ""
-) -> Seen:
-    how = slow[window.take]
-    return Seen(y, how.lost, how.share, window.round, kind, parts, pair)
-
-
 def fit_all(
-    seen: list[Seen], names: list[str], two: bool, similar: tuple[float, float] = SIMILAR, apart: str = ""
+    seen: list[Seen],
+    names: list[str],
+    two: bool,
+    similar: tuple[float, float] = SIMILAR,
+    apart: str = "",
+    logs: Array | None = None,
 ) -> Fitted:
     """The fit itself. Coefficients: a of each layer, m of each pair, and with two states the mean k.
 
-    With `apart`, one more: by how much that layer's pairs lie above what its solo windows say.
+    With `apart`, one more: by how much that layer's pairs lie above what its solo windows say. The search for the sizes
+    of errors begins at `logs`, such as those of a fit of the same observations.
     """
     pairs = sorted({each.pair for each in seen if each.pair})
     first, slope = len(names), len(names) + len(pairs)
@@ -187,7 +167,7 @@ def fit_all(
     if two:
         start[slope], precision[slope] = USUAL, UNSURE**-2
     usual = _kinds(seen, mixing)
-    own, logs = np.full(len(names), USUAL), None
+    own = np.full(len(names), USUAL)
     for _ in range(PASSES if two else 1):
         target, kinds = y, usual
         if two:
@@ -217,7 +197,10 @@ def _kinds(seen: list[Seen], mixing: Array) -> list[Kind]:
     instances = (mixing[:, :, None] * alive[:, None, :]).reshape(len(seen), -1)
     kinds = [Kind(those("solo"), *SOLO), Kind(those("mean"), *MEAN)]
     kinds += [Kind(those("pair", pair), *PAIR) for pair in sorted({each.pair for each in seen if each.pair})]
-    kinds += [Kind(those("pair") * changing, *TURNS), Kind(instances, *INSTANCE)]
+    strain = np.array([each.strain for each in seen])
+    kinds += [Kind(those("pair") * changing, *TURNS), Kind(those("pair") * strain**2, *STRAINED)]
+    kinds.append(Kind((1 - those("pair")) * strain**2, *STRAINED_LEVEL))
+    kinds.append(Kind(instances, *INSTANCE))
     kinds.append(Kind(alive * (1 - those("pair"))[:, None], *ROUND))
     return [each for each in kinds if each.shape.any()]
 
@@ -240,7 +223,7 @@ def disagreement(fit_: Undisturbed, row: Row, alpha: float = 0.05) -> Disagreeme
     rounds = {each.round for each in own}
     if not own or not {name, on} <= solo or len(rounds) < 2:
         return None
-    found = fit_all(fit_.seen, fit_.names, fit_.states.slow is not None, apart=name)
+    found = fit_all(fit_.seen, fit_.names, fit_.states.slow is not None, apart=name, logs=fit_.fitted.logs)
     alone, shift = np.zeros(len(found.beta)), np.zeros(len(found.beta))
     alone[fit_.names.index(on)], alone[fit_.names.index(name)] = 1, -1
     shift[-1] = 1  # the pairs' ln(CPU(layer) / CPU(on)) is by so much higher: their ratio is alone less shift

@@ -72,8 +72,8 @@ def test_several_processes_are_counted_as_one(contract: Contract) -> None:
     one, two = multiply([CATALOGUE.layers["uvicorn"]], [2])
     (calls, bytecodes), (calls_two, bytecodes_two) = (by_package(count_python(each, contract)) for each in (one, two))
     for package_, called in calls.items():  # a look at its processes now and then is the supervisor's, not a request's
-        assert calls_two[package_] == pytest.approx(called, abs=0.5)
-        assert bytecodes_two[package_] == pytest.approx(bytecodes[package_], abs=20)
+        assert calls_two[package_] == pytest.approx(called, abs=0.5, rel=0.25)  # it looks more often where all is slow
+        assert bytecodes_two[package_] == pytest.approx(bytecodes[package_], abs=20, rel=0.25)
 
 
 def test_of_a_loop_only_what_it_calls_counts(contract: Contract) -> None:
@@ -108,6 +108,7 @@ def test_instructions_are_the_same_on_every_start(contract: Contract) -> None:
 
 
 @valgrind
+@pytest.mark.all  # 18 s under valgrind for what bytecodes say above, and repeats of two layers in test_jobs.py
 def test_injected_instructions_are_the_interpreters(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instructions, "WARM_UP", 200)  # less warm than for a user, who waits longer
     monkeypatch.setattr(instructions, "IDLE", 1.0)

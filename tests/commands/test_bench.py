@@ -103,21 +103,7 @@ def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, 
     assert not processes(tmp_path)
 
 
-def test_it_ends_once_every_decay_is_known(bench: Bench, tmp_path: Path) -> None:
-    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 20, "--budget", 90)
-    done = bench("bench", *options, "--format", "json", "--results", tmp_path / "results")
-    assert done.returncode == 0, done.stderr
-    low, high = json.loads(done.stdout)
-    assert high["restarts"] == 5
-    assert high["decay_low"] < high["decay"] < high["decay_high"]
-    assert high["decay_high"] - high["decay_low"] <= 40
-    assert low["rps_low"] <= low["rps"] <= low["rps_high"]
-    record = only_record(tmp_path)
-    assert record.seconds
-    assert record.seconds < 60
-    assert len({window.start for window in record.windows}) > 5
-
-
+@pytest.mark.all  # test_display.py's run ends before its own, and that of the whole ladder after one round
 def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tmp_path: Path) -> None:
     options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 9)
     done = bench("bench", *options, "--results", tmp_path / "results")
@@ -131,7 +117,7 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
 def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
     one = ("import os, sys; os.sched_setaffinity(0, {0}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",)
     command = [sys.executable, "-c", *one, "-m", "bench"]
-    options = ["--layers", "asyncio uvicorn", "--seconds", "1", "--budget", "4", "--results", str(tmp_path)]
+    options = ["--layers", "asyncio uvicorn", "--seconds", "1", "--budget", "1", "--results", str(tmp_path)]
     done = subprocess.run(
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -79,6 +79,7 @@ def test_a_command_in_any_language(bench: Bench, tmp_path: Path) -> None:
     assert mine["decay"] < 0, "it serves more than uvicorn"
 
 
+@pytest.mark.all  # as the pair below, and with a request of its own above
 def test_an_app_is_a_row_on_uvicorn_whatever_the_size_of_its_answers(bench: Bench, app: str, tmp_path: Path) -> None:
     options = (*QUICK, "--app", f"{app}/vary_app:app", "--results", tmp_path / "results")
     done = bench("bench", *options, "--format", "json")
@@ -90,10 +91,11 @@ def test_an_app_is_a_row_on_uvicorn_whatever_the_size_of_its_answers(bench: Benc
 
 
 def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
-    target = f"{app}/sound_app:app"
+    target = f"{app}/vary_app:app"
     done = bench("pair", "--a", "uvicorn", "--app", target, "--budget", 3, "--seconds", 1, "--results", tmp_path)
     assert done.returncode in (3, 4), done.stderr
-    assert "sound_app:app: held to the User request alone" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "vary_app:app: held to the User request alone, its answer equal as JSON (a varying number of bytes)" in said
 
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:

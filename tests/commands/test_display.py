@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from bench.data.layers import ROOT
+from bench.data.record import Bench as Record
+from bench.data.store import read_record
 from bench.report.progress import SHARE, Display
+from bench.stats.decay import figures
 from tests.conftest import processes, require_tool, wait_for
 
 SIZE = (30, 90)
@@ -81,19 +84,34 @@ class Terminal:
         return self.run.wait()
 
 
-def test_the_table_fills_in_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+def test_the_table_fills_in_until_every_decay_is_known_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
     require_tool("wrk")
-    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 12, "--results", tmp_path / "results")
-    terminal = Terminal("bench", *options, "--precision", 0)
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 90, "--results", tmp_path / "results")
+    terminal = Terminal("bench", *options, "--precision", 20)
     assert terminal.until_it_ends() == 0, terminal.text
     before, *moments = (screen(terminal.text[: found.start()]) for found in re.finditer(r"round \d+: ", terminal.text))
     assert any(line.split()[:5] == ["asyncio", "-", "-", "-", "-"] for line in before)
-    figures = [line.split()[3] for line in moments[-1] if line.startswith("asyncio")]
-    assert float(figures[0]) > 0, "CPU µs is there before the run has ended"
+    shown_costs = [line.split()[3] for line in moments[-1] if line.startswith("asyncio")]
+    assert float(shown_costs[0]) > 0, "CPU µs is there before the run has ended"
     shown = screen(terminal.text)
     assert not [line for line in shown if "━━" in line or re.search(r"round \d+: ", line)]
     assert sum(line.startswith("asyncio") for line in shown) == 1, "nothing of the display is left"
     assert max(len(line) for line in shown if not line.startswith("Record: ")) <= SIZE[1]
+    (path,) = (tmp_path / "results").glob("*.json")
+    record = read_record(path, Record)
+    low, high = figures(record)
+    assert high.decay
+    assert high.decay_low is not None
+    assert high.decay_high is not None
+    assert high.decay_low < high.decay < high.decay_high <= high.decay_low + 40
+    assert low.rps_low
+    assert low.rps
+    assert low.rps_high
+    assert low.rps_low <= low.rps <= low.rps_high
+    assert len({window.round for window in record.windows}) == 5
+    assert len({window.start for window in record.windows}) > 5
+    assert record.seconds
+    assert record.seconds < 60
 
 
 def test_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -> None:

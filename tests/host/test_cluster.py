@@ -81,7 +81,7 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_there_is_no_scheduler(tmp_path: Path) -> None:
-    code = "from bench.host.cluster import cluster\nimport bench.host.cluster as c\nc.WAIT = 2\n"
+    code = "from bench.host.cluster import cluster\nimport bench.host.cluster as c\nc.WAIT = 0.5\n"
     code += "with cluster('tcp://127.0.0.1:1', list): pass"
     with started(tmp_path, "-c", code) as program:
         _, said = program.communicate(timeout=60)

@@ -53,6 +53,19 @@ def test_the_interval_holds_the_undisturbed_decay_and_that_of_the_mixture_does_n
     assert abs(np.mean([off for off, _ in new])) < 0.1
 
 
+def test_what_the_sensor_does_not_see_widens_the_interval() -> None:
+    """Wrk needs more CPU time per request as well, and tells."""
+    told, untold = [], []
+    for seed in range(25):
+        record = run(seed, strain=0.25)
+        told += pair_errors(record, fitted(record))
+        for window in record.windows:
+            window.client_cpu_ns = None
+        untold += pair_errors(record, fitted(record))
+    assert np.mean([held for _, held in told]) >= 0.9
+    assert np.mean([held for _, held in untold]) < 0.85
+
+
 def test_its_variance_is_less_than_half_of_the_mixtures() -> None:
     """Over runs, on the same windows, for the layers that suffer differently from the one below."""
     new, old = (
