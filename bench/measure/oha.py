@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bench.data.contract import Contract
-from bench.data.errors import BadInput, ServerFault, WrkFault
+from bench.data.errors import BadInput, Broken, ServerFault, WrkFault
 from bench.data.load import Latency
 from bench.data.machine import Lane
 from bench.data.sweep import LATE_MS, Rated
@@ -67,6 +67,7 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     """
     point.sent = max(1, round(point.rate * seconds))
     point.connections = min(point.connections, point.sent)
+    size = _body_size(server)
     cores = cores_for(lane, server.layer.workers) if lane else {0}
     before = counters.read(server.process.pid) if lane else None
     with scratch() as folder, spread([server], lane, cores if lane else None), on_core(lane.client if lane else None):
@@ -77,7 +78,16 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     if before:
         point.cores = len(cores)
         point.server_cpu_ns = at_rest(server).cpu_ns - before.cpu_ns
-    _note(point, said, server)
+    _note(point, said, server, size)
+
+
+def _body_size(server: Server) -> int | None:
+    """The size of the body of a right answer; None where it varies. Raises ServerFault."""
+    try:
+        answer = check_asked(server.contract, server.layer, server.host, server.port)[0]
+    except (Broken, OSError) as error:
+        raise ServerFault(server.layer.name, f"answered wrongly before a rate: {error}") from None
+    return len(answer.body) if server.layer.answer == "bytes" else None
 
 
 def _drive(
@@ -142,7 +152,7 @@ def _late(file: Path) -> int | None:
     return int(found[0])
 
 
-def _note(point: Rated, said: Said, server: Server) -> None:
+def _note(point: Rated, said: Said, server: Server, size: int | None) -> None:
     """Write down what oha said, and hold the answers to the contract: their statuses, the size of their bodies."""
     asked = server.contract.asked[0]
     statuses = said.status_code_distribution
@@ -157,8 +167,5 @@ def _note(point: Rated, said: Said, server: Server) -> None:
         point.latency_us = Latency(*(round(1e6 * (each or 0)) for each in (*percentiles, said.summary.slowest)))
     if not point.answered:
         point.fault = "not one request was answered"
-    elif server.layer.answer == "bytes" and good == point.answered:
-        size = len(check_asked(server.contract, server.layer, server.host, server.port)[0].body)
-        if said.summary.total_data != size * point.answered:
-            read = said.summary.total_data
-            point.fault = f"oha read {read} bytes, expected {size} for each of {point.answered} answers"
+    elif size is not None and good == point.answered and (read := said.summary.total_data) != size * good:
+        point.fault = f"oha read {read} bytes, expected {size} for each of {good} answers"

@@ -50,7 +50,9 @@ def _rated(point: Rated) -> list[str]:
     said = [f"{count:,} {kind}" for kind, count in point.errors.items()]
     if left := point.sent - point.answered - sum(count for kind, count in point.errors.items() if kind != "status"):
         said.append(
-            f"{left:,} of {point.sent:,} were still waiting to be sent at the end" if left > point.connections else ""
+            f"{left:,} of {point.sent:,} were still waiting to be sent at the end: with them latency would be longer"
+            if left > point.connections
+            else ""
         )
     if point.reached < NEAR * point.rate:
         why = "the rate was not reached"
