@@ -47,7 +47,7 @@ RELEASES    =# minors, the last release of each, or all      [minors]
 SINCE       =# the first release; 0.50 means its last patch
 UNTIL       =# the last release
 DEPS        =# other packages: held, newest or dated [held; fastapi: newest]
-SCHEDULER   =# a Dask scheduler: tcp://head:8786 (also machines, worker)
+SCHEDULER   =# Dask: tcp://head:8786 (also machines, versus, worker)
 #= the project itself
 PYTHON      =# the Python to serve and measure with         [python3]
 LAYER       =# the layer to check (check-layer)
@@ -74,7 +74,7 @@ anatomy = $(workload) $(call option,RECORD,record) $(call flag,SPLIT,split) $(ca
 bring = $(call option,APP,app) $(call option,SERVE,serve) $(call option,ENV,env) $(call option,ON,on) \
     $(call option,REQUEST,request) $(call option,NAME,name)
 sides = $(call option,REPO,repo) $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,ONLY,only) \
-    $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect)
+    $(call option,LIMIT,limit) $(call option,PRECISION,precision) $(call flag,BISECT,bisect) $(call option,SCHEDULER,scheduler)
 releases = $(call option,PACKAGE,package) $(call option,RELEASES,releases) $(call option,SINCE,since) \
     $(call option,UNTIL,until) $(call option,DEPS,deps) $(call option,SCHEDULER,scheduler)
 everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(call option,BUDGET,budget)

@@ -6,7 +6,7 @@ pickled. Whatever a job starts ends with it, or with the process that does it.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from typing import Literal
 
@@ -24,6 +24,7 @@ from bench.host import conformance
 from bench.host.guards import renew
 from bench.host.server import Server
 from bench.host.versions import own_versions
+from bench.stats.counts import UNSURE, spread
 from bench.stats.trees import add_up, by_package
 
 Part = Literal["contract", "instructions", "system calls", "calls and bytecodes"]
@@ -109,9 +110,14 @@ def count(job: Job) -> Result:
     return result
 
 
-def take(jobs: Sequence[Job], executor: Executor) -> Iterator[tuple[Job, Result]]:
-    """Do these jobs, begun in this order; yields each when it is done. Raises what a job raises."""
-    futures = {executor.submit(count, job): job for job in jobs}
+def take(
+    jobs: Sequence[Job], executor: Executor, at: Mapping[str, Executor] | None = None
+) -> Iterator[tuple[Job, Result]]:
+    """Do these jobs, begun in this order; yields each when it is done. Raises what a job raises.
+
+    `at` has the executor of a layer, by name, where that is not the usual one.
+    """
+    futures = {(at or {}).get(job.layer.name, executor).submit(count, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -165,11 +171,17 @@ def _syscalls(job: Job, result: Result) -> None:
 
 
 def _instructions(job: Job, result: Result) -> None:
-    """Instructions by component; those of a loop are the endpoint's."""
+    """Instructions by component, counted again where the repeats differ: that is the machine's doing, not the layer's.
+
+    Those of a loop are the endpoint's.
+    """
     if job.layer.loop:
         result.counts.instructions = count_endpoint(job.layer, job.contract)
         return
-    result.counts.instructions, result.counts.memory = count_instructions(job.layer, job.contract)
+    for _ in range(2):
+        result.counts.instructions, result.counts.memory = count_instructions(job.layer, job.contract)
+        if spread(result.counts) <= UNSURE:
+            break
     if not result.counts.memory and "interpreter" in result.counts.instructions[0]:
         result.counts.notes.append(NO_SYMBOLS)
 

@@ -109,7 +109,10 @@ def _count(job: ReleaseJob) -> Found:
 
 
 def _part(job: Job) -> Counts:
-    """One part; what did not answer is asked again, as it may have been the machine's doing. Raises Fault."""
+    """One part; what did not answer is counted again: it may have been the machine's doing.
+
+    Raises Fault.
+    """
     for _ in range(2):
         result = count(job)
         if result.lacks:

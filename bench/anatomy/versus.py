@@ -1,8 +1,9 @@
 """Layers in two versions -> how they answer and what they cost, counted side by side, into a record."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, as_completed
+from itertools import cycle
 
 import msgspec
 
@@ -56,9 +57,18 @@ def ask_both(served: Mapping[str, Both], record: Versus, contract: Contract, wat
 
 
 def count_both(
-    served: Mapping[str, Both], record: Versus, contract: Contract, watch: Watch, executor: Executor, width: int = 1
+    served: Mapping[str, Both],
+    record: Versus,
+    contract: Contract,
+    watch: Watch,
+    executors: Sequence[Executor],
+    width: int = 1,
 ) -> None:
-    """Count both sides of each layer that has no faults, and side A of the lowest once more: that is the floor."""
+    """Count both sides of each layer that has no faults, and side A of the lowest once more: that is the floor.
+
+    There is an executor for each machine, which do `width` jobs at a time together. All counts of one layer are made on
+    one machine, as those of two may differ.
+    """
     begin = time.monotonic()
     record.jobs = width
     rows = [row for row in record.layers if row.layer in served and not row.faults]
@@ -68,16 +78,19 @@ def count_both(
         layers.append(msgspec.structs.replace(layers[0], name=AGAIN))
     jobs = longest_first([Job(layer, contract, part) for layer in layers for part in PARTS])
     results: dict[tuple[str, Part], Result] = {}
+    at = {AGAIN: executors[0]}
+    for row, executor in zip(rows, cycle(executors)):
+        at |= dict.fromkeys((layer.name for layer in served[row.layer]), executor)
     done = 0.0
     watch.tell(f"{len(jobs)} counts, {width} at a time", done)
-    for job, result in take(jobs, executor):
+    for job, result in take(jobs, executors[0], at):
         results[job.layer.name, job.part] = result
         for row in rows:
             row.a.counts, row.b.counts = (counts_of(layer.name, row.layer, results) for layer in served[row.layer])
         record.floor = counts_of(AGAIN, record.floor_layer, results)
         record.seconds = round(time.monotonic() - begin, 1)
         done += job.seconds / width
-        watch.tell(f"counted {job.name}, {len(jobs) - len(results)} counts left", done)
+        watch.tell(f"counted {job.name}, {len(jobs) - len(results)} left", done)
         watch.keep()
 
 

@@ -20,29 +20,36 @@ REFERENCE_CHARTS = ROOT / "docs" / "charts"
 def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     """Draw the pictures of a record, light and dark, and print the folder.
 
-    Of the reference records, those of the default ladder, as SVG only.
+    Of the reference records, those of the default ladder, and one of each package's releases, as SVG only.
     """
     needs_group("report")
-    from bench.commands.drawn import chosen, reference
-    from bench.report.charts.draw import draw, draw_all
-    from bench.report.charts.sweep import pictures
-    from bench.report.source import Sides, Source
+    from bench.commands.drawn import chosen, reference, reference_releases
+    from bench.report.charts import PICTURES
+    from bench.report.charts.draw import draw
+    from bench.report.charts.history import pictures, reference_picture
+    from bench.report.charts.sweep import pictures as of_sweep
+    from bench.report.source import Releases, Source, Swept
 
+    past: list[Releases] = []
+    swept: list[Swept] = []
     if drawn.reference:
         folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[:1]
+        made = [reference_picture(each.series) for each in reference_releases()]
     else:
         given, found = chosen(drawn.paths)
         folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
-    source = next((each for each in found if not isinstance(each, Sides)), None)
-    if not source:
+        past = [each for each in found if isinstance(each, Releases)]
+        made = [each for one in past for each in pictures(one.series)]
+        swept = [each for each in found if isinstance(each, Swept)][:1]
+        made += [each for one in swept for each in of_sweep(one.record)]
+    source = next((each for each in found if isinstance(each, Source)), None)
+    if not source and not past and not swept:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
-    if len(found) > 1:
-        say(f"note: only one of {len(found)} records is drawn, {source.label}; `make report` shows all")
-    try:
-        for each in [] if isinstance(source, Source) else pictures(source.record):
-            draw(each, folder, with_png=True)
-        for missing in draw_all(source, folder, with_png=not drawn.reference) if isinstance(source, Source) else []:
-            say(f"note: no {missing.name}: {missing.why}")
-    except OSError as error:
-        raise BadInput(f"cannot write to {folder}: {error.strerror}: try OUT=another/folder") from None
+    drawable = [*([source] if source else []), *past, *swept]
+    if len(found) > max(1, len(drawable)):
+        what = ", ".join(each.label for each in drawable)
+        say(f"note: only one of {len(found)} records is drawn, {what}; `make report` shows all")
+    made += [make(source) for make in PICTURES] if source else []
+    for missing in draw(made, folder, with_png=not drawn.reference):
+        say(f"note: no {missing.name}: {missing.why}")
     show(os.path.relpath(folder))

@@ -11,25 +11,38 @@ from bench.commands.output import say
 from bench.commands.records import alike, anatomy_of, folders_of, label, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
+from bench.data.history import is_counted, read_all
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, files_of, latest, read_record
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
-from bench.report.source import Drawable, Sides, Source, Swept
+from bench.report.source import Releases, Shown, Sides, Source, Swept
+from bench.stats.history import all_series
 
 
-def reference(catalogue_file: Path) -> list[Drawable]:
-    """A source for each ladder that has reference records."""
-    found: list[Drawable] = []
+def reference(catalogue_file: Path) -> list[Shown]:
+    """A source for each ladder that has reference records, and for each package whose releases are counted there."""
+    found: list[Shown] = []
     for ladder in read_catalogue(catalogue_file).ladders:
         if not (REFERENCE / ladder).is_dir():
             continue
         paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
         found += gather(paths, ladder)
-    return found
+    return found + reference_releases()
 
 
-def chosen(paths: str) -> tuple[list[Path], list[Drawable]]:
+def reference_releases() -> list[Releases]:
+    """A source for each package whose releases are counted among the reference records."""
+    return [releases_of(path) for path in sorted((REFERENCE / "history").glob("*.json"))]
+
+
+def releases_of(path: Path) -> Releases:
+    """The releases that a file has; raises BadInput."""
+    every = all_series(read_all(path))
+    return Releases(f"releases of {every[0].package}", every, _shown(path))
+
+
+def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
     """The records that were named, or the newest bench; raises BadInput."""
     given = files_of(paths) if paths.strip() else []
     if paths.strip() and not given:
@@ -38,12 +51,15 @@ def chosen(paths: str) -> tuple[list[Path], list[Drawable]]:
     return given, gather(given)
 
 
-def gather(paths: Sequence[Path], called: str = "") -> list[Drawable]:
-    """One for each record of windows, with its anatomy, each anatomy that is left, and each versus; raises BadInput."""
-    read = {path: read_record(path, Kind) for path in paths}
+def gather(paths: Sequence[Path], called: str = "") -> list[Shown]:
+    """One for each record of windows, with its anatomy, each anatomy that is left, each versus and sweep, and each
+    package whose releases are counted; raises BadInput.
+    """
+    past = [path for path in paths if is_counted(path)]
+    read = {path: read_record(path, Kind) for path in paths if path not in past}
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
-    sources: list[Drawable] = []
+    sources: list[Shown] = []
     for path, record in read.items():
         if not isinstance(record, Windows):
             continue
@@ -61,6 +77,7 @@ def gather(paths: Sequence[Path], called: str = "") -> list[Drawable]:
             sources.append(Swept(label(path, paths), other, _shown(path)))
         elif not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
+    sources += map(releases_of, past)
     if not sources:
         raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
     return sources

@@ -1,6 +1,5 @@
 """`make history`: what each release of a package cost, counted one request at a time."""
 
-import contextlib
 import hashlib
 import os
 import subprocess
@@ -12,14 +11,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench.anatomy.release import SECONDS, ReleaseJob, count_release, require_revision
+from bench.anatomy.release import ReleaseJob
+from bench.commands.counting import count_all
 from bench.commands.groups import needs_group
 from bench.commands.options import PATH, Printing, printing_options
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import contract_of
 from bench.data.errors import BadInput, Fault, Stopped
-from bench.data.history import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
+from bench.data.history import HISTORY, Deps, Found, Wanted, kept, matching, read_all, write_all
 from bench.data.layers import PYTHON, ROOT, Catalogue, Layer
 from bench.data.record import now
 from bench.data.releases import Release, choose
@@ -31,7 +31,6 @@ from bench.host.releases import releases
 from bench.host.signals import held
 from bench.host.versions import read_revision
 from bench.report.history import history_document
-from bench.report.progress import Display
 from bench.stats.history import Series, all_series, pruned
 
 ANCHOR = "uvicorn"
@@ -108,11 +107,16 @@ def command(
     choice = Choice(package, chosen, served, chosen_deps, versions)
     jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
     known = kept(folder)
-    missing = [job for job in jobs if job.wanted.python == own and not matching(job.wanted, known)]
-    if missing:
+    own_jobs = [job for job in jobs if job.wanted.python == own]
+    missing = [job for job in own_jobs if not matching(job.wanted, known)]
+    told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if not missing:
+        say(told)
+    else:
         needs_group("cluster")
+        times = {each.version: each.uploaded for each in chosen}
         try:
-            problem = count_all(missing, choice, scheduler, folder) or problem
+            problem = count_all(missing, times, scheduler, folder, told) or problem
         except Stopped as stopped:
             problem = stopped
     every = kept(folder)
@@ -145,17 +149,12 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
 
 
 def draw_series(every: Sequence[Series], folder: Path) -> None:
-    """Draw each series, light and dark, and print the folder."""
+    """Draw each series, light and dark, and print the folder; raises BadInput where it cannot be written."""
     from bench.report.charts.draw import draw
-    from bench.report.charts.history import picture
-    from bench.report.charts.picture import Picture
+    from bench.report.charts.history import pictures
 
-    for series in every:
-        found = picture(series)
-        if isinstance(found, Picture):
-            draw(found, folder)
-        else:
-            say(f"note: no {found.name}: {found.why}")
+    for missing in draw(pictures(every), folder):
+        say(f"note: no {missing.name}: {missing.why}")
     show(os.path.relpath(folder))
 
 
@@ -219,29 +218,3 @@ def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
     """With the time at which each release was uploaded, as far as the index tells."""
     times = {each.version: each.uploaded for each in chosen}
     return [msgspec.structs.replace(each, uploaded=times.get(each.wanted.version)) for each in every]
-
-
-def count_all(jobs: Sequence[ReleaseJob], choice: Choice, scheduler: str, folder: Path) -> Fault | None:
-    """Do jobs on a cluster, each result kept as it comes; returns what failed."""
-    from bench.host.cluster import cluster, each_done, reason
-
-    times = {each.version: each.uploaded for each in choice.releases}
-    failed: list[str] = []
-    revision = jobs[0].revision
-    with cluster(scheduler, lambda: require_revision(revision)) as workers:
-        display = Display(SECONDS * len(jobs) / workers.width)
-        with contextlib.closing(display):
-            for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor)):
-                if isinstance(result, Found):
-                    result.uploaded = times[job.wanted.version]
-                    with held():
-                        keep(result, folder)
-                else:
-                    failed.append(f"{job.wanted.name}: {reason(result)}")
-                left = len(jobs) - done - 1
-                said = "a gap" if isinstance(result, Found) and result.gap else "counted"
-                said = said if isinstance(result, Found) else "failed"
-                display.tell(f"{job.wanted.name}: {said}, {left} left", SECONDS * (done + 1) / workers.width)
-    for line in failed:
-        say(f"failed: {line}")
-    return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None

@@ -6,7 +6,7 @@ from bench.commands.groups import needs_group
 from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
 from bench.commands.output import show
 from bench.commands.records import anatomies, label
-from bench.data.errors import BadInput
+from bench.data.errors import BadInput, Fault
 from bench.data.record import Anatomy, Kind, Windows
 from bench.data.store import REFERENCE, RESULTS, files_of, read_record
 from bench.data.workloads import USER
@@ -26,13 +26,13 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
 
     A machine is CPU, cores, kernel and Python build; its label is the file's name, and its records are pooled.
     """
-    problem = None
+    failed: dict[str, str] = {}
     if scheduler:
         needs_group("cluster")
         from bench.commands.on_machines import bench_everywhere
 
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
-        problem = bench_everywhere(scheduler, options, RESULTS / "machines")
+        failed = bench_everywhere(scheduler, options, budget, RESULTS / "machines")
     folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
     files = files_of(paths.strip() or str(folder))
     read = {file: read_record(file, Kind) for file in files}
@@ -48,13 +48,13 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
             f"no record of the workload {workload or USER!r} in {paths or RESULTS}, but of {others}: try WORKLOAD="
         )
     found = sites(measured)
-    if not found:
+    if not found and not failed:
         raise BadInput(f"no record of `make bench` that says where it was made in {paths or RESULTS}: name RECORD=")
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     counted = [record for record in read.values() if isinstance(record, Anatomy)]
     counted += [record for _, record in anatomies(kept)]
     counted = [record for record in counted if record.workload == (workload or USER)]
     counted.sort(key=lambda record: str(record.made), reverse=True)
-    show(printing.render(machines_document(found, counted, printing.wide)))
-    if problem:
-        raise problem
+    show(printing.render(machines_document(found, counted, printing.wide, failed)))
+    if failed:
+        raise Fault(f"{', '.join(failed)}: no new record: see above")

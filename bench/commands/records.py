@@ -5,19 +5,19 @@ from pathlib import Path
 
 from bench.commands.output import say
 from bench.data.errors import BadInput
+from bench.data.machine import identity
 from bench.data.record import Anatomy, Bench, Kind, Layers
 from bench.data.store import REFERENCE, RESULTS, is_live, read_record
 
 
 def made_of(record: Layers) -> object:
     """What two records of one ladder must have in common, but for packages: see `alike`."""
-    machine, python = record.machine, record.python
-    made_on = (machine and (machine.cpu, machine.cores), python and python.version)
-    return getattr(record, "ladder", ""), record.contract, record.workload, made_on
+    where = identity(record.machine, record.python)
+    return getattr(record, "ladder", ""), record.contract, record.workload, where
 
 
 def alike(measured: Layers, counted: Layers) -> bool:
-    """Whether times and counts have the same ladder, contract, workload, versions, Python and CPU."""
+    """Whether times and counts have the same ladder, contract, workload, versions, Python and machine."""
     names = measured.packages.keys() & counted.packages.keys()
     same = all(measured.packages[name] == counted.packages[name] for name in names)
     return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))

@@ -9,6 +9,8 @@ import msgspec
 from bench.anatomy.bisect import bisect
 from bench.anatomy.bisect import seconds as bisection_seconds
 from bench.anatomy.versus import ask_both, count_both, seconds
+from bench.commands.counters import counters
+from bench.commands.groups import needs_group
 from bench.commands.options import (
     PATH,
     Driving,
@@ -80,6 +82,7 @@ question_options = gathered(
 @click.option("--budget", default=300.0, type=Number(1, 1e6), help="Seconds for the whole call, by default 300.")
 @click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
 @click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
+@click.option("--scheduler", default="", help="A Dask scheduler whose workers count; time is measured here.")
 @driving_options
 @results_option
 @printing_options
@@ -95,6 +98,7 @@ def command(
     budget: float,
     path: Path | None,
     bisected: bool,
+    scheduler: str,
     driving: Driving,
     results: Path,
     printing: Printing,
@@ -106,6 +110,10 @@ def command(
     """
     if path:
         return show(_render(read_record(path, Versus), printing))
+    if scheduler:
+        if bisected or only == "time":
+            raise BadInput("SCHEDULER= is for counts of two sides: leave it out with BISECT=1 or ONLY=time")
+        needs_group("cluster")
     begin = time.monotonic()
     catalogue, contract = read_catalogue(context.obj), read_contract()
     asked = read_sides(question.package, question.a, question.b, question.repo)
@@ -140,20 +148,21 @@ def command(
         record.asked["BISECT"] = "1"
         record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
         context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
-    (a, b), record.layers, served = both_sides(asked, layers, say)
+    sides, record.layers, served = both_sides(asked, layers, say)
+    a, b = sides[layers[0].group]
     record.a, record.b = [*a.said], [*b.said]
-    cores = Cores()
 
     def work(watch: Watch) -> None:
-        with cores:  # an exception ends what is under way
-            ask_both(served, record, contract, watch, cores)
+        with counters(scheduler, layers, [side for both in sides.values() for side in both]) as found:
+            record.counted_on = found.machines
+            ask_both(served, record, contract, watch, found.executors[0])
             if counted:
-                count_both(served, record, contract, watch, cores, cores.width)
+                count_both(served, record, contract, watch, found.executors, found.width)
         if timed:
             left = budget - (time.monotonic() - begin)
             time_both(served, record, msgspec.structs.replace(plan, budget=left), watch)
 
-    expected = seconds(len(layers), cores.width, counted)
+    expected = seconds(len(layers), Cores().width, counted)
     problem, _ = carry_out(work, record, results, max(expected, budget) if timed else expected)
     show(_render(record, printing))
     if problem:

@@ -1,6 +1,7 @@
 """One release of a package, counted in one layer: what was asked, what was found, and the files that keep it."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -126,10 +127,22 @@ def write_all(every: Iterable[Found], path: Path) -> None:
     _write(path, b"".join(msgspec.json.encode(each) + b"\n" for each in every))
 
 
-def read_all(path: Path) -> list[Found]:
-    """What `write_all` wrote; raises BadInput."""
+def is_counted(path: Path) -> bool:
+    """Whether a file has counted releases, rather than a record."""
     try:
-        found = msgspec.json.Decoder(Found).decode_lines(path.read_bytes())
+        with path.open("rb") as file:
+            return bool(re.match(rb'\s*\{\s*"wanted"', file.read(100)))
+    except OSError:
+        return False
+
+
+def read_all(path: Path) -> list[Found]:
+    """What `write_all` wrote, or `keep`; raises BadInput."""
+    try:
+        data = path.read_bytes()
+        found = msgspec.json.Decoder(Found).decode_lines(
+            data if data.startswith(b'{"') else msgspec.json.format(data, indent=-1)
+        )
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a file of counted releases: {error}") from None
     if not found:

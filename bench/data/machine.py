@@ -45,3 +45,8 @@ class Lane(msgspec.Struct, frozen=True):
     client: int
     slice_ms: int | None = field(default=None, name="turn_ms")
     """The time slice of two servers that share a core, in ms; null: the kernel's default, a few milliseconds."""
+
+
+def identity(machine: Machine | None, python: Python | None) -> object:
+    """What makes two records one machine's: CPU, cores, kernel and Python build."""
+    return machine and (machine.cpu, machine.cores, machine.system), python and msgspec.structs.astuple(python)

@@ -214,7 +214,12 @@ def latest(kind: str, *folders: Path) -> Path:
 def files_of(paths: str) -> list[Path]:
     """The records that were named: one path with spaces in it, or several; of a folder, all that it has."""
     named = [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
-    return [file for path in named for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    return [file for path in named for file in (_within(path) if path.is_dir() else [path])]
+
+
+def _within(folder: Path) -> list[Path]:
+    """Its records; where releases are counted, the files that have all of a package, not those of one release each."""
+    return sorted(folder.glob("*.jsonl")) or sorted(folder.glob("*.json"))
 
 
 def _age(path: Path) -> tuple[str, int]:

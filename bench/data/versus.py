@@ -85,6 +85,8 @@ class Versus(Kind, kw_only=True, tag="versus"):
     """How long it took."""
     jobs: Count | None = None
     """How many counts ran at a time."""
+    counted_on: list[str] = msgspec.field(default_factory=list)
+    """The machines whose workers counted; empty: the one that the record names, where times are always measured."""
     bisection: Bisection | None = None
 
     @property

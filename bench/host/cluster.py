@@ -6,18 +6,22 @@ A worker does one job at a time. If it dies, its nanny starts another, and the j
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 
 import dask
 import msgspec
 from distributed import Client, KilledWorker, LocalCluster
+from distributed.comm import get_address_host
 
 from bench.data.errors import BadInput, Fault
 from bench.data.toml import short
 from bench.host.executor import Cores
 from bench.host.programs import scratch
+from bench.host.remote import machine_here
+from bench.host.workers import POLL, Watch, Workers
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # workers that may die of a job: it is tried again once
@@ -30,12 +34,26 @@ WAIT = 20  # seconds that a scheduler has to answer
 
 
 class Cluster(msgspec.Struct, frozen=True):
-    """Workers, as an executor, and how many there are. `hosts` has the address of one worker on each."""
+    """Workers, as an executor, and how many there are."""
 
     client: Client
-    executor: Executor
-    width: int
-    hosts: dict[str, str]
+    watch: Watch
+    executor: Workers
+    machines: dict[str, list[str]]
+    """By name, the addresses of the workers on each; several hosts, such as containers, may be one machine."""
+
+    @property
+    def width(self) -> int:
+        """How many jobs are done at a time."""
+        return sum(map(len, self.machines.values()))
+
+    def on(self, machine: str, retries: int = 0) -> Workers:
+        """The workers on one machine."""
+        return Workers(self.client, self.watch, hosts_of(self.machines[machine]), retries)
+
+    def each_machine(self, work: Callable[..., object], *arguments: object) -> None:
+        """Do something once on each machine, by one of its workers; raises what it raises."""
+        self.client.run(work, *arguments, workers=[addresses[0] for addresses in self.machines.values()])
 
 
 @contextmanager
@@ -54,8 +72,8 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
                 raise BadInput(
                     f"no scheduler answers at {short(scheduler)} ({short(str(error), 100)}): see docs/CLUSTER.md"
                 ) from None
-            with client:
-                yield _ready(client, scheduler, check)
+            with client, _ready(client, scheduler, check) as found:
+                yield found
             return
         width = Cores().width
         with (
@@ -67,7 +85,8 @@ def cluster(scheduler: str, check: Callable[[], None]) -> Iterator[Cluster]:
             Client(local) as client,
         ):  # fmt: skip
             client.run(_ignore_ctrl_c)
-            yield _ready(client, "this machine", check)
+            with _ready(client, "this machine", check) as found:
+                yield found
 
 
 def _ignore_ctrl_c() -> None:
@@ -75,7 +94,8 @@ def _ignore_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
+@contextmanager
+def _ready(client: Client, name: str, check: Callable[[], None]) -> Iterator[Cluster]:
     try:
         client.wait_for_workers(1, timeout=WAIT)
     except TimeoutError:
@@ -88,13 +108,38 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Cluster:
     try:
         client.get_versions(check=True)
         client.run(check)
+        called = client.run(machine_here)
     except Fault:
         raise
     except Exception as error:
         why = short(" ".join(str(error).split()), 300)
         raise BadInput(f"a worker of {name} cannot do these jobs: {why}: start it in a clone like this one") from None
-    hosts = {each["host"]: address for address, each in sorted(workers.items(), reverse=True)}
-    return Cluster(client, client.get_executor(pure=False), len(workers), hosts)
+    watch = Watch(client, name)
+    machines = by_machine(called)
+    watch.start()
+    try:
+        yield Cluster(client, watch, Workers(client, watch), machines)
+    finally:
+        watch.over.set()
+        watch.join(2 * POLL)
+
+
+def by_machine(called: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """The addresses of workers by machine, from the name of its host and the machine that each says it is on."""
+    found: dict[str, list[str]] = {}
+    for address, (_, machine) in sorted(called.items()):
+        found.setdefault(machine, []).append(address)
+    names = {machine: called[addresses[0]][0] for machine, addresses in found.items()}
+    twice = {name for name, count in Counter(names.values()).items() if count > 1}
+    return {
+        f"{name}-{hosts_of(found[machine])[0]}" if (name := names[machine]) in twice else name: addresses
+        for machine, addresses in found.items()
+    }
+
+
+def hosts_of(addresses: Iterable[str]) -> list[str]:
+    """The hosts in addresses such as tcp://127.0.0.1:40575."""
+    return [*dict.fromkeys(get_address_host(each) for each in addresses)]
 
 
 def each_done[J, T](work: Callable[[J], T], jobs: Sequence[J], executor: Executor) -> Iterator[tuple[J, T | Exception]]:

@@ -33,8 +33,8 @@ def layers_with(
 
 def both_sides(
     asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]
-) -> tuple[tuple[Side, Side], list[Compared], dict[str, Both]]:
-    """Sides of one group (what they are is the same for all), a row for each layer, and each layer as they serve it.
+) -> tuple[dict[str, tuple[Side, Side]], list[Compared], dict[str, Both]]:
+    """The sides by group (what they are is the same for all), a row for each layer, and each layer as they serve it.
 
     Raises BadInput or Fault where sides cannot be installed.
     """
@@ -56,4 +56,4 @@ def both_sides(
                 moved=moved(a.resolution, b.resolution),
             )
         )
-    return sides[layers[0].group], rows, served
+    return sides, rows, served

@@ -1,6 +1,6 @@
 """One table of several machines: each layer's decay on each of them, by time and by instructions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.data.record import Anatomy
 from bench.report.document import Column, Document, Table, Values
@@ -23,6 +23,7 @@ COLUMNS = (
     Column("system"),
     Column("python"),
     Column("optimised"),
+    Column("failed"),
 )
 FIRST = ("layer", "on", "machine", "decay", "decay_low", "decay_high", "instructions", "differ", "beyond")
 
@@ -33,12 +34,21 @@ def _differ(row: Values) -> str:
     return f"{row['differ']:.1f}{'*' if row['beyond'] else ''}"
 
 
-def machines_document(sites: Sequence[Site], anatomies: Sequence[Anatomy], wide: bool = False) -> Document:
-    """A sentence, the table, the machines, and notes on them; `anatomies` the newest first."""
+def machines_document(
+    sites: Sequence[Site],
+    anatomies: Sequence[Anatomy],
+    wide: bool = False,
+    failed: Mapping[str, str] | None = None,
+) -> Document:
+    """A sentence, the table, the machines, and notes on them; `anatomies` the newest first.
+
+    Each machine that was to be measured and `failed`, for the reason given, has a row and a line.
+    """
     found = cells(sites, anatomies)
-    rows = [_values(cell, found) for cell in found]
+    rows = [_values(cell, found) for cell in found] + [_failed(name, why) for name, why in (failed or {}).items()]
     table = Table([each for each in COLUMNS if each.keys != "layer first"], rows, FIRST)
-    said = [_say(site, wide) for site in sites]
+    said = [f"{name}: failed: {why}" for name, why in (failed or {}).items()]
+    said += [_say(site, wide) for site in sites]
     ways: dict[str, list[str]] = {}
     for name, labels in differing_commands(sites).items():
         ways.setdefault(", ".join(labels), []).append(name)
@@ -103,7 +113,13 @@ def _values(cell: Cell, found: Sequence[Cell]) -> Values:
         "system": site.machine.system,
         "python": site.python.version,
         "optimised": site.python.optimised,
+        "failed": None,
     }
+
+
+def _failed(machine: str, why: str) -> Values:
+    row: dict[str, str | bool | None] = {key: None for column in COLUMNS for key in column.keys.split()}
+    return row | {"shown": "(failed)", "first": True, "machine": machine, "failed": why}
 
 
 def _say(site: Site, wide: bool) -> str:

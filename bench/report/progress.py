@@ -65,7 +65,7 @@ class Display:
 
     def _show(self, what: str, done: float) -> None:
         if self.live:
-            self.bar.update(self.task, description=what, completed=done)
+            self.bar.update(self.task, description=what, completed=done, total=self.seconds)
             self._refresh()
         else:
             line = f"{done:4.0f} s of {self.seconds:.0f} s: {what}"

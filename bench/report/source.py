@@ -1,4 +1,6 @@
-"""What a picture is made from: records of windows and counts, read once and fitted once; or a versus, or a sweep."""
+"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus; or
+the releases of a package; or a sweep.
+"""
 
 from functools import cached_property
 
@@ -12,6 +14,7 @@ from bench.report.document import Table
 from bench.stats.counts import Line, lines
 from bench.stats.decay import Figures, figures_of
 from bench.stats.disturbance import Disturbance, disturbance
+from bench.stats.history import Series
 from bench.stats.undisturbed import Undisturbed, undisturbed
 
 
@@ -74,6 +77,14 @@ class Sides(msgspec.Struct, frozen=True):
     path: str
 
 
+class Releases(msgspec.Struct, frozen=True):
+    """The counted releases of a package. The path is as people may type it."""
+
+    label: str
+    series: list[Series]
+    path: str
+
+
 class Swept(msgspec.Struct, frozen=True):
     """A record of a sweep. The path is as people may type it."""
 
@@ -82,4 +93,5 @@ class Swept(msgspec.Struct, frozen=True):
     path: str
 
 
-Drawable = Source | Sides | Swept
+Shown = Source | Sides | Releases | Swept
+"""What a page can be about."""

@@ -3,7 +3,9 @@
 Each is between `<!-- NAME -->` and `<!-- end NAME -->`.
 """
 
+import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.data.contract import Contract, differences
@@ -24,12 +26,21 @@ from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
 from bench.report.share import row
 from bench.report.source import Source
+from bench.report.trees import UNFIT
 from bench.report.workloads import workloads_document
-from bench.stats.history import all_series
+from bench.stats.history import all_series, chief
 
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
+
+
+NO_HISTORY = "No releases are on record yet: `make history PACKAGE=fastapi`."
+PICTURE = """<picture>
+<source media="(prefers-color-scheme: dark)" srcset="charts/history-{1}-dark.svg">
+<img alt="{0}" src="charts/history-{1}-light.svg">
+</picture>"""
+"""As in README.md: light, or dark where the reader's system is."""
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -58,17 +69,24 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(),
         },
-        ROOT / "docs" / "HISTORY.md": _history(),
+        ROOT / "docs" / "HISTORY.md": {"history": "\n\n".join(_history()) or NO_HISTORY},
         ROOT / "docs" / "LADDERS.md": {
             "ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)
         },
     }
 
 
-def _history() -> dict[str, str]:
-    """The part of docs/HISTORY.md of each package whose releases are counted."""
-    read = {path.stem: read_all(path) for path in sorted((REFERENCE / "history").glob("*.json"))}
-    return {name: history_document(all_series(every), name).render("markdown") for name, every in read.items()}
+def _history() -> Iterator[str]:
+    """Each package whose releases are counted: its heading, chart, sentences, tables and steps."""
+    for path in sorted((REFERENCE / "history").glob("*.json")):
+        every = all_series(read_all(path))
+        package = every[0].package
+        yield f"## {markdown(package)}"
+        if len(chief(every).counted) > 1:
+            yield PICTURE.format(
+                html.escape(f"What each release of {package} cost, as a step line"), UNFIT.sub("_", package)
+            )
+        yield history_document(every, package).render("markdown")
 
 
 def ladder_part(catalogue: Catalogue, ladder: str) -> str:

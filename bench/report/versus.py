@@ -169,7 +169,8 @@ def made(record: Versus, wide: bool = False) -> list[str]:
     """Where and with what it was made; of the packages, those that both sides have in one version, the lock's."""
     other = {name for row in record.layers for name in (*row.moved, *row.differ)}
     packages = {name: version for name, version in record.packages.items() if name not in other}
-    return origin(msgspec.structs.replace(record, packages=packages), wide)
+    where = f"Counted by workers on {', '.join(record.counted_on)}; times, if any, are of this machine:"
+    return ([where] if record.counted_on else []) + origin(msgspec.structs.replace(record, packages=packages), wide)
 
 
 def remarks(record: Versus, judged: list[Judged]) -> list[str]:

@@ -5,10 +5,10 @@ from itertools import groupby
 
 import msgspec
 
+from bench.data.machine import identity
 from bench.data.record import Windows
 from bench.report.document import Column, Document, Table
 from bench.report.origin import origin
-from bench.stats.machines import identity
 from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
 
 WIDTH = 80
@@ -102,6 +102,4 @@ def _unlike(records: Mapping[str, Windows]) -> list[str]:
 
 
 def _made_of(record: Windows) -> object:
-    machine, python = record.machine, record.python
-    where = identity(machine, python) if machine and python else None
-    return where, msgspec.json.encode(record.packages, order="sorted")
+    return identity(record.machine, record.python), msgspec.json.encode(record.packages, order="sorted")

@@ -80,6 +80,11 @@ def all_series(every: Sequence[Found]) -> list[Series]:
     return [_series(group) for group in groups.values()]
 
 
+def chief(every: Sequence[Series]) -> Series:
+    """The series to show where there is room for one: of the layer that bears the package's name, or else the first."""
+    return next((each for each in every if each.layer == each.package), every[0])
+
+
 def _classes(every: Iterable[Found]) -> dict[float, int]:
     """Each anchor with the number of its class: anchors that are close, or have others between them, are of one."""
     found: dict[float, int] = {}

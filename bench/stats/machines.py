@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bench.data.machine import Machine, Python
+from bench.data.machine import Machine, Python, identity
 from bench.data.record import Anatomy, Row, Windows
 from bench.stats.counts import lines
 from bench.stats.decay import ratio_of
@@ -59,11 +59,6 @@ def sites(records: Mapping[str, Windows]) -> list[Site]:
         if record.machine and record.python:
             found.setdefault(identity(record.machine, record.python), []).append((label, record))
     return [_site(each) for each in found.values()]
-
-
-def identity(machine: Machine, python: Python) -> object:
-    """What makes two records one machine's."""
-    return machine.cpu, machine.cores, machine.system, msgspec.structs.astuple(python)
 
 
 def _site(labelled: list[tuple[str, Windows]]) -> Site:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from bench.data.versus import Versus
 from bench.host.sides import VENVS
 from tests.conftest import Bench, require_tool
 from tests.host import packages
+from tests.host.test_cluster import scheduler, worker
 
 LAYERS = """
 [asgi]
@@ -172,3 +174,27 @@ def packages_version() -> str:
     """The version of uvicorn in the lock."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     return next(line for line in lines if line.startswith("uvicorn==")).split("==")[1].split()[0].rstrip("\\")
+
+
+@pytest.mark.all
+def test_workers_of_a_scheduler_count_the_same(clone: Path) -> None:
+    """Sides are installed there, counts are those that are made here, and the record says where it was counted."""
+    commit(clone, "more", "work.py", MORE + WORK.replace("range(300)", "range(600)"))
+    question = ["--a", "git:HEAD~1", "--b", clone, "--only", "counts", "--layers", "tiny", "--format", "json"]
+    code, _, said = versus(clone, *question)
+    assert code == 3, said
+    folder = clone.parent / "cluster"
+    folder.mkdir()
+    with scheduler(folder) as address, worker(folder, address), worker(folder, address):
+        code, there, said = versus(clone, *question, "--scheduler", address)
+        assert code == 3, said + there
+        refused, _, why = versus(clone, "--b", clone, "--only", "time", "--scheduler", address)
+    local, remote = (read_record(path, Versus) for path in sorted((clone.parent / "results").glob("*.json")))
+    assert (local.counted_on, remote.counted_on) == ([], [socket.gethostname()])
+    for a, b in ((local.layers[0].a, remote.layers[0].a), (local.layers[0].b, remote.layers[0].b)):
+        assert a.counts
+        assert b.counts
+        assert {name: round(count) for name, count in a.counts.bytecodes.items()} == {
+            name: round(count) for name, count in b.counts.bytecodes.items()
+        }
+    assert (refused, "SCHEDULER= is for counts" in why) == (2, True)

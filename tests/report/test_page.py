@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from bench.data.history import keep, write_all
 from bench.data.layers import ROOT
 from bench.data.record import Anatomy
 from bench.data.record import Bench as Record
 from bench.data.store import REFERENCE, encode, latest, read_record
 from tests.conftest import CATALOGUE, Bench, require, require_tool
+from tests.stats.test_history import release
 from tests.stats.test_versus import counted, layer, versus
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -241,15 +244,16 @@ def test_docs_are_those_of_the_reference_records(bench: Bench, tmp_path: Path) -
     page = ROOT / "docs" / "report.html"
     text = page.read_text()
     assert page.stat().st_size < ALLOWED
-    for ladder in CATALOGUE.ladders:
-        for path in (REFERENCE / ladder).glob("*.json"):
+    for folder in (*CATALOGUE.ladders, "history"):
+        for path in (REFERENCE / folder).glob("*.json"):
             assert path.name in text, "type `make readme`"
     done = bench("charts", "--reference", "--out", tmp_path / "charts")
     assert done.returncode == 0, done.stderr
     drawn = {path.name: rounded(path) for path in (tmp_path / "charts").iterdir()}
     assert drawn == {path.name: rounded(path) for path in (ROOT / "docs" / "charts").iterdir()}, "type `make readme`"
+    past = [f"history-{path.stem}" for path in (REFERENCE / "history").glob("*.json")]
     assert {name for name in drawn if "light" in name} == {
-        f"{name}-light.svg" for name in ("cost", "decays", "instructions", "bytecodes", "latency", "states")
+        f"{name}-light.svg" for name in ("cost", "decays", "instructions", "bytecodes", "latency", "states", *past)
     }
 
 
@@ -266,6 +270,23 @@ def test_other_records(bench: Bench, tmp_path: Path) -> None:
     assert power.returncode == 2
     assert "no record of bench, pair, anatomy, versus or sweep" in power.stderr
     assert bench("report", "--record", tmp_path / "none.json").returncode == 2
+
+
+def test_releases(bench: Bench, tmp_path: Path) -> None:
+    """A chart, the figures and the steps of each series, and no two series in one file."""
+    made = [release(version, own) for version, own in (("1.0", 1000), (EVIL, 1100), ("1.2", 1100))]
+    old = [msgspec.structs.replace(each, wanted=msgspec.structs.replace(each.wanted, python="3.12.1")) for each in made]
+    write_all(made + old, tmp_path / "history" / "x.jsonl")
+    keep(made[0], tmp_path / "history")
+    done = bench("report", "--record", tmp_path / "history", "--out", tmp_path / "h.html")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "h.html").read_text()
+    assert EVIL not in text
+    assert "own bytecodes 1,000 -&gt; 1,100 (+10.00%): get +100" in text
+    (data,) = re.findall(r'id="data">(.*?)</script>', text)
+    assert [*json.loads(data)["charts"][0]] == [
+        f"fastapi-fastapi-python-{python}-newest" for python in ("3.13.0", "3.12.1")
+    ]
 
 
 def test_two_versions(bench: Bench, tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
 """README.md says what the records and the contract say."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import bench.report.splice
 from bench.data.catalogue import read_catalogue
+from bench.data.contract import read_contract
 from bench.data.errors import BadInput
+from bench.data.history import write_all
 from bench.data.layers import ROOT, Ladder
-from bench.report.splice import ladder_part, splice
+from bench.data.store import REFERENCE
+from bench.report.splice import ladder_part, pages, splice
 from tests.conftest import Bench
+from tests.stats.test_history import release
 
 
 def test_the_tables_are_those_of_the_records(quick_bench: Bench) -> None:
@@ -22,6 +30,26 @@ def test_a_ladder_without_reference_records() -> None:
     assert text.startswith("### new\n\nWhat is new.\n\n| layer ")
     assert "starlette | routing by path" in text
     assert "`make walk LADDER=new`" in text
+
+
+def test_every_package_whose_releases_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A new file among the reference records is enough: docs/HISTORY.md has one part for all."""
+    for name in ("fastapi", "uvicorn"):
+        every = [release("1.0", 1000, package=name), release("1.1", 1100, package=name)]
+        write_all(every, tmp_path / "history" / f"{name}.json")
+    for path in REFERENCE.glob("*"):
+        if path.name != "history":
+            (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    text = pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
+    assert re.findall("^## (.*)", text, re.MULTILINE) == ["fastapi", "uvicorn"]
+    assert 'src="charts/history-uvicorn-light.svg"' in text
+    assert "Most was added by uvicorn 1.1: +100 bytecodes (+10.0%), get +100." in text
+    (tmp_path / "history" / "fastapi.json").unlink()
+    (tmp_path / "history" / "uvicorn.json").unlink()
+    assert (
+        "No releases are on record" in pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
+    )
 
 
 def test_splicing() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from bench.data.history import Found, Host, Wanted
 from bench.data.record import Counts, Frame, now
-from bench.report.history import history_document, sentence, step_line
+from bench.report.history import history_document
+from bench.report.history_sentences import learnt, sentence, step_line
 from bench.stats.history import all_series, pruned
 
 HOST = Host(name="one", cpu="", system="", build="", libc="", anchor=100_000.0)
@@ -110,12 +111,23 @@ def test_only_what_steps_need_is_kept() -> None:
     ]
 
 
+def test_instructions_whose_repeats_differ_are_not_sure() -> None:
+    one, other = release("1.0", 1000), release("1.1", 1000)
+    other.counts.instructions.append({"interpreter": 2 * 300_000.0})
+    text = history_document(all_series([one, other]), "fastapi").render("markdown")
+    assert "not sure, as their repeats differ: instructions with 1.1 (66.5%)" in text
+
+
 def test_in_words() -> None:
     every = [release("1.0", 1000), release("1.1", 0, gap="no\nwheel"), release("1.2", 1100, 1900)]
     (series,) = all_series(every)
     assert sentence(series) == (
         "A request to fastapi takes as many instructions with fastapi 1.2 as with 1.0 (300,500); its own bytecodes went"
-        " from 1,000 to 1,100, in 1 step, the largest +10.0% in 1.2."
+        " from 1,000 to 1,100, in 1 step."
+    )
+    assert learnt(series) == (
+        "Most was added by fastapi 1.2: +100 bytecodes (+10.0%), get +100. The work of other packages moved with 1"
+        " release, most with fastapi 1.2: -100 bytecodes (-5.0%), starlette -100."
     )
     assert [step_line(step) for step in series.steps] == [
         "1.0 -> 1.2: own bytecodes 1,000 -> 1,100 (+10.00%): get +100",

@@ -1,15 +1,15 @@
 """A specification -> SVG and PNG, light or dark, without a browser."""
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
-from bench.report.charts import PICTURES
+from bench.data.errors import BadInput
 from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.theme import CONFIG, DARK, LIGHT, painted
-from bench.report.source import Source
 
 WIDTH = 760
 SCALE = 2
@@ -41,22 +41,22 @@ def png(spec: Spec, scheme: str, title: str) -> bytes:
     return drawn
 
 
-def draw_all(source: Source, folder: Path, with_png: bool) -> list[Missing]:
-    """Write every picture of a source into a folder, light and dark; returns those that it lacks. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+def draw(made: Iterable[Picture | Missing], folder: Path, with_png: bool = False) -> list[Missing]:
+    """Write pictures into a folder, light and dark; returns those that are missing. Raises BadInput."""
     lacking = []
-    for make in PICTURES:
-        found = make(source)
-        if isinstance(found, Missing):
-            lacking.append(found)
-            continue
-        draw(found, folder, with_png)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for found in made:
+            if isinstance(found, Missing):
+                lacking.append(found)
+            else:
+                _draw(found, folder, with_png)
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}: try OUT=another/folder") from None
     return lacking
 
 
-def draw(found: Picture, folder: Path, with_png: bool = False) -> None:
-    """Write one picture into a folder, light and dark; raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _draw(found: Picture, folder: Path, with_png: bool) -> None:
     for scheme in COLOURS:
         path = folder / f"{found.name}-{scheme}.svg"
         path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")

@@ -1,98 +1,141 @@
 """What a package's releases cost: step lines of its own work and of its dependencies', the largest steps named."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import data, specified, ticks
+from bench.report.charts.rows import data, specified
 from bench.report.document import Table
-from bench.report.history import COLUMNS, own_unit, values
+from bench.report.escape import plain
+from bench.report.history import COLUMNS, called, values
+from bench.report.history_sentences import own_unit
 from bench.report.trees import UNFIT
 from bench.report.words import minus
-from bench.stats.history import Part, Series, Unit
+from bench.stats.changes import Change
+from bench.stats.history import Part, Point, Series, Unit, chief
 
 HEIGHT = 300
 NAMED = 6
-"""Steps that get a label."""
-APART = 0.06
+"""Steps of one part that get a label."""
+APART = 0.13
 """Of the width: labels of one line that are closer would lie on each other."""
+ROOM = 0.15
+"""Of the height, above and below the lines, for labels."""
+AXIS = """(datum.value > 0 ? '+' : datum.value < 0 ? '\u2212' : '') + format(abs(datum.value), '~g') + '%'"""
 
 
-def picture(series: Series) -> Picture | Missing:
-    """The chart of a series."""
-    name = UNFIT.sub("_", f"{series.package}-{series.layer}")  # both are from a file, and this becomes the name of one
-    title = f"{series.package}, release by release, in the layer {series.layer}"
+def pictures(every: Sequence[Series]) -> list[Picture | Missing]:
+    """The chart of each series; no two of them have the same name."""
+    found: Counter[str] = Counter()
+    made = []
+    for series in every:
+        name = f"{series.package}-{series.layer}-python-{series.python}-{series.deps}"
+        found[name] += 1
+        made.append(picture(series, f"{name}-{found[name]}" if found[name] > 1 else name))
+    return made
+
+
+def reference_picture(every: Sequence[Series]) -> Picture | Missing:
+    """The one chart of a package that docs/ has room for."""
+    return picture(chief(every), f"history-{every[0].package}")
+
+
+def picture(series: Series, name: str) -> Picture | Missing:
+    """The chart of a series; its name, which is that of a file, may come from one."""
+    name, title = UNFIT.sub("_", name), called(series)
     if len(series.counted) < 2:
-        return Missing(name, title, "fewer than two releases could be counted")
+        return Missing(name, title, f"{title}: fewer than two releases could be counted")
     said = brief(series)
-    table = Table(COLUMNS, values(series))
     unit = own_unit(series)
-    more = (f"own: {unit} per request of {series.package} itself; dependencies: bytecodes of all other Python code.",)
-    return Picture(name, title, said, spec(series, said), table, more)
+    more = (
+        f"own: {unit} per request of {series.package} itself; dependencies: bytecodes of all other Python code; both in"
+        f" percent of those of {series.counted[0].found.wanted.version}. Counted on {', '.join(series.hosts)}.",
+    )
+    return Picture(name, title, said, spec(series, said), Table(COLUMNS, values(series)), more)
+
+
+def keys(series: Series) -> dict[str, tuple[Part, Unit]]:
+    """What is drawn, by the name of its line."""
+    return {"own": ("own", own_unit(series)), "dependencies": ("dependencies", "bytecodes")}
 
 
 def brief(series: Series) -> str:
     """What came of it, in as few words as fit below a title."""
     first, last = series.counted[0], series.counted[-1]
-    unit = own_unit(series)
-    own = [each.split.get(("own", unit), 0.0) for each in (first, last)]
-    other = [each.split.get(("dependencies", "bytecodes"), 0.0) for each in (first, last)]
-    return (
-        f"{first.found.wanted.version} to {last.found.wanted.version}: own {unit} {own[0]:,.0f} to {own[1]:,.0f},"
-        f" bytecodes of dependencies {other[0]:,.0f} to {other[1]:,.0f}"
+    (own, dependencies) = ([each.split.get(key, 0.0) for each in (first, last)] for key in keys(series).values())
+    return plain(
+        f"{first.found.wanted.version} to {last.found.wanted.version}: own {own_unit(series)} per request {own[0]:,.0f}"
+        f" to {own[1]:,.0f}, bytecodes of dependencies {dependencies[0]:,.0f} to {dependencies[1]:,.0f}"
     )
 
 
 def points(series: Series) -> list[dict[str, Any]]:
-    """A row for each release and part; a gap has none."""
-    unit = own_unit(series)
-    keys: dict[str, tuple[Part, Unit]] = {"own": ("own", unit), "dependencies": ("dependencies", "bytecodes")}
-    return [
-        {"place": place, "release": each.found.wanted.version, "part": part, "count": each.split[key]}
-        for place, each in enumerate(series.points)
-        for part, key in keys.items()
-        if key in each.split
-    ]
+    """A row for each release and part, with its change since the first in percent; a gap has none."""
+    first: dict[str, Point] = {}
+    rows = []
+    for place, each in enumerate(series.points):
+        for part, key in keys(series).items():
+            if each.split.get(key) and not each.found.gap:
+                change = Change(first.setdefault(part, each).split[key], each.split[key])
+                release = plain(each.found.wanted.version)
+                rows.append(
+                    {"place": place, "release": release, "part": part, "count": change.b, "percent": change.percent}
+                )
+    return rows
 
 
 def labels(series: Series, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The largest steps that have room, with where their line stands."""
-    units = {"own": own_unit(series), "dependencies": "bytecodes"}
     at = {(row["part"], row["release"]): row for row in rows}
     found: list[dict[str, Any]] = []
-    steps = [step for step in series.steps if step.unit == units[step.part]]
-    for step in sorted(steps, key=lambda step: -abs(step.change.delta)):
-        row = at[step.part, step.version]
+    steps = [step for step in series.steps if (step.part, step.unit) == keys(series)[step.part]]
+    width = max(1, len(series.points))
+    for step in sorted(steps, key=lambda step: -abs(step.change.percent or 0.0)):
+        row = at.get((step.part, plain(step.version)))
         near = [each for each in found if each["part"] == step.part]
-        if len(near) < NAMED and all(abs(each["place"] - row["place"]) > APART * len(series.points) for each in near):
-            percent = "" if step.change.percent is None else f" {minus(step.change.percent, 1)}%"
-            found.append({**row, "label": f"{step.version}{percent}"})
+        if not row or len(near) >= NAMED or any(abs(each["place"] - row["place"]) < APART * width for each in near):
+            continue
+        percent = "" if step.change.percent is None else f" {minus(step.change.percent, 1)}%"
+        side = "right" if row["place"] > (1 - APART / 2) * width else "left" if not row["place"] else "center"
+        found.append({**row, "label": f"{row['release']}{percent}", "up": step.change.delta > 0, "side": side})
     return found
 
 
 def spec(series: Series, said: str) -> dict[str, Any]:
-    """Lines that turn where a release is, and labels above them."""
+    """Lines that turn where a release is; the label of a step is where the line went."""
     rows = points(series)
-    largest = max(row["count"] for row in rows)
-    versions = [each.found.wanted.version for each in series.points]
-    scale = alt.Scale(domain=[0, largest * 1.12], nice=False)
-    axis = alt.Axis(title=f"{own_unit(series)} per request", values=ticks(largest), format=",.0f")
+    low, high = (ends(row["percent"] for row in rows) for ends in (min, max))
+    room = ROOM * max(high - low, 1.0)
+    versions = [plain(each.found.wanted.version) for each in series.points]
+    axis = alt.Axis(title=f"since {versions[rows[0]['place']]}", labelExpr=AXIS, tickCount=5)
     names = alt.Axis(
         title=None, values=[*range(len(versions))], labelOverlap=True, grid=False,
         labelExpr=f"{json.dumps(versions)}[datum.value]",
     )  # fmt: skip
     x = alt.X("place:Q", axis=names, scale=alt.Scale(domain=[0, max(1, len(versions) - 0.5)], nice=False))
-    y = alt.Y("count:Q", axis=axis, scale=scale)
+    y = alt.Y("percent:Q", axis=axis, scale=alt.Scale(domain=[low - room, high + room], nice=False))
     colour = alt.Color(
         "part:N", legend=alt.Legend(),
         scale=alt.Scale(domain=["own", "dependencies"], range=["var(--accent)", "var(--muted)"]),
     )  # fmt: skip
+    told = [
+        "release:N",
+        "part:N",
+        alt.Tooltip("count:Q", format=",.0f", title="per request"),
+        alt.Tooltip("percent:Q", format="+.2f", title="% since the first"),
+    ]
     lines = alt.Chart(data(rows)).mark_line(interpolate="step-after", strokeWidth=2, point={"size": 24, "filled": True})
-    words = alt.Chart(data(labels(series, rows))).mark_text(align="center", dy=-11, fontSize=11, aria=False)
-    chart = alt.layer(
-        lines.encode(x=x, y=y, color=colour, tooltip=["release:N", "part:N", alt.Tooltip("count:Q", format=",.0f")]),
-        words.encode(x=x, y=y, text="label:N"),
-    )  # fmt: skip
-    return specified(chart, HEIGHT, said)
+    named = labels(series, rows)
+    words = [
+        alt.Chart(data(some))
+        .mark_text(align=side, dy=-11 if up else 13, fontSize=11, aria=False)
+        .encode(x=x, y=y, text="label:N")
+        for up in (True, False)
+        for side in ("left", "center", "right")
+        if (some := [each for each in named if (each["up"], each["side"]) == (up, side)])
+    ]
+    return specified(alt.layer(lines.encode(x=x, y=y, color=colour, tooltip=told), *words), HEIGHT, said)

@@ -7,8 +7,8 @@ from bench.report.charts.draw import bundle
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
-from bench.report.page.sections import SECTIONS, beside, sweep, versus
-from bench.report.source import Drawable, Sides, Source, Swept
+from bench.report.page.sections import SECTIONS, beside, history, sweep, versus
+from bench.report.source import Releases, Shown, Sides, Source, Swept
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
@@ -18,14 +18,13 @@ FOOT = (
 )
 
 
-def page(sources: Sequence[Drawable]) -> str:
+def page(sources: Sequence[Shown]) -> str:
     """The whole file. The same records give the same bytes."""
     several = len(sources) > 1
     parts = [_parts(source) for source in sources]
     layers = [source for source in sources if isinstance(source, Source)]
     together = beside.part(layers)
-    other = sweep if any(isinstance(source, Swept) for source in sources) else versus
-    title, foot = (TITLE, FOOT) if layers else (other.TITLE, other.FOOT)
+    title, foot = _about(sources)
     articles = "".join(
         _article(number, source, found, several)
         for number, (source, found) in enumerate(zip(sources, parts, strict=True))
@@ -57,9 +56,22 @@ def page(sources: Sequence[Drawable]) -> str:
     )
 
 
-def _parts(source: Drawable) -> list[Part]:
+def _about(sources: Sequence[Shown]) -> tuple[str, str]:
+    """The title of the page, and its last line."""
+    if any(isinstance(each, Source) for each in sources):
+        return TITLE, FOOT
+    if any(isinstance(each, Sides) for each in sources):
+        return versus.TITLE, versus.FOOT
+    if any(isinstance(each, Swept) for each in sources):
+        return sweep.TITLE, sweep.FOOT
+    return history.TITLE, history.FOOT
+
+
+def _parts(source: Shown) -> list[Part]:
     if isinstance(source, Sides):
         return versus.parts(source)
+    if isinstance(source, Releases):
+        return history.parts(source)
     if isinstance(source, Swept):
         return sweep.parts(source)
     return [part for section in SECTIONS if (part := section(source))]
@@ -69,13 +81,13 @@ def _specs(parts: Sequence[Part]) -> dict[str, object]:
     return {name: spec for part in parts for name, spec in part.charts}
 
 
-def _article(number: int, source: Drawable, parts: Sequence[Part], several: bool) -> str:
+def _article(number: int, source: Shown, parts: Sequence[Part], several: bool) -> str:
     heading = f'<h2 class="hidden">{text(source.label)}</h2>' if several else ""
     inside = "".join(part.render(number, 3 if several else 2) for part in parts)
     return f'<article id="source-{number}" aria-label="{text(source.label)}">{heading}{inside}</article>'
 
 
-def _tabs(sources: Sequence[Drawable]) -> str:
+def _tabs(sources: Sequence[Shown]) -> str:
     links = "".join(
         f'<a href="#show={number}" data-show="{number}">{text(source.label)}</a>'
         for number, source in enumerate(sources)

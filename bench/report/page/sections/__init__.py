@@ -1,7 +1,8 @@
 """The sections of the page, in order: one file each, or one picture each.
 
 A section is a function of a source that makes a part, or None where there is nothing to say. To add one, write a file
-here and put it into the list. Two versions of a package have parts of their own: versus.py.
+here and put it into the list. Two versions of a package have parts of their own, versus.py, and so have its releases,
+history.py.
 """
 
 from collections.abc import Callable
