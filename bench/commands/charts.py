@@ -28,7 +28,7 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     from bench.report.charts.draw import draw
     from bench.report.charts.history import pictures, reference_picture
     from bench.report.charts.sweep import pictures as of_sweep
-    from bench.report.source import Releases, Source, Swept
+    from bench.report.source import Releases, Shown, Source, Swept
 
     past: list[Releases] = []
     swept: list[Swept] = []
@@ -45,7 +45,7 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     source = next((each for each in found if isinstance(each, Source)), None)
     if not source and not past and not swept:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
-    drawable = [*([source] if source else []), *past, *swept]
+    drawable: list[Shown] = [*([source] if source else []), *past, *swept]
     if len(found) > max(1, len(drawable)):
         what = ", ".join(each.label for each in drawable)
         say(f"note: only one of {len(found)} records is drawn, {what}; `make report` shows all")
