@@ -6,7 +6,7 @@ LAYERS      =# only these: LAYERS="uvicorn starlette"
 LADDER      =# a ladder of layers.toml (walk: all of them)   [default]
 WORKERS     =# process counts to measure each layer with as well: 2, or "2 4"
 PYTHONS     =# serve them with each of these: "3.12 3.13 3.14t" (bench)
-WORKLOAD    =# what wrk sends, of workloads.toml (also pair, workloads) [user]
+WORKLOAD    =# what wrk sends, of workloads.toml (also pair, versus) [user]
 MEASURE     =# 1: measure each workload first, for BUDGET seconds (workloads)
 #= your own server (bench, pair, anatomy)
 APP         =# your ASGI app: package.module:app, or folder/module:app
@@ -100,7 +100,7 @@ pair: setup ## measure: is B slower than A? make pair A=uvicorn B=starlette
 	$(bench) pair $(two) $(bring) $(workload) $(run)
 
 versus: setup counters ## compare: two versions: make versus PACKAGE=anyio A=4.4 B=4.5
-	$(bench) versus $(call option,PACKAGE,package) $(two) $(sides) $(call option,RECORD,record) $(run)
+	$(bench) versus $(call option,PACKAGE,package) $(two) $(sides) $(workload) $(call option,RECORD,record) $(run)
 
 compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 	$(bench) compare $(two) $(call flag,FORCE,force) $(format)

@@ -8,13 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bench.data.record import COLLECTOR
+
 ALLOCATORS = ("_PyObject_Malloc", "_PyObject_Calloc", "_PyObject_MiMalloc", "_PyObject_MiCalloc")
 """Each call takes a block from pymalloc, or mimalloc in a free-threaded build; free lists do without."""
 COLLECTORS = ("_Py_RunGC", "gc_collect_main")
 """What begins a collection: the first of these that is there, since one calls the other."""
-ALLOCATIONS, COLLECTOR = "allocations", "instructions in the collector"
-COLLECTIONS = "collections per 1,000 requests"
-NO_SYMBOLS = "no allocations and collections: its interpreter was built without symbols, or it is not CPython"
+ALLOCATIONS, COLLECTIONS = "allocations", "collections per 1,000 requests"
+NO_SYMBOLS = (
+    "no allocations, and the garbage collector is part of the interpreter here, which was built without symbols, or is"
+    " not CPython: what it costs is in the pairs of `make bench LADDER=gc`"
+)
 
 
 def read_calls(path: Path) -> Counter[str]:

@@ -41,7 +41,7 @@ def ask(layer: Layer, contract: Contract) -> dict[str, Reply] | str:
 
 
 def ask_both(served: Mapping[str, Both], record: Versus, contract: Contract, watch: Watch, executor: Executor) -> None:
-    """Write down how both sides of each layer answer; a side that does not serve the User makes a fault of its row."""
+    """Write down how both sides of each layer answer; what a side cannot answer is a fault of its row."""
     watch.tell("how both sides answer", 0)
     futures = {executor.submit(ask, layer, contract): layer.name for both in served.values() for layer in both}
     replies = {futures[each]: each.result() for each in as_completed(futures)}
@@ -49,7 +49,10 @@ def ask_both(served: Mapping[str, Both], record: Versus, contract: Contract, wat
         if row.layer not in served:
             continue
         a, b = (replies[layer.name] for layer in served[row.layer])
-        row.faults += [f"side {side} {each}" for side, each in (("A", a), ("B", b)) if isinstance(each, str)]
+        if isinstance(a, str) and a == b:
+            row.faults.append(a)
+        else:
+            row.faults += [f"side {side} {each}" for side, each in (("A", a), ("B", b)) if isinstance(each, str)]
         row.a.exact = None if isinstance(a, str) else exact(a, contract)
         row.b.exact = None if isinstance(b, str) else exact(b, contract)
         if not isinstance(a, str) and not isinstance(b, str):

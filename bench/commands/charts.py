@@ -10,6 +10,7 @@ from bench.commands.options import Drawn, drawn_options
 from bench.commands.output import say, show
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT
+from bench.data.record import Layers
 
 REFERENCE_CHARTS = ROOT / "docs" / "charts"
 
@@ -23,18 +24,21 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     Of the reference records, those of the default ladder, and one of each package's releases, as SVG only.
     """
     needs_group("report")
-    from bench.commands.drawn import chosen, reference, reference_releases
-    from bench.report.charts import PICTURES
+    from bench.commands.drawn import chosen, reference, reference_releases, reference_workloads
+    from bench.report.charts import PICTURES, matrix
     from bench.report.charts.draw import draw
     from bench.report.charts.history import pictures, reference_picture
     from bench.report.charts.sweep import pictures as of_sweep
-    from bench.report.source import Releases, Shown, Source, Swept
+    from bench.report.source import Releases, Source, Swept, matrices
 
+    more: list[Layers] = []
     past: list[Releases] = []
     swept: list[Swept] = []
     if drawn.reference:
-        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)[:1]
+        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)
+        more = [*(each.record for each in found if isinstance(each, Source)), *reference_workloads()]
         made = [reference_picture(each.series) for each in reference_releases()]
+        found = found[:1]
     else:
         given, found = chosen(drawn.paths)
         folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
@@ -45,11 +49,15 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     source = next((each for each in found if isinstance(each, Source)), None)
     if not source and not past and not swept:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
-    drawable: list[Shown] = [*([source] if source else []), *past, *swept]
+    grids = matrices([*(each.record for each in found if isinstance(each, Source)), *more])
+    drawable = [source.label] if source else []
+    drawable += [*(each.label for each in past), *(each.label for each in swept)]
     if len(found) > max(1, len(drawable)):
-        what = ", ".join(each.label for each in drawable)
-        say(f"note: only one of {len(found)} records is drawn, {what}; `make report` shows all")
+        by_itself = " by itself" if grids else ""
+        what = ", ".join(drawable)
+        say(f"note: only one of {len(found)} records is drawn{by_itself}, {what}; `make report` shows all")
     made += [make(source) for make in PICTURES] if source else []
+    made += map(matrix.picture, grids)
     for missing in draw(made, folder, with_png=not drawn.reference):
         say(f"note: no {missing.name}: {missing.why}")
     show(os.path.relpath(folder))

@@ -4,16 +4,17 @@ Needs the group `report`.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.commands.output import say
 from bench.commands.records import alike, anatomy_of, folders_of, label, shared
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
-from bench.data.history import is_counted, read_all
+from bench.data.history import is_counted
+from bench.data.history import read_all as read_counted
 from bench.data.record import Anatomy, Bench, Kind, Windows
-from bench.data.store import REFERENCE, files_of, latest, read_record
+from bench.data.store import REFERENCE, files_of, latest, read_all, read_record
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 from bench.report.source import Releases, Shown, Sides, Source, Swept
@@ -27,7 +28,7 @@ def reference(catalogue_file: Path) -> list[Shown]:
         if not (REFERENCE / ladder).is_dir():
             continue
         paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
-        found += gather(paths, ladder)
+        found += gather({path: read_record(path, Kind) for path in paths}, ladder)
     return found + reference_releases()
 
 
@@ -36,27 +37,35 @@ def reference_releases() -> list[Releases]:
     return [releases_of(path) for path in sorted((REFERENCE / "history").glob("*.json"))]
 
 
+def reference_workloads() -> list[Bench]:
+    """The reference records of workloads."""
+    found = read_all(str(REFERENCE / "workloads"), say) if (REFERENCE / "workloads").is_dir() else {}
+    return [record for record in found.values() if isinstance(record, Bench)]
+
+
 def releases_of(path: Path) -> Releases:
     """The releases that a file has; raises BadInput."""
-    every = all_series(read_all(path))
+    every = all_series(read_counted(path))
     return Releases(f"releases of {every[0].package}", every, _shown(path))
 
 
 def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
     """The records that were named, or the newest bench; raises BadInput."""
-    given = files_of(paths) if paths.strip() else []
-    if paths.strip() and not given:
+    paths = paths if paths.strip() else str(latest("bench"))
+    files = files_of(paths)
+    past = [file for file in files if is_counted(file)]
+    read = read_all(paths, say, past)
+    if not past and not read:
         raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
-    given = given or [latest("bench")]
-    return given, gather(given)
+    found = [*gather(read), *map(releases_of, past)]
+    if not found:
+        raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
+    return [file for file in files if file in read or file in past], found
 
 
-def gather(paths: Sequence[Path], called: str = "") -> list[Shown]:
-    """One for each record of windows, with its anatomy, each anatomy that is left, each versus and sweep, and each
-    package whose releases are counted; raises BadInput.
-    """
-    past = [path for path in paths if is_counted(path)]
-    read = {path: read_record(path, Kind) for path in paths if path not in past}
+def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
+    """One for each record of windows, with its anatomy, each anatomy that is left, each versus, and each sweep."""
+    paths = [*read]
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
     sources: list[Shown] = []
@@ -77,9 +86,6 @@ def gather(paths: Sequence[Path], called: str = "") -> list[Shown]:
             sources.append(Swept(label(path, paths), other, _shown(path)))
         elif not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
-    sources += map(releases_of, past)
-    if not sources:
-        raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
     return sources
 
 

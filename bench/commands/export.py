@@ -10,7 +10,7 @@ from bench.commands.options import PATH, records_option
 from bench.commands.output import say, show
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy, Bench, Kind, Pair
-from bench.data.store import files_of, latest, read_record, whole
+from bench.data.store import latest, read_all, read_record, whole
 from bench.report.export.bencher import bencher
 from bench.report.export.github_action_benchmark import github_action_benchmark
 from bench.report.export.pyperf import pyperf
@@ -60,8 +60,7 @@ def _records(paths: str, form: str) -> list[Kind]:
     if not paths.strip():
         return [read_record(latest(_name(kinds[0])), Kind)]
     found: list[Kind] = []
-    for file in files_of(paths):
-        record = read_record(file, Kind)
+    for file, record in read_all(paths, say).items():
         if isinstance(record, kinds):
             found.append(record)
         elif str(file) in (paths, *paths.split()):

@@ -4,11 +4,11 @@ import click
 
 from bench.commands.groups import needs_group
 from bench.commands.options import Number, Printing, printing_options, records_option, workload_option
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.records import anatomies, label
 from bench.data.errors import BadInput, Fault
-from bench.data.record import Anatomy, Kind, Windows
-from bench.data.store import REFERENCE, RESULTS, files_of, read_record
+from bench.data.record import Anatomy, Windows
+from bench.data.store import REFERENCE, RESULTS, read_all
 from bench.data.workloads import USER
 from bench.report.machines import machines_document
 from bench.stats.machines import sites
@@ -34,8 +34,8 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
         failed = bench_everywhere(scheduler, options, budget, RESULTS / "machines")
     folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
-    files = files_of(paths.strip() or str(folder))
-    read = {file: read_record(file, Kind) for file in files}
+    read = read_all(paths.strip() or str(folder), say)
+    files = [*read]
     windows = {
         label(file, files).removesuffix("-bench"): record
         for file, record in read.items()

@@ -16,16 +16,18 @@ from bench.commands.options import (
     Driving,
     Number,
     Printing,
+    contract_for,
     driving_options,
     gathered,
     printing_options,
     results_option,
     threshold_option,
+    workload_option,
 )
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, check
 from bench.data.catalogue import read_catalogue
-from bench.data.contract import Contract, read_contract
+from bench.data.contract import Contract
 from bench.data.errors import BadInput, Fault
 from bench.data.plan import Plan, Watch, two
 from bench.data.sides import canonical, read_sides
@@ -55,6 +57,7 @@ class Question(msgspec.Struct, frozen=True):
     repo: str
     layers: str
     ladder: str
+    workload: str
 
 
 question_options = gathered(
@@ -66,6 +69,7 @@ question_options = gathered(
     click.option("--repo", default="", help="The local clone of git:REF, if not the other side's checkout."),
     click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
     click.option("--ladder", default="default", show_default=True, help="The layers of this ladder that use PACKAGE."),
+    workload_option,
 )
 
 
@@ -115,7 +119,8 @@ def command(
             raise BadInput("SCHEDULER= is for counts of two sides: leave it out with BISECT=1 or ONLY=time")
         needs_group("cluster")
     begin = time.monotonic()
-    catalogue, contract = read_catalogue(context.obj), read_contract()
+    catalogue = read_catalogue(context.obj)
+    contract = contract_for(question.workload, catalogue.choose(question.layers, question.ladder))
     asked = read_sides(question.package, question.a, question.b, question.repo)
     layers = layers_with(catalogue, asked.packages, question.layers, question.ladder, say)
     require_folder(results)
@@ -141,6 +146,7 @@ def command(
         asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
         ladder="" if question.layers else question.ladder,
         contract=contract.digest(),
+        workload=contract.workload.name,
         limit=limit,
         threshold=threshold,
     )
@@ -168,7 +174,7 @@ def command(
     if problem:
         raise problem
     if failed := [row.layer for row in record.layers if row.faults]:
-        raise Fault(f"{', '.join(failed)}: a side does not serve the User request: see the lines below the table")
+        raise Fault(f"{', '.join(failed)}: a side does not answer as it should: see the lines below the table")
     verdict = overall(judge_layers(record))
     context.exit(3 if verdict == "slower" else 4 if verdict == "unclear" and not counted else 0)
 

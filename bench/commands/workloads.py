@@ -24,7 +24,7 @@ from bench.data.errors import BadInput, Fault, Stopped
 from bench.data.layers import Catalogue
 from bench.data.plan import select
 from bench.data.record import Bench, Kind
-from bench.data.store import REFERENCE, files_of, is_live, read_record
+from bench.data.store import REFERENCE, is_live, read_all
 from bench.data.workloads import read_entries
 from bench.report.workloads import workloads_document
 
@@ -77,17 +77,18 @@ def command(
         for name in (chosen if measuring else [])
         if (problem := _measure(name, catalogue, ladder, driving, budget, precision, results))
     ]
-    found = newest(files_of(paths.strip() or str(results)), ladder)
+    found = newest(read_all(paths.strip() or str(results), say), ladder)
     if not found and not paths.strip():
         folders = [folder for folder in (REFERENCE / "workloads", REFERENCE / ladder) if folder.is_dir()]
-        found = newest([file for folder in folders for file in files_of(str(folder))], ladder)
+        found = newest({file: each for folder in folders for file, each in read_all(str(folder), say).items()}, ladder)
     records = {name: found[name].record for name in chosen if name in found}
     if not records:
         raise BadInput(f"no record of the ladder {ladder!r} in {paths or results}: try MEASURE=1")
     of = f" LADDER={ladder}" if ladder != "default" else ""
     lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in found]
-    lacking += _published({name: known[name].published for name in chosen})
-    document = workloads_document(records, next(iter(known)), lacking, _sources(found, [*records], printing.wide))
+    published = {name: known[name].published for name in records}
+    sources = _sources(found, [*records], printing.wide)
+    document = workloads_document(records, next(iter(known)), lacking, sources, published)
     show(printing.render(document))
     if problems:
         raise Fault("; ".join(problems))
@@ -118,22 +119,15 @@ def _measure(
     return problem.message if problem else ""
 
 
-def newest(files: list[Path], ladder: str) -> dict[str, Found]:
+def newest(records: dict[Path, Kind], ladder: str) -> dict[str, Found]:
     """The newest finished bench record of each workload."""
     found: dict[str, Found] = {}
-    for file in files:
-        record = read_record(file, Kind)
+    for file, record in records.items():
         if isinstance(record, Bench) and record.made and record.ladder == ladder and not is_live(record):
             before = found.get(record.workload)
             if not before or str(before.record.made) < str(record.made):
                 found[record.workload] = Found(file, record)
     return found
-
-
-def _published(found: dict[str, float | None]) -> list[str]:
-    """What somebody else published for the same workloads."""
-    told = ", ".join(f"{name} {percent:g}%" for name, percent in found.items() if percent is not None)
-    return [f"HttpArena published these decays of FastAPI on Starlette, from separate runs: {told}."] if told else []
 
 
 def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:

@@ -18,6 +18,8 @@ from bench.data.machine import Lane, Machine, Python
 from bench.data.window import Take, Window
 
 VERSION = 2
+COLLECTOR = "instructions in the collector"
+"""The key, in what an anatomy says of memory, of those that are also part of its instructions."""
 Verdict = Literal["same", "slower", "faster", "unclear"]
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -212,9 +212,31 @@ def latest(kind: str, *folders: Path) -> Path:
 
 
 def files_of(paths: str) -> list[Path]:
-    """The records that were named: one path with spaces in it, or several; of a folder, all that it has."""
+    """The files that were named: one path with spaces in it, or several; of a folder, all records that it has."""
+    return [*_named(paths)]
+
+
+def read_all(paths: str, tell: Callable[[str], None], without: Collection[Path] = ()) -> dict[Path, Kind]:
+    """The records that were named, by their files, but for some of these.
+
+    What is not a record is passed over in a folder, and told; raises BadInput if it was named itself.
+    """
+    found: dict[Path, Kind] = {}
+    for file, itself in _named(paths).items():
+        try:
+            if file not in without:
+                found[file] = read_record(file, Kind)
+        except BadInput as error:
+            if itself:
+                raise
+            tell(f"note: passed over: {error.message}")
+    return found
+
+
+def _named(paths: str) -> dict[Path, bool]:
+    """Each file, and whether it was named itself."""
     named = [Path(paths)] if Path(paths).exists() else [Path(each) for each in paths.split()]
-    return [file for path in named for file in (_within(path) if path.is_dir() else [path])]
+    return {file: file == path for path in named for file in (_within(path) if path.is_dir() else [path])}
 
 
 def _within(folder: Path) -> list[Path]:

@@ -72,6 +72,8 @@ class Versus(Kind, kw_only=True, tag="versus"):
     b: list[str] = msgspec.field(default_factory=list)
     ladder: str = ""
     contract: str | None = None
+    workload: str = "user"
+    """What was asked of its layers: a workload of workloads.toml."""
     limit: float
     """Percent: smaller changes of a count are the same."""
     threshold: float

@@ -1,6 +1,7 @@
 """workloads.toml, or the file of REQUEST= -> a Workload: requests, their answers, and how they are sent."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,6 +55,12 @@ OF_ENTRY = {each.encode_name for each in msgspec.structs.fields(Entry)}
 def read_names(contract: str = "", path: Path = FILE) -> dict[str, str]:
     """What each workload of a contract is, by name, its default first; raises BadInput."""
     return {name: entry.about for name, entry in read_entries(contract, path).items()}
+
+
+def in_order(names: Iterable[str], path: Path = FILE) -> list[str]:
+    """Names of workloads, in the order of the file, whatever their contracts; others are left out. Raises BadInput."""
+    wanted = {*names}
+    return [name for name in _tables(path) if name in wanted]
 
 
 def read_entries(contract: str = "", path: Path = FILE) -> dict[str, Entry]:

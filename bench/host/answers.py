@@ -25,11 +25,19 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 def answers(layer: Layer, contract: Contract, environment: Mapping[str, str] | None = None) -> dict[str, Reply]:
-    """What a layer answers to the User request and to each case; raises ServerFault if it does not serve the User."""
+    """What a layer answers to the User request, each case, and each request of the workload that is neither.
+
+    Raises ServerFault if it does not answer the workload as it should.
+    """
     with Server(layer, contract, environment=environment) as server:
         wires = {
             USER: contract.user.wire(),
             **{name: case.wire(contract.user) for name, case in contract.cases.items()},
+            **{
+                f"{contract.workload.name} {number}": asked.wire()
+                for number, asked in enumerate(contract.workload.asked, 1)
+                if not asked.case
+            },
         }
         return {name: _ask(server, wire) for name, wire in wires.items()}
 

@@ -23,6 +23,7 @@ TIMEOUT = 30.0  # seconds that a Python has to say what it is
 ASK = """
 import json, os, platform, sys, sysconfig
 print(json.dumps({"path": os.path.realpath(sys.executable), "version": platform.python_version(),
+    "implementation": platform.python_implementation(),
     "number": sys.version_info[:2], "threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED"))}))
 """
 DESCRIBE = """
@@ -33,10 +34,11 @@ print(msgspec.json.encode(read_python()).decode())
 
 
 class Interpreter(msgspec.Struct, frozen=True):
-    """A Python on this machine: its real path, its version, and whether it is free-threaded."""
+    """A Python on this machine: its real path, its version, what it is, and whether it is free-threaded."""
 
     path: str
     version: str
+    implementation: str
     number: tuple[int, int]
     threaded: bool
 
@@ -60,7 +62,11 @@ def find(name: str) -> Interpreter:
         where = f"python{name} on PATH, or one of pyenv's" if is_version else "a version such as 3.13, or a path"
         raise Fault(f"no Python {short(name)} here: expected {where}")
     if each.number < OLDEST:
-        raise Fault(f"{short(name)} is Python {each.version}: 3.12 or newer is needed")
+        other = each.implementation != "CPython"
+        raise Fault(
+            f"{short(name)} is {each.implementation if other else 'Python'} {each.version}: 3.12 or newer is needed"
+            + (", and msgspec, which has wheels for CPython only" if other else "")
+        )
     return each
 
 

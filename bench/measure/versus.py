@@ -27,6 +27,7 @@ def time_both(served: Mapping[str, tuple[Layer, Layer]], record: Versus, plan: P
             threshold=own.threshold,
             cores=own.lane,
             contract=record.contract,
+            workload=record.workload,
             layers=selection.rows(),
         )
         try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench.data.record import Anatomy, Counts
+from bench.data.record import COLLECTOR, Anatomy, Counts
 from bench.report.document import WIDTH, Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
@@ -29,7 +29,7 @@ UNITS = {
     "instructions": "instructions by component",
     "bytecodes": "bytecodes by package",
     "syscalls": "system calls by name",
-    "memory": "allocations, and the garbage collector, whose instructions are part of those above",
+    "memory": "allocations, and the garbage collector",
 }
 LEAST = 0.005  # tables omit packages below this share of a layer's bytecodes
 REST = "the rest"  # so the counts call what has no name of its own
@@ -160,7 +160,12 @@ def _split(record: Anatomy, unit: str) -> Table | None:
 def _below(record: Anatomy, wide: bool) -> list[str]:
     said = [*named(record), *(_marks(each) for each in record.anatomy if spread(each) > UNSURE)]
     counted = [*([record.endpoint] if record.endpoint else []), *record.anatomy]
-    said += [f"{each.layer}: {note}" for each in counted for note in each.notes]
+    notes: dict[str, list[str]] = {}
+    for each in counted:
+        for note in each.notes:
+            notes.setdefault(note, []).append(each.layer)
+    said += [f"{', '.join(layers)}: {note}" for note, layers in notes.items()]
+    said += _collector(record)
     for row in record.layers:
         said += [f"{row.name}: {each}" for each in row.faults or [terms(row)] if each]
     if not wide:
@@ -177,6 +182,15 @@ def _below(record: Anatomy, wide: bool) -> list[str]:
     if record.seconds is not None:
         said.append(f"Counted in {record.seconds:.0f} s, {record.jobs or 1} at a time.")
     return [*said, *origin(record, wide=True)]
+
+
+def _collector(record: Anatomy) -> list[str]:
+    """What the garbage collector took, which is a component where it ran at all."""
+    taken = {each.layer: each.memory[COLLECTOR] for each in record.anatomy if COLLECTOR in each.memory}
+    ran = [f"{layer} {count:,.0f}" for layer, count in taken.items() if count >= 1]
+    if ran and len(ran) < len(taken):
+        ran.append("the others none")
+    return [f"Garbage collector, instructions per request: {', '.join(ran) or 'none'}."] if taken else []
 
 
 def _marks(found: Counts) -> str:

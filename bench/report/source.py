@@ -2,13 +2,15 @@
 the releases of a package; or a sweep.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import msgspec
 
-from bench.data.record import Anatomy, Layers, Windows
+from bench.data.record import Anatomy, Bench, Layers, Windows
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
+from bench.data.workloads import in_order
 from bench.report.decay_table import decay_table
 from bench.report.document import Table
 from bench.stats.counts import Line, lines
@@ -67,6 +69,29 @@ class Source(msgspec.Struct, dict=True):
     def shown(self) -> list[Figures]:
         """The layers that have a figure."""
         return [row for row in self.figures if row.cpu_us]
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """One ladder under several workloads."""
+
+    ladder: str
+    records: dict[str, Bench]
+    """By workload, in the order of workloads.toml."""
+
+    @property
+    def base(self) -> str:
+        """The workload that costs in others are compared with: the usual one, where it is among them."""
+        return next(iter(self.records))
+
+
+def matrices(records: Iterable[Layers]) -> list[Matrix]:
+    """A matrix for each ladder of which there are several workloads, of the newest record of each."""
+    found: dict[str, dict[str, Bench]] = {}
+    for record in sorted(records, key=lambda each: str(each.made)):
+        if isinstance(record, Bench) and record.ladder:
+            found.setdefault(record.ladder, {})[record.workload] = record
+    made = [Matrix(ladder, {name: own[name] for name in in_order(own)}) for ladder, own in found.items()]
+    return [each for each in made if len(each.records) > 1]
 
 
 class Sides(msgspec.Struct, frozen=True):

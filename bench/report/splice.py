@@ -14,7 +14,7 @@ from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
 from bench.data.record import Anatomy, Bench, Sensitivity
 from bench.data.store import REFERENCE, latest, read_record
-from bench.data.workloads import USER, read_names
+from bench.data.workloads import read_entries, read_names
 from bench.report import answer
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.below import in_full
@@ -25,11 +25,17 @@ from bench.report.history import history_document
 from bench.report.ladders import part, title
 from bench.report.sensitivity import sensitivity_document
 from bench.report.share import row
-from bench.report.source import Source
+from bench.report.source import Source, matrices
 from bench.report.trees import UNFIT
 from bench.report.workloads import workloads_document
 from bench.stats.history import all_series, chief
 
+PICTURE = """\
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="charts/matrix-{ladder}-dark.svg">
+<img alt="Decays of the ladder {ladder} by layer and workload" src="charts/matrix-{ladder}-light.svg">
+</picture>"""
+"""The chart of a ladder under several workloads, in docs/."""
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
@@ -67,7 +73,8 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
             "arena": workloads_table("arena").for_people("markdown"),
-            "matrix": _matrix(),
+            "matrix": _matrix(catalogue, "default"),
+            "arena-matrix": _matrix(catalogue, "arena"),
         },
         ROOT / "docs" / "HISTORY.md": {"history": "\n\n".join(_history()) or NO_HISTORY},
         ROOT / "docs" / "LADDERS.md": {
@@ -99,16 +106,19 @@ def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
 
 
-def _matrix() -> str:
-    """The workloads of the default ladder, from their reference records; the User request's is the ladder's own."""
-    folder = REFERENCE / "workloads"
-    found = {
-        record.workload: record for path in sorted(folder.glob("*-bench.json")) if (record := read_record(path, Bench))
-    }
+def _matrix(catalogue: Catalogue, ladder: str) -> str:
+    """The workloads of a ladder, from the newest reference record of each."""
+    again = f"make workloads MEASURE=1{f' LADDER={ladder}' if ladder != 'default' else ''}"
+    folders = [each for each in (REFERENCE / "workloads", REFERENCE / ladder) if each.is_dir()]
+    read = [read_record(path, Bench) for folder in folders for path in sorted(folder.glob("*-bench.json"))]
+    found = next((each.records for each in matrices(read) if each.ladder == ladder), None)
     if not found:
-        return "No reference records yet: `make workloads MEASURE=1`."
-    records = {name: found[name] for name in read_names() if name in found}
-    return workloads_document(records, USER, [], ["Produced by `make workloads MEASURE=1`."]).render("markdown")
+        return f"No reference records yet: `{again}`."
+    published = {
+        name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
+    }
+    document = workloads_document(found, next(iter(found)), [], [], published)
+    return f"{PICTURE.format(ladder=ladder)}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
 
 
 def workloads_table(contract: str = "") -> Table:

@@ -45,6 +45,7 @@ def versus_json(record: Versus) -> str:
         },
         "limit": record.limit,
         "threshold": record.threshold,
+        "workload": record.workload,
         "floor": {"layer": record.floor_layer, "percent": floor_of(record)},
         "layers": [_layer(each) for each in judged],
         "functions": [

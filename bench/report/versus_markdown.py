@@ -6,7 +6,8 @@ from bench.data.versus import Versus
 from bench.report import escape
 from bench.report.bisection import bisection_lines
 from bench.report.document import Table
-from bench.report.versus import functions_of, functions_table, layers_table, notes, sentence
+from bench.report.versus import functions_of, functions_table, layers_table, sentence
+from bench.report.versus_notes import notes
 from bench.stats.versus import Judged, judge_layers
 
 MARKER = "<!-- asgi-anatomy versus: {packages} -->"

@@ -2,6 +2,7 @@
 
 from bench.data.load import Load
 from bench.data.record import Layers, Windows
+from bench.data.versus import Versus
 from bench.data.workloads import USER
 
 
@@ -15,7 +16,7 @@ def driven(load: Load) -> str:
     return f"wrk with {', '.join(words[:-1])} and {words[-1]}"
 
 
-def named(record: Layers) -> list[str]:
+def named(record: Layers | Versus) -> list[str]:
     """The workload of a record, where it is not the User request again and again."""
     return [f"Workload: {record.workload} (docs/WORKLOADS.md)."] if record.workload != USER else []
 

@@ -12,37 +12,55 @@ from bench.report.origin import origin
 from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
 
 WIDTH = 80
+PUBLISHED = ("arena-fastapi", "arena-starlette")
+"""What the `published` decays of workloads.toml are of."""
 FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high")
 KEYS = (*FIRST, "cpu_us")
 
 
+PUBLISHED_COLUMNS = (
+    Column("workload", "workload", left=True),
+    Column("published", "published", "%", "{published:g}"),
+    Column("decay", "decay", "%", "{decay:.1f}"),
+    Column("margin", "±", "pp", "{margin:.1f}"),
+    Column("added", "+ µs/req", "", "{added:+,.1f}"),
+    Column("around", "±", "µs", "{around:,.1f}"),
+)
+
+
 def workloads_document(
-    records: Mapping[str, Windows], base: str, lacking: Sequence[str], sources: Sequence[str]
+    records: Mapping[str, Windows],
+    base: str,
+    lacking: Sequence[str],
+    sources: Sequence[str],
+    published: Mapping[str, float | None] | None = None,
 ) -> Document:
     """The matrix of each workload's record, its costs compared with those in `base`.
 
-    `lacking` are lines on what is missing, `sources` on where it is from.
+    `lacking` are lines on what is missing, `sources` on where it is from, `published` what others found, in percent.
     """
     found = cells(records)
     said: list[str | Table] = []
-    for title, key, margin, show in (
-        ("decay, % fewer requests per CPU-second than the layer it stands on", "decay", "margin", "{:.1f}"),
-        ("+ µs/req, the CPU time per request that the layer adds", "added_us", "added_margin", "{:+,.1f}"),
+    for title, key, show in (
+        ("decay, % fewer requests per CPU-second than the layer it stands on", "decay", "{:.1f}"),
+        ("CPU time that the layer adds to a request, + µs/req", "added_us", "{:+,.1f}"),
     ):
-        said += [f"{title}:", *_grids(found, [*records], key, margin, show)]
+        said += [f"{title}:", *_grids(found, [*records], key, show), ""]
+    if beside := published_table(found, published or {}):
+        said += ["FastAPI on Starlette, as HttpArena published it from separate runs, and here:", beside, ""]
     told = spread(found, base)
     said += [sentence(told), ""] if told else []
     said += [*lacking, *_unlike(records), "±: half of a 95% interval.", *sources]
     first = next(iter(records.values()), None)
     said += origin(first)[:1] if first else []
-    data = [{key: getattr(each, key) for key in KEYS} for each in found]
+    data = [{"workload": each.workload, **{key: getattr(each.row, key) for key in KEYS[1:]}} for each in found]
     return Document(said, Table([Column(key) for key in KEYS], data, FIRST))
 
 
-def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, margin: str, show: str) -> list[Table]:
+def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, show: str) -> list[Table]:
     """The cells, workload by layer, in as many tables as fit the width."""
-    names = [*dict.fromkeys((each.layer, each.on) for each in found)]
-    at = {(each.workload, each.layer, each.on): _cell(each, key, margin, show) for each in found}
+    names = [*dict.fromkeys(each.step for each in found)]
+    at = {(each.workload, *each.step): _cell(each, key, show) for each in found}
     tables: list[list[tuple[str, str]]] = []
     room = 0
     for name in names:
@@ -67,8 +85,8 @@ def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, margin: st
     ]
 
 
-def _cell(cell: Cell, key: str, margin: str, show: str) -> str:
-    value, around = getattr(cell, key), getattr(cell, margin)
+def _cell(cell: Cell, key: str, show: str) -> str:
+    value, around = getattr(cell.row, key), cell.row.margin if key == "decay" else cell.added_margin
     if value is None:
         return "-"
     return show.format(value) + (f" ±{around:,.1f}" if around is not None else "")
@@ -76,19 +94,31 @@ def _cell(cell: Cell, key: str, margin: str, show: str) -> str:
 
 def sentence(told: Spread) -> str:
     """What the matrix says of the costs of layers, in µs and in percent."""
-    cases, near = told.same + len(told.different), f"within {100 * (NEAR - 1):.0f}%"
+    cases, near = told.same + len(told.different) + told.unsure, f"within {100 * (NEAR - 1):.0f}%"
     percent = f"in percent it is from {told.lowest:.1f} to {told.highest:.1f}"
-    if not told.different:
+    if told.same == cases:
         return f"In µs every layer adds about the same as to {told.base} ({near}); {percent}."
     by_workload = sorted(told.different, key=lambda each: each.workload)
     others = "; ".join(
-        f"{workload}: {', '.join(each.layer for each in same)}"
+        f"{workload}: {', '.join(each.row.layer for each in same)}"
         for workload, same in groupby(by_workload, key=lambda each: each.workload)
     )
-    return (
-        f"In µs a layer adds about the same as to {told.base} ({near}) in {told.same} of {cases} cases; {percent}."
-        f" Not the same in µs: {others}."
-    )
+    said = f"In µs a layer adds about the same as to {told.base} ({near}) in {told.same} of {cases} cases; {percent}."
+    said += f" Not the same in µs: {others}." if others else ""
+    return said + (f" Too uncertain to say: {told.unsure}." if told.unsure else "")
+
+
+def published_table(found: Sequence[Cell], published: Mapping[str, float | None]) -> Table | None:
+    """A row for each workload that somebody else has a decay of: theirs, and that of the same pair of layers here."""
+    rows = [
+        {
+            "workload": each.workload, "published": told, "decay": each.row.decay, "margin": each.row.margin,
+            "added": each.row.added_us, "around": each.added_margin,
+        }
+        for each in found
+        if each.step == PUBLISHED and (told := published.get(each.workload)) is not None
+    ]  # fmt: skip
+    return Table(PUBLISHED_COLUMNS, rows) if rows else None
 
 
 def _unlike(records: Mapping[str, Windows]) -> list[str]:

@@ -4,9 +4,12 @@ from statistics import median
 
 import msgspec
 
-from bench.data.record import Anatomy, Counts
+from bench.data.record import COLLECTOR, Anatomy, Counts
 
 UNSURE = 2.0  # percent that repeats may differ by, for their median to be compared with another's
+
+
+INTERPRETER = "interpreter"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +42,18 @@ def spread(found: Counts) -> float:
 
 
 def components(found: Counts) -> dict[str, float]:
-    """The median over its repeats of each component's instructions per request."""
+    """The median over its repeats of each component's instructions per request.
+
+    Where the collector's were counted they are a component of their own instead of the interpreter's, which includes
+    what it calls in extension modules.
+    """
     names = dict.fromkeys(name for each in found.instructions for name in each)
-    return {name: median(each.get(name, 0) for each in found.instructions) for name in names}
+    medians = {name: median(each.get(name, 0) for each in found.instructions) for name in names}
+    collector = found.memory.get(COLLECTOR, 0.0)
+    if 0 < collector < medians.get(INTERPRETER, 0.0):
+        medians[INTERPRETER] -= collector
+        medians["garbage collector"] = collector
+    return medians
 
 
 def lines(record: Anatomy) -> list[Line]:

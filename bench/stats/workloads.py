@@ -1,46 +1,48 @@
 """Records of one ladder under several workloads -> what each layer costs in each, and where that is the same. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bench.data.record import Windows
-from bench.stats.decay import figures
+from bench.stats.decay import Figures, figures
 
 NEAR = 1.25
 """Costs in µs that differ by no more than this factor are about the same."""
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """What a layer costs in one workload: decay in percent, the rest in µs of CPU time per request."""
+class Cell(msgspec.Struct, frozen=True):
+    """What a layer costs in one workload."""
 
     workload: str
-    layer: str
-    on: str
-    decay: float | None
-    decay_low: float | None
-    decay_high: float | None
-    margin: float | None
-    """Half the width of the decay's 95% interval, in percentage points."""
-    added_us: float | None
-    added_low: float | None
-    added_high: float | None
-    cpu_us: float | None
+    row: Figures
+
+    @property
+    def step(self) -> tuple[str, str]:
+        """The layer, and the one it stands on."""
+        return self.row.layer, self.row.on or ""
 
     @property
     def added_margin(self) -> float | None:
         """Half the width of the 95% interval of `added_us`."""
-        return None if self.added_low is None or self.added_high is None else (self.added_high - self.added_low) / 2
+        low, high = self.row.added_low, self.row.added_high
+        return None if low is None or high is None else (high - low) / 2
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """How the costs of layers differ between workloads, each against its own cost in the first of them."""
+    """How the costs of layers differ between workloads, each against its own cost in the first of them.
+
+    A case is a layer in a workload other than the base.
+    """
 
     base: str
     same: int
-    """In how many cases (a layer in a workload other than the base) a layer costs about the same in µs."""
+    """In how many cases a layer costs about the same in µs."""
     different: tuple[Cell, ...]
-    """The other cases."""
+    """The cases in which it does not, by more than their intervals explain."""
+    unsure: int
+    """In how many cases the intervals are too wide to say."""
     lowest: float
     """The lowest decay of any layer in any workload, in percent."""
     highest: float
@@ -48,37 +50,38 @@ class Spread(msgspec.Struct, frozen=True):
 
 def cells(records: Mapping[str, Windows]) -> list[Cell]:
     """Every layer that stands on another, in each workload; a layer without a figure has none."""
-    return [
-        Cell(
-            workload=workload,
-            layer=row.layer,
-            on=row.on,
-            decay=row.decay,
-            decay_low=row.decay_low,
-            decay_high=row.decay_high,
-            margin=row.margin,
-            added_us=row.added_us,
-            added_low=row.added_low,
-            added_high=row.added_high,
-            cpu_us=row.cpu_us,
-        )
-        for workload, record in records.items()
-        for row in figures(record)
-        if row.on
-    ]
+    return [Cell(workload, row) for workload, record in records.items() for row in figures(record) if row.on]
 
 
 def spread(found: Sequence[Cell], base: str) -> Spread | None:
     """How costs differ from those in one of the workloads; None where there is nothing to compare."""
-    usual = {(each.layer, each.on): each.added_us for each in found if each.workload == base}
-    decays = [each.decay for each in found if each.decay is not None]
-    same, different = 0, []
-    for each in found:
-        before = usual.get((each.layer, each.on))
-        if each.workload != base and before is not None and each.added_us is not None:
-            near = before * each.added_us > 0 and 1 / NEAR <= each.added_us / before <= NEAR
-            same += near
-            different += [] if near else [each]
-    if not same and not different:
+    usual = {each.step: each for each in found if each.workload == base}
+    decays = [each.row.decay for each in found if each.row.decay is not None]
+    told = [
+        (each, same)
+        for each in found
+        if each.workload != base and each.step in usual and (same := _same(usual[each.step], each)) != "unknown"
+    ]
+    if not told:
         return None
-    return Spread(base, same, tuple(different), min(decays), max(decays))
+    verdicts = [same for _, same in told]
+    different = tuple(each for each, same in told if same == "different")
+    return Spread(base, verdicts.count("same"), different, verdicts.count("unsure"), min(decays), max(decays))
+
+
+def _same(before: Cell, after: Cell) -> str:
+    """Whether a layer adds about the same in two workloads: same, different, unsure, or unknown without figures.
+
+    They are different where they are further apart than NEAR allows, by more than the 95% interval of the difference;
+    without intervals nobody knows.
+    """
+    one, other = before.row.added_us, after.row.added_us
+    if one is None or other is None:
+        return "unknown"
+    if one * other > 0 and 1 / NEAR <= other / one <= NEAR:
+        return "same"
+    if before.added_margin is None or after.added_margin is None:
+        return "unsure"
+    noise = math.hypot(before.added_margin, after.added_margin)
+    allowed = (1 - 1 / NEAR) * max(abs(one), abs(other))
+    return "different" if abs(one - other) - noise > allowed else "unsure"

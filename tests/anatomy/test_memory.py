@@ -7,9 +7,11 @@ import pytest
 
 from bench.anatomy import instructions
 from bench.anatomy.instructions import count_instructions
-from bench.anatomy.memory import ALLOCATIONS, COLLECTIONS, COLLECTOR, count, per_request
+from bench.anatomy.memory import ALLOCATIONS, COLLECTIONS, count, per_request
 from bench.data.contract import Contract
 from bench.data.layers import Layer
+from bench.data.record import COLLECTOR, Counts
+from bench.stats.counts import components, total
 from tests.conftest import CATALOGUE
 
 DUMP = """# callgrind format
@@ -72,3 +74,11 @@ def test_garbage_is_collected(contract: Contract, monkeypatch: pytest.MonkeyPatc
     assert plain[COLLECTIONS] < 5
     assert 10 < found[COLLECTIONS] < 100, "one for each 2,000 objects, or 700 in older releases"
     assert found[COLLECTOR] > 50 * 50
+
+
+def test_the_collector_is_a_component_where_it_was_counted() -> None:
+    found = Counts(layer="a", instructions=[{"interpreter": 100, "libc": 5}])
+    assert components(found) == {"interpreter": 100, "libc": 5}
+    found.memory = {COLLECTOR: 30}
+    assert components(found) == {"interpreter": 70, "libc": 5, "garbage collector": 30}
+    assert total(found) == 105

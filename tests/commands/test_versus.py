@@ -7,16 +7,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
+from bench.anatomy.versus import ask_both
+from bench.data.contract import Contract
 from bench.data.kinds import schema
-from bench.data.layers import ROOT
+from bench.data.layers import ROOT, Catalogue
 from bench.data.store import read_record
-from bench.data.versus import Versus
+from bench.data.versus import Compared, Served, Versus
+from bench.data.workloads import read_workload
 from bench.host.sides import VENVS
+from bench.report.versus import versus_document
+from tests.anatomy.test_jobs import Quiet
 from tests.conftest import Bench, require_tool
 from tests.host import packages
 from tests.host.test_cluster import scheduler, worker
@@ -121,6 +128,19 @@ def test_what_nothing_uses_is_bad_input(bench: Bench, tmp_path: Path) -> None:
     assert (done.returncode, "no layer of the ladder default uses numpy" in done.stderr) == (2, True)
 
 
+def test_what_cannot_be_asked_is_a_row(contract: Contract, catalogue: Catalogue) -> None:
+    endpoint = catalogue.layers["endpoint"]
+    wrong = msgspec.structs.replace(contract, workload=read_workload("wrong", contract))
+    row = Compared(layer="endpoint", a=Served(), b=Served())
+    record = Versus(limit=0.2, threshold=1.0, workload="wrong", layers=[row])
+    with ThreadPoolExecutor(1) as executor:
+        ask_both({"endpoint": (endpoint, endpoint)}, record, wrong, Quiet(), executor)
+    assert row.faults == ["cannot run the workload wrong: it calls the endpoint with one body"]
+    said = versus_document(record).render("text")
+    assert "Workload: wrong" in said
+    assert "endpoint: cannot run the workload wrong" in said
+
+
 @pytest.mark.all
 def test_what_fails_is_never_slower(clone: Path) -> None:
     code, _, err = versus(clone, "--a", "1.0", "--b", "2.0", "--only", "counts")
@@ -162,12 +182,26 @@ def test_a_bisection_names_commits(clone: Path) -> None:
 @pytest.mark.all
 def test_a_release_against_itself_in_time(bench: Bench, tmp_path: Path) -> None:
     require_tool("wrk")
-    options = ("--layers", "uvicorn", "--only", "time", "--budget", 25, "--threshold", 30, "--seconds", 1)
+    options = (
+        "--layers",
+        "uvicorn",
+        "--workload",
+        "headers",
+        "--only",
+        "time",
+        "--budget",
+        25,
+        "--threshold",
+        30,
+        "--seconds",
+        1,
+    )
     version = packages_version()
     done = bench("versus", "--package", "uvicorn", "--a", version, "--b", version, *options, "--results", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"same: uvicorn {version} and uvicorn {version} differ by less than 30%")
     assert "req/CPU-s" in done.stdout
+    assert "Workload: headers" in done.stdout
 
 
 def packages_version() -> str:

@@ -51,13 +51,16 @@ def hard(record: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default ladder's reference records, and the same with names that are hard to show."""
+    """The default ladder's reference records, the same with names that are hard to show, and as another workload's."""
     folder = tmp_path_factory.mktemp("page")
     bench = read_record(latest("bench", REFERENCE / "default"), Record)
     anatomy = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
     (folder / "good-bench.json").write_bytes(encode(bench))
     (folder / "good-anatomy.json").write_bytes(encode(anatomy))
     (folder / "hard-bench.json").write_bytes(hard(bench))
+    again = read_record(latest("bench", REFERENCE / "default"), Record)
+    again.workload = "pipelined"
+    (folder / "pipelined-bench.json").write_bytes(encode(again))
     (folder / "hard-anatomy.json").write_bytes(hard(anatomy))
     out = folder / "out" / "report.html"
     done = run("report", "--record", folder, "--out", out)
@@ -130,6 +133,7 @@ def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: 
         )
         assert len(charts) >= 7
         assert min(charts) > 5, "every chart is drawn"
+        assert "ladder default" in browser.find_element("css selector", ".joint").text, "the heat map of workloads"
         assert not browser.execute_script(PROBLEMS)
         if axe and source == 0 and (width, scheme) in AUDITED:
             browser.execute_script(axe + ";window.axe = axe;")
@@ -252,7 +256,7 @@ def test_docs_are_those_of_the_reference_records(bench: Bench, tmp_path: Path) -
     drawn = {path.name: rounded(path) for path in (tmp_path / "charts").iterdir()}
     assert drawn == {path.name: rounded(path) for path in (ROOT / "docs" / "charts").iterdir()}, "type `make readme`"
     past = [f"history-{path.stem}" for path in (REFERENCE / "history").glob("*.json")]
-    assert {name for name in drawn if "light" in name} == {
+    assert {name for name in drawn if "light" in name and "matrix" not in name} == {
         f"{name}-light.svg" for name in ("cost", "decays", "instructions", "bytecodes", "latency", "states", *past)
     }
 

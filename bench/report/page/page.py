@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.data.record import Bench
 from bench.report.charts.draw import bundle
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
-from bench.report.page.sections import SECTIONS, beside, history, sweep, versus
-from bench.report.source import Releases, Shown, Sides, Source, Swept
+from bench.report.page.sections import SECTIONS, beside, history, matrix, sweep, versus
+from bench.report.source import Releases, Shown, Sides, Source, Swept, matrices
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
@@ -18,12 +19,16 @@ FOOT = (
 )
 
 
-def page(sources: Sequence[Shown]) -> str:
-    """The whole file. The same records give the same bytes."""
+def page(sources: Sequence[Shown], more: Sequence[Bench] = ()) -> str:
+    """The whole file. The same records give the same bytes.
+
+    Of `more` there are no parts, but they are in what is said of several workloads.
+    """
     several = len(sources) > 1
     parts = [_parts(source) for source in sources]
     layers = [source for source in sources if isinstance(source, Source)]
-    together = beside.part(layers)
+    grids = matrices([*(source.record for source in layers), *more])
+    together = [*map(matrix.part, grids), *filter(None, [beside.part(layers)])]
     title, foot = _about(sources)
     articles = "".join(
         _article(number, source, found, several)
@@ -34,10 +39,10 @@ def page(sources: Sequence[Shown]) -> str:
         "labels": [source.label for source in sources],
         "parts": [{part.key: part.data for part in found if part.data is not None} for found in parts],
         "charts": [_specs(found) for found in parts],
-        "together": _specs([together] if together else []),
+        "together": _specs(together),
     }
-    drawn = together or any(part.charts for found in parts for part in found)
-    joint = f'<div class="joint">{together.render(-1, 2)}</div>' if together else ""
+    drawn = any(part.charts for found in [*parts, together] for part in found)
+    joint = f'<div class="joint">{"".join(each.render(-1, 2) for each in together)}</div>' if together else ""
     head = f"<h1>{text(title)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(title)}</h1>'
     return "\n".join(
         [

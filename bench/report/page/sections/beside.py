@@ -19,6 +19,8 @@ THRESHOLD = 1.0
 
 def part(sources: Sequence[Source]) -> Part | None:
     """A part of all sources; None where there is only one, or nothing in common."""
+    workloads = [source.record.workload for source in sources]
+    sources = [source for source in sources if workloads.count(source.record.workload) > 1]
     if len(sources) < 2:
         return None
     found = beside.picture(sources)

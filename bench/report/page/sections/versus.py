@@ -9,8 +9,9 @@ from bench.report.page.html import commands, folded, paragraphs, table, text
 from bench.report.page.part import Part
 from bench.report.page.sections import tree
 from bench.report.source import Sides
-from bench.report.versus import functions_table, layers_table, made, names, remarks, sentence
+from bench.report.versus import functions_table, layers_table, names, sentence
 from bench.report.versus_markdown import repeat
+from bench.report.versus_notes import made, remarks
 from bench.stats.versus import Judged, chief, judge_layers
 
 TITLE = "What changed between two versions"
