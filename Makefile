@@ -20,10 +20,11 @@ BUDGET      =# seconds; the first round always finishes (also walk) [90]
 PRECISION   =# stop once decays are known to ± this many points (bench) [1]
 SIZES       =# slow-downs to inject, in percent (sensitivity) [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)              [20]
-#= how wrk loads the servers (bench, pair, sensitivity)
+#= how wrk loads the servers (bench, pair, sensitivity, sweep)
 SECONDS     =# length of a window in seconds [2, or the workload's]
-CONNECTIONS =# wrk's connections            [64, or the workload's]
+CONNECTIONS =# wrk's connections; sweep: several [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
+RATE        =# at fixed rates: "25% 50%" of what it can do, or 2000 (sweep)
 PORT        =# where to listen (also serve-LAYER)           [a free one; 8000]
 #= what is compared (pair, compare, diff, versus)
 A           =# a layer; a record (compare); a version, git:REF, base (versus)
@@ -80,7 +81,7 @@ everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(c
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair versus compare workloads machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads sweep machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -106,6 +107,9 @@ compare: venv ## compare: did a layer change? make compare A=old.json B=new.json
 
 workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures first
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
+
+sweep: setup ## measure: 1 to 16,384 connections, or fixed rates: RATE="25% 50%"
+	$(bench) sweep $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(call option,RATE,rate) $(workload) $(call option,RECORD,record) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(everywhere)) $(workload) $(format)

@@ -28,10 +28,12 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     from bench.report.charts import PICTURES, matrix
     from bench.report.charts.draw import draw
     from bench.report.charts.history import pictures, reference_picture
-    from bench.report.source import Releases, Source, matrices
+    from bench.report.charts.sweep import pictures as of_sweep
+    from bench.report.source import Releases, Source, Swept, matrices
 
     more: list[Layers] = []
     past: list[Releases] = []
+    swept: list[Swept] = []
     if drawn.reference:
         folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)
         more = [*(each.record for each in found if isinstance(each, Source)), *reference_workloads()]
@@ -42,13 +44,17 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
         folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
         past = [each for each in found if isinstance(each, Releases)]
         made = [each for one in past for each in pictures(one.series)]
+        swept = [each for each in found if isinstance(each, Swept)][:1]
+        made += [each for one in swept for each in of_sweep(one.record)]
     source = next((each for each in found if isinstance(each, Source)), None)
-    if not source and not past:
+    if not source and not past and not swept:
         raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
     grids = matrices([*(each.record for each in found if isinstance(each, Source)), *more])
-    if len(found) - len(past) > 1:
-        what = source.label if source else "the releases"
+    drawable = [source.label] if source else []
+    drawable += [*(each.label for each in past), *(each.label for each in swept)]
+    if len(found) > max(1, len(drawable)):
         by_itself = " by itself" if grids else ""
+        what = ", ".join(drawable)
         say(f"note: only one of {len(found)} records is drawn{by_itself}, {what}; `make report` shows all")
     made += [make(source) for make in PICTURES] if source else []
     made += map(matrix.picture, grids)

@@ -15,8 +15,9 @@ from bench.data.history import is_counted
 from bench.data.history import read_all as read_counted
 from bench.data.record import Anatomy, Bench, Kind, Windows
 from bench.data.store import REFERENCE, files_of, latest, read_all, read_record
+from bench.data.sweep import Sweep
 from bench.data.versus import Versus
-from bench.report.source import Releases, Shown, Sides, Source
+from bench.report.source import Releases, Shown, Sides, Source, Swept
 from bench.stats.history import all_series
 
 
@@ -58,12 +59,12 @@ def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
         raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
     found = [*gather(read), *map(releases_of, past)]
     if not found:
-        raise BadInput("no record of bench, pair, anatomy or versus among these: try RECORD=results/NAME.json")
+        raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
     return [file for file in files if file in read or file in past], found
 
 
 def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
-    """One for each record of windows, with its anatomy, each anatomy that is left, and each versus."""
+    """One for each record of windows, with its anatomy, each anatomy that is left, each versus, and each sweep."""
     paths = [*read]
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
@@ -81,6 +82,8 @@ def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
     for path, other in read.items():
         if isinstance(other, Versus):
             sources.append(Sides(label(path, paths), other, _shown(path)))
+        elif isinstance(other, Sweep):
+            sources.append(Swept(label(path, paths), other, _shown(path)))
         elif not isinstance(other, Windows | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
     return sources

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from bench.data.record import Anatomy, Bench, Pair, Sensitivity
+from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 
-Record = Bench | Pair | Anatomy | Sensitivity | Versus
+Record = Bench | Pair | Anatomy | Sensitivity | Versus | Sweep
 
 
 def schema() -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Load(msgspec.Struct, frozen=True):
     """How many requests are sent at once on a connection, before the answers to all of them are read."""
     requests_per_connection: Count = 0
     """After how many requests a connection is closed, on average; 0: never."""
+    timeout: Count = 2
+    """Seconds after which a request without an answer counts as an error."""
 
 
 class Errors(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ SHOWN_BY = {
     "anatomy": "make anatomy RECORD={path}",
     "sensitivity": "make sensitivity RECORD={path}",
     "versus": "make versus RECORD={path}",
+    "sweep": "make sweep RECORD={path}",
 }
 
 

@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterable
 
-from bench.data.layers import ROOT, Layer
+from bench.data.layers import ROOT, Build, Layer
 from bench.data.toml import short
 from bench.host.programs import SETUP_TIMEOUT, run
 
@@ -22,7 +22,7 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
         if command and command not in done:
             if not (why := missing(layer)):
                 tell(f"set-up for {layer.name}: {command}")
-                why = _run(command)
+                why = failure_of(command)
             done[command] = why
         if done.get(command):
             failed[layer.name] = f"set-up failed: {done[command]}"
@@ -30,8 +30,13 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
 
 
 def missing(layer: Layer) -> str:
-    """Which of the commands that a layer's build needs fails, why, and what to do, on one line; or an empty string."""
-    for command in layer.build.needs if layer.build else ():
+    """What a layer's build lacks, on one line; or an empty string."""
+    return lacks(layer.build) if layer.build else ""
+
+
+def lacks(build: Build) -> str:
+    """Which of the commands that a build needs fails, why, and what to do, on one line; or an empty string."""
+    for command in build.needs:
         argv = shlex.split(command)
         try:
             code, said = run(argv, TIMEOUT)
@@ -43,12 +48,12 @@ def missing(layer: Layer) -> str:
             why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
             if code is None:
                 why = f"it needs `{command}`, which did not end within {TIMEOUT:.0f} s"
-        return f"{why}: {layer.build.hint}" if layer.build and layer.build.hint else why
+        return f"{why}: {build.hint}" if build.hint else why
     return ""
 
 
-def _run(command: str) -> str:
-    """Why a command failed, or an empty string."""
+def failure_of(command: str) -> str:
+    """Why a command that installs or compiles something failed, or an empty string."""
     argv = shlex.split(command)
     try:
         code, said = run(argv, SETUP_TIMEOUT)

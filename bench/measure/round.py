@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from bench.data.layers import Layer
 from bench.data.plan import Plan
-from bench.data.record import Windows
+from bench.data.record import Layers
 from bench.host import conformance, counters
 from bench.host.cores import settle
 from bench.host.server import Server, stop_all
@@ -16,7 +16,7 @@ from bench.measure.window import warm_up
 
 
 @contextmanager
-def servers_of(layers: Sequence[Layer], plan: Plan, record: Windows, full: bool) -> Iterator[dict[str, Server]]:
+def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) -> Iterator[dict[str, Server]]:
     """The servers of all layers that work, by name; they have ended on leaving.
 
     With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets

@@ -71,7 +71,7 @@ class Wrk:
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
         user = server.contract.user
         script = "post.lua" if server.contract.workload.plain else "workload.lua"
-        argv += ["--timeout", "2s", "-s", str(ROOT / "scripts" / script), server.url + user.path]
+        argv += ["--timeout", f"{load.timeout}s", "-s", str(ROOT / "scripts" / script), server.url + user.path]
         asked = {
             "WRK_METHOD": user.method,
             "WRK_HEADERS": "\n".join(f"{name}: {value}" for name, value in user.headers),

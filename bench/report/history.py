@@ -106,7 +106,8 @@ def lines(series: Series) -> list[str]:
     gaps: dict[str, list[str]] = {}
     for each in series.points:
         if each.found.gap:
-            gaps.setdefault(each.found.gap, []).append(each.found.wanted.version)
+            version = each.found.wanted.version
+            gaps.setdefault(each.found.gap.removeprefix(f"{series.package}=={version} "), []).append(version)
     unsure = [
         f"{each.found.wanted.version} ({far:.1f}%)"
         for each in series.counted

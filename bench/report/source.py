@@ -1,5 +1,5 @@
 """What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus; or
-the releases of a package.
+the releases of a package; or a sweep.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from functools import cached_property
 import msgspec
 
 from bench.data.record import Anatomy, Bench, Layers, Windows
+from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 from bench.data.workloads import in_order
 from bench.report.decay_table import decay_table
@@ -109,5 +110,13 @@ class Releases(msgspec.Struct, frozen=True):
     path: str
 
 
-Shown = Source | Sides | Releases
+class Swept(msgspec.Struct, frozen=True):
+    """A record of a sweep. The path is as people may type it."""
+
+    label: str
+    record: Sweep
+    path: str
+
+
+Shown = Source | Sides | Releases | Swept
 """What a page can be about."""

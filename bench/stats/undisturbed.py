@@ -79,8 +79,8 @@ class Undisturbed(msgspec.Struct, frozen=True):
         """ln(CPU microseconds per request) of a layer that has its core alone, undisturbed."""
         if name not in self.levelled:
             return None
-        own = [each for each in self.seen if each.kind == "solo"]
-        return self._estimate({name: 1.0}, {each.round for each in own}, len(own))
+        solo = sum(each.kind == "solo" for each in self.seen)
+        return self._estimate({name: 1.0}, {each.round for each in self.seen}, solo)
 
     def ratio(self, name: str, on: str) -> Estimate | None:
         """ln(rps(layer) / rps(on)) of two layers, each with the core alone, undisturbed."""

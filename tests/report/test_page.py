@@ -273,7 +273,7 @@ def test_other_records(bench: Bench, tmp_path: Path) -> None:
     assert "`make bench` measures" in text, "what is missing, and how to make it"
     power = bench("report", "--record", latest("sensitivity", REFERENCE))
     assert power.returncode == 2
-    assert "no record of bench, pair, anatomy or versus" in power.stderr
+    assert "no record of bench, pair, anatomy, versus or sweep" in power.stderr
     assert bench("report", "--record", tmp_path / "none.json").returncode == 2
 
 

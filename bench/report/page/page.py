@@ -8,8 +8,8 @@ from bench.report.charts.draw import bundle
 from bench.report.charts.theme import CONFIG, style_sheet
 from bench.report.page.html import script, text
 from bench.report.page.part import Part
-from bench.report.page.sections import SECTIONS, beside, history, matrix, versus
-from bench.report.source import Releases, Shown, Sides, Source, matrices
+from bench.report.page.sections import SECTIONS, beside, history, matrix, sweep, versus
+from bench.report.source import Releases, Shown, Sides, Source, Swept, matrices
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
@@ -67,6 +67,8 @@ def _about(sources: Sequence[Shown]) -> tuple[str, str]:
         return TITLE, FOOT
     if any(isinstance(each, Sides) for each in sources):
         return versus.TITLE, versus.FOOT
+    if any(isinstance(each, Swept) for each in sources):
+        return sweep.TITLE, sweep.FOOT
     return history.TITLE, history.FOOT
 
 
@@ -75,6 +77,8 @@ def _parts(source: Shown) -> list[Part]:
         return versus.parts(source)
     if isinstance(source, Releases):
         return history.parts(source)
+    if isinstance(source, Swept):
+        return sweep.parts(source)
     return [part for section in SECTIONS if (part := section(source))]
 
 
