@@ -60,7 +60,7 @@ def failure_of(command: str) -> str:
     except OSError as error:
         return f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
     if code is None:
-        return f"`{command}` did not end within {SETUP_TIMEOUT:,.0f} s"
+        return f"`{command}` did not end within {SETUP_TIMEOUT:g} s"
     if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])

@@ -33,7 +33,7 @@ def git(folder: Path, *words: str, **environment: str) -> str:
             encoding="utf-8", errors="surrogateescape", check=False, timeout=TIMEOUT,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise GitFault(what, f"it did not end within {TIMEOUT:.0f} s") from None
+        raise GitFault(what, f"it did not end within {TIMEOUT:g} s") from None
     except OSError as error:
         raise BadInput(f"a checkout needs git, which cannot be run here ({error.strerror})") from None
     if done.returncode:

@@ -81,7 +81,7 @@ def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int,
     code, said = run([python, "-I", "-m", "pip", *arguments], SETUP_TIMEOUT, environment=variables)
     if code is None:
         last = short(last_line(said), 200)
-        raise Fault(f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:,.0f} s; its last line: {last}")
+        raise Fault(f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:g} s; its last line: {last}")
     return code, said
 
 

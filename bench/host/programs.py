@@ -56,7 +56,7 @@ def why_failed(argv: Sequence[str]) -> str:
     """
     code, said = run(argv, SETUP_TIMEOUT)
     if code is None:
-        return f"it did not end within {SETUP_TIMEOUT:,.0f} s"
+        return f"it did not end within {SETUP_TIMEOUT:g} s"
     return last_line(said).removeprefix("error: ") if code else ""
 
 
