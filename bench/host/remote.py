@@ -47,8 +47,8 @@ def install_here(layers: list[Layer], sides: list[Side]) -> None:
             path = url2pathname(urlsplit(pin.url).path)
             if pin.url and not Path(path).is_file():
                 raise BadInput(
-                    f"{socket.gethostname()} has no {path}: what is no release, such as a checkout, can only be counted"
-                    " by workers that see this disk"
+                    f"{socket.gethostname()} has no {path}: a checkout or a wheel can only be counted by workers that"
+                    " see the disk it is on"
                 )
     if failed := build(layers, lambda _: None):
         raise Fault(f"{socket.gethostname()}: {next(iter(failed.values()))}")
