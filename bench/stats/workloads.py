@@ -12,7 +12,7 @@ NEAR = 1.25
 """Costs in µs that differ by no more than this factor are about the same."""
 
 SETTLED = 10.0
-"""Points: a decay that is known less well is neither the lowest nor the highest."""
+"""Points: a decay that is known less well is neither the lowest nor the highest, if there are others."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -59,15 +59,15 @@ def cells(records: Mapping[str, Windows]) -> list[Cell]:
 def spread(found: Sequence[Cell], base: str) -> Spread | None:
     """How costs differ from those in one of the workloads; None where there is nothing to compare."""
     usual = {each.step: each for each in found if each.workload == base}
-    decays = [
-        each.row.decay for each in found if each.row.decay is not None and (each.row.margin or math.inf) <= SETTLED
-    ]
+    known = {each: each.row.decay for each in found if each.row.decay is not None}
+    settled = [decay for each, decay in known.items() if (each.row.margin or math.inf) <= SETTLED]
+    decays = settled or [*known.values()]
     told = [
         (each, same)
         for each in found
         if each.workload != base and each.step in usual and (same := _same(usual[each.step], each)) != "unknown"
     ]
-    if not told or not decays:
+    if not told:
         return None
     verdicts = [same for _, same in told]
     different = tuple(each for each, same in told if same == "different")
