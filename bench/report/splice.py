@@ -30,21 +30,16 @@ from bench.report.trees import UNFIT
 from bench.report.workloads import workloads_document
 from bench.stats.history import all_series, chief
 
-PICTURE = """\
-<picture>
-<source media="(prefers-color-scheme: dark)" srcset="charts/matrix-{ladder}-dark.svg">
-<img alt="Decays of the ladder {ladder} by layer and workload" src="charts/matrix-{ladder}-light.svg">
-</picture>"""
-"""The chart of a ladder under several workloads, in docs/."""
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
 
 
 NO_HISTORY = "No releases are on record yet: `make history PACKAGE=fastapi`."
-PICTURE = """<picture>
-<source media="(prefers-color-scheme: dark)" srcset="charts/history-{1}-dark.svg">
-<img alt="{0}" src="charts/history-{1}-light.svg">
+PICTURE = """\
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="charts/{name}-dark.svg">
+<img alt="{alt}" src="charts/{name}-light.svg">
 </picture>"""
 """As in README.md: light, or dark where the reader's system is."""
 
@@ -90,10 +85,13 @@ def _history() -> Iterator[str]:
         package = every[0].package
         yield f"## {markdown(package)}"
         if len(chief(every).counted) > 1:
-            yield PICTURE.format(
-                html.escape(f"What each release of {package} cost, as a step line"), UNFIT.sub("_", package)
-            )
+            yield _picture(f"history-{UNFIT.sub('_', package)}", f"What each release of {package} cost, as a step line")
         yield history_document(every, package).render("markdown")
+
+
+def _picture(name: str, alt: str) -> str:
+    """A chart in docs/charts, with what it shows in words."""
+    return PICTURE.format(name=name, alt=html.escape(alt))
 
 
 def ladder_part(catalogue: Catalogue, ladder: str) -> str:
@@ -118,7 +116,8 @@ def _matrix(catalogue: Catalogue, ladder: str) -> str:
         name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
     }
     document = workloads_document(found, next(iter(found)), [], [], published)
-    return f"{PICTURE.format(ladder=ladder)}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
+    picture = _picture(f"matrix-{ladder}", f"Decays of the ladder {ladder} by layer and workload")
+    return f"{picture}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
 
 
 def workloads_table(contract: str = "") -> Table:
