@@ -25,9 +25,8 @@ def reference(catalogue_file: Path) -> list[Shown]:
     """A source for each ladder that has reference records, and for each package whose releases are counted there."""
     found: list[Shown] = []
     for ladder in read_catalogue(catalogue_file).ladders:
-        if not (REFERENCE / ladder).is_dir():
-            continue
-        paths = [latest(kind, REFERENCE / ladder) for kind in ("bench", "anatomy")]
+        kept = [sorted((REFERENCE / ladder).glob(f"*-{kind}.json"))[-1:] for kind in ("bench", "anatomy")]
+        paths = [path for newest in kept for path in newest]
         found += gather({path: read_record(path, Kind) for path in paths}, ladder)
     return found + reference_releases()
 

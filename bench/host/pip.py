@@ -137,7 +137,9 @@ def why(said: str) -> Fault:
         name, there = short(missing[1]), missing[2].split(", ")
         if there == ["none"]:
             return BadInput(f"the package index has no {name} as a wheel for this Python: is its name right?")
-        return BadInput(f"{name} has no wheel for this Python: the newest with one are {', '.join(there[-SHOWN:])}")
+        return BadInput(
+            f"{name} has no wheel for this Python: the newest that have one are {', '.join(there[-SHOWN:])}"
+        )
     for pattern in NOT_POSSIBLE:
         if found := pattern.search(said):
             return BadInput(short(found[1], 300))

@@ -33,13 +33,15 @@ from bench.stats.history import all_series, chief
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
+
+
 NO_HISTORY = "No releases are on record yet: `make history PACKAGE=fastapi`."
 PICTURE = """\
 <picture>
 <source media="(prefers-color-scheme: dark)" srcset="charts/{name}-dark.svg">
 <img alt="{alt}" src="charts/{name}-light.svg">
 </picture>"""
-"""A chart in a page of docs/: light, or dark where the reader's system is."""
+"""As in README.md: light, or dark where the reader's system is."""
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -83,9 +85,13 @@ def _history() -> Iterator[str]:
         package = every[0].package
         yield f"## {markdown(package)}"
         if len(chief(every).counted) > 1:
-            alt = html.escape(f"What each release of {package} cost, as a step line")
-            yield PICTURE.format(name=f"history-{UNFIT.sub('_', package)}", alt=alt)
+            yield _picture(f"history-{UNFIT.sub('_', package)}", f"What each release of {package} cost, as a step line")
         yield history_document(every, package).render("markdown")
+
+
+def _picture(name: str, alt: str) -> str:
+    """A chart in docs/charts, with what it shows in words."""
+    return PICTURE.format(name=name, alt=html.escape(alt))
 
 
 def ladder_part(catalogue: Catalogue, ladder: str) -> str:
@@ -110,8 +116,8 @@ def _matrix(catalogue: Catalogue, ladder: str) -> str:
         name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
     }
     document = workloads_document(found, next(iter(found)), [], [], published)
-    chart = PICTURE.format(name=f"matrix-{ladder}", alt=f"Decays of the ladder {ladder} by layer and workload")
-    return f"{chart}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
+    picture = _picture(f"matrix-{ladder}", f"Decays of the ladder {ladder} by layer and workload")
+    return f"{picture}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
 
 
 def workloads_table(contract: str = "") -> Table:

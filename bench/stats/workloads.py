@@ -11,6 +11,9 @@ from bench.stats.decay import Figures, figures
 NEAR = 1.25
 """Costs in µs that differ by no more than this factor are about the same."""
 
+SETTLED = 10.0
+"""Points: a decay that is known less well is neither the lowest nor the highest, if there are others."""
+
 
 class Cell(msgspec.Struct, frozen=True):
     """What a layer costs in one workload."""
@@ -56,7 +59,9 @@ def cells(records: Mapping[str, Windows]) -> list[Cell]:
 def spread(found: Sequence[Cell], base: str) -> Spread | None:
     """How costs differ from those in one of the workloads; None where there is nothing to compare."""
     usual = {each.step: each for each in found if each.workload == base}
-    decays = [each.row.decay for each in found if each.row.decay is not None]
+    known = {each: each.row.decay for each in found if each.row.decay is not None}
+    settled = [decay for each, decay in known.items() if (each.row.margin or math.inf) <= SETTLED]
+    decays = settled or [*known.values()]
     told = [
         (each, same)
         for each in found
