@@ -1,6 +1,6 @@
 """Runs the tests in two halves at the same time, since most of either waits for something: halves.py [PYTEST OPTIONS].
 
-One half are the tests that run whole benchmarks and a few others, the other is whatever else is in tests/. What the
+One half is the tests that run whole benchmarks and a few others, the other is whatever else is in tests/. What the
 second says is printed when the first is through, and so is what scripts/beside.sh says: style, types, and what takes
 long to make ready, in the time that the tests leave. Ctrl-C ends all, each half with its own clean-up. The exit code is
 that of a half that failed, or of what ran beside them.
@@ -42,7 +42,7 @@ def start(half: list[str], options: list[str], said: IO[bytes] | None) -> "subpr
 
 
 def start_beside(said: IO[bytes]) -> "list[subprocess.Popen[bytes]]":
-    """Start beside.sh, which steps back for the tests, in a process group of its own."""
+    """Start beside.sh at a lower priority than the tests, in a process group of its own."""
     command = ["nice", "sh", str(BESIDE), sys.executable]
     if not BESIDE.exists():
         return []

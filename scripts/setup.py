@@ -36,9 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENVS = ROOT / ".venvs"
 VERSION = " ".join(sys.version.split())
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-UNREACHABLE = re.compile(
-    r"Max retries exceeded|connection broken by|SetupError to establish a new connection|timed out"
-)
+UNREACHABLE = re.compile(r"Max retries exceeded|connection broken by|Failed to establish a new connection|timed out")
 REASON = re.compile(r"\[Errno -?\d+\] [^'\")]+|CERTIFICATE_VERIFY_FAILED|\b\d{3} [A-Z][\w ]+|[Rr]ead timed out")
 
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Checks everything: style, types, then the tests, with pytest's arguments: test.sh [-m faults]. With ONLY in the
-# environment it runs these tests and nothing else.
+# Checks everything: the tests, with pytest's arguments, and beside them style and types: test.sh [-m faults]. With ONLY in
+# the environment it runs these tests and nothing else.
 set -eu
 cd "$(dirname "$0")/.."
-python="$(cd ./.venv && pwd -P)/bin/python" # by its own path, since .venv is a link that may be led elsewhere meanwhile
+python="$(cd ./.venv && pwd -P)/bin/python" # by its own path, since .venv is a link that may point elsewhere by then
 sh scripts/tools.sh wrk curl
 sh scripts/tools.sh --try ab h2load valgrind strace
 "$python" -I scripts/setup.py group test

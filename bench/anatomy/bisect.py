@@ -57,8 +57,8 @@ def bisect(
             else:
                 point.bytecodes = sum(counts.bytecodes.values()) if counts.bytecodes else None
                 point.count = point.bytecodes if found.metric == "bytecodes" else point.count
-            if counts.notes:
-                point.fault = "; ".join(counts.notes)
+            if result.failed:
+                point.fault = f"no {job.part}: {result.failed}"
             done += SECONDS[job.part] / width
             watch.tell(f"counted {job.part} of {point.name}", done)
             watch.keep()

@@ -66,7 +66,9 @@ class Result(msgspec.Struct, kw_only=True):
     """The result of a job. What its part does not count is empty."""
 
     counts: Counts
-    """With a note where this part could not be counted."""
+    """With a note where this part could not be counted, or not all of it."""
+    failed: str = ""
+    """Why this part could not be counted."""
     fault: str = ""
     """How the layer's server failed its contract."""
     lacks: str = ""
@@ -81,25 +83,23 @@ class Result(msgspec.Struct, kw_only=True):
 def count(job: Job) -> Result:
     """Do a job; whatever goes wrong with its server is in the result. Raises Fault if no server can be started here.
 
-    A server that was killed is started once more: it may have been somebody else's doing.
+    A server that was killed is started once more.
     """
     begin = time.monotonic()
     result = Result(counts=Counts(layer=job.layer.name))
     if job.needs and not shutil.which(job.needs):
         result.lacks = job.needs
-        why = f"{job.needs} is not installed here (on Linux, type `make tools`)"
-        result.counts.notes.append(f"no {job.part}: {why}")
+        result.failed = f"{job.needs} is not installed here (on Linux, type `make tools`)"
+        result.counts.notes.append(f"no {job.part}: {result.failed}")
         return result
     try:
-        try:
-            _count(job, result)
-        except ServerKilled:
-            _count(job, result)
+        again_if_killed(lambda: COUNT[job.part](job, result))
     except Stopped:
         raise
     except (Fault, OSError) as error:
         if job.part != "contract":
-            result.counts.notes.append(f"no {job.part}: {error}")
+            result.failed = str(error) or type(error).__name__
+            result.counts.notes.append(f"no {job.part}: {result.failed}")
         elif isinstance(error, ServerFault):
             result.fault = error.what
         else:
@@ -108,6 +108,14 @@ def count(job: Job) -> Result:
         renew()
     result.seconds = time.monotonic() - begin
     return result
+
+
+def again_if_killed[T](work: Callable[[], T]) -> T:
+    """What this returns; it is done once more if its server was killed, which may have been somebody else's doing."""
+    try:
+        return work()
+    except ServerKilled:
+        return work()
 
 
 def take(
@@ -192,7 +200,3 @@ COUNT: dict[Part, Callable[[Job, Result], None]] = {
     "system calls": _syscalls,
     "instructions": _instructions,
 }
-
-
-def _count(job: Job, result: Result) -> None:
-    COUNT[job.part](job, result)

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from bench.anatomy.jobs import Job, Part, count
+from bench.anatomy.jobs import Job, Part, Result, count
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.files import write_whole
 from bench.data.history import Found, Host, Wanted
 from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.record import Counts, Frame, now
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import canonical
-from bench.data.store import whole
 from bench.host.environments import build
 from bench.host.machine import read_machine
 from bench.host.resolve import Resolver
@@ -93,9 +93,10 @@ def _count(job: ReleaseJob) -> Found:
         raise Fault(f"{job.wanted.name}: {fault.message.removeprefix('side a: ')}") from None
     served, found.left_out = served_by(job.layer, side)
     for part in PARTS:
-        counts = _part(Job(served, job.contract, part))
-        if counts.notes:
-            found.gap = counts.notes[0].removeprefix(f"no {part}: ").replace(served.name, job.layer.name)
+        result = _part(Job(served, job.contract, part))
+        counts = result.counts
+        if result.failed:
+            found.gap = result.failed.replace(served.name, job.layer.name)
             found.counts = Counts(layer=job.layer.name)
             return found
         if counts.tree:
@@ -108,7 +109,7 @@ def _count(job: ReleaseJob) -> Found:
     return found
 
 
-def _part(job: Job) -> Counts:
+def _part(job: Job) -> Result:
     """One part; what did not answer is counted again: it may have been the machine's doing.
 
     Raises Fault.
@@ -117,9 +118,9 @@ def _part(job: Job) -> Counts:
         result = count(job)
         if result.lacks:
             raise Fault(f"{socket.gethostname()} has no {result.lacks}: type `make tools` there")
-        if not result.counts.notes:
+        if not result.failed:
             break
-    return result.counts
+    return result
 
 
 def _resolve(job: ReleaseJob) -> Resolution:
@@ -162,11 +163,10 @@ def read_host(job: ReleaseJob) -> Host:
     path = ANCHORS / hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
     with _alone(path.with_suffix(".lock")):
         if not path.exists():
-            instructions = total(_part(Job(job.anchor, job.contract, "instructions")))
+            instructions = total(_part(Job(job.anchor, job.contract, "instructions")).counts)
             if not instructions:
                 raise Fault(f"{about[0]}: the layer {job.anchor.name}, this host's anchor, cannot be counted here")
-            with whole(repr(instructions).encode(), path.parent) as temporary:
-                temporary.replace(path)
+            write_whole(repr(instructions).encode(), path)
         return Host(*about, float(path.read_text()))
 
 

@@ -7,9 +7,9 @@ from itertools import cycle
 
 import msgspec
 
-from bench.anatomy.jobs import PARTS, SECONDS, Job, Part, Result, longest_first, merge, take
+from bench.anatomy.jobs import PARTS, SECONDS, Job, Part, Result, again_if_killed, longest_first, merge, take
 from bench.data.contract import Contract
-from bench.data.errors import ServerFault, ServerKilled
+from bench.data.errors import ServerFault
 from bench.data.layers import Layer
 from bench.data.plan import Watch
 from bench.data.record import Counts
@@ -30,10 +30,7 @@ def seconds(layers: int, width: int, counted: bool = True) -> float:
 def ask(layer: Layer, contract: Contract) -> dict[str, Reply] | str:
     """How a layer answers, or what is wrong with it; a server that was killed is started once more."""
     try:
-        try:
-            return answers(layer, contract)
-        except ServerKilled:
-            return answers(layer, contract)
+        return again_if_killed(lambda: answers(layer, contract))
     except ServerFault as fault:
         return fault.what
     finally:

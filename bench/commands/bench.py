@@ -10,13 +10,13 @@ from bench.commands.options import (
     Bring,
     Choice,
     Driving,
-    Number,
     Printing,
     bring_options,
     budget_option,
     choice_options,
     contract_for,
     driving_options,
+    precision_option,
     printing_options,
     results_option,
     workload_option,
@@ -36,13 +36,7 @@ from bench.report.interpreters import interpreters_document
 
 @click.command("bench")
 @choice_options
-@click.option(
-    "--precision",
-    default=1.0,
-    show_default=True,
-    type=Number(0, 100),
-    help="Stop once decays are known to ± this many points.",
-)
+@precision_option
 @budget_option
 @workload_option
 @click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")

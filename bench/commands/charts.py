@@ -48,7 +48,7 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
         made += [each for one in swept for each in of_sweep(one.record)]
     source = next((each for each in found if isinstance(each, Source)), None)
     if not source and not past and not swept:
-        raise BadInput(f"{found[0].label} is a versus, of which there are no charts: try `make report`")
+        raise BadInput(f"{found[0].label} is a record of `make versus`, which has no charts: try `make report`")
     grids = matrices([*(each.record for each in found if isinstance(each, Source)), *more])
     drawable = [source.label] if source else []
     drawable += [*(each.label for each in past), *(each.label for each in swept)]

@@ -9,8 +9,9 @@ import msgspec
 from bench.commands.options import PATH, records_option
 from bench.commands.output import say, show
 from bench.data.errors import BadInput
+from bench.data.files import whole
 from bench.data.record import Anatomy, Bench, Kind, Pair
-from bench.data.store import latest, read_all, read_record, whole
+from bench.data.store import latest, read_all, read_record
 from bench.report.export.bencher import bencher
 from bench.report.export.github_action_benchmark import github_action_benchmark
 from bench.report.export.pyperf import pyperf

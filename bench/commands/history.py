@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from bench.anatomy.release import ReleaseJob
-from bench.commands.counting import count_all
 from bench.commands.groups import needs_group
+from bench.commands.history_workers import count_all
 from bench.commands.options import PATH, Printing, printing_options
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue

@@ -29,7 +29,7 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     failed: dict[str, str] = {}
     if scheduler:
         needs_group("cluster")
-        from bench.commands.on_machines import bench_everywhere
+        from bench.commands.machines_workers import bench_everywhere
 
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
         failed = bench_everywhere(scheduler, options, budget, RESULTS / "machines")

@@ -173,6 +173,13 @@ budget_option = click.option(
     type=Number(1, 1e6),
     help="Time limit in seconds; the first round always finishes.",
 )
+precision_option = click.option(
+    "--precision",
+    default=1.0,
+    show_default=True,
+    type=Number(0, 100),
+    help="Stop once decays are known to ± this many points.",
+)
 threshold_option = click.option(
     "--threshold",
     default=1.0,

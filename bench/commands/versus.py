@@ -9,7 +9,6 @@ import msgspec
 from bench.anatomy.bisect import bisect
 from bench.anatomy.bisect import seconds as bisection_seconds
 from bench.anatomy.versus import ask_both, count_both, seconds
-from bench.commands.counters import counters
 from bench.commands.groups import needs_group
 from bench.commands.options import (
     PATH,
@@ -26,6 +25,7 @@ from bench.commands.options import (
 )
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, check
+from bench.commands.versus_workers import executors
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Fault
@@ -159,7 +159,7 @@ def command(
     record.a, record.b = [*a.said], [*b.said]
 
     def work(watch: Watch) -> None:
-        with counters(scheduler, layers, [side for both in sides.values() for side in both]) as found:
+        with executors(scheduler, layers, [side for both in sides.values() for side in both]) as found:
             record.counted_on = found.machines
             ask_both(served, record, contract, watch, found.executors[0])
             if counted:

@@ -13,7 +13,9 @@ from bench.commands.options import (
     Printing,
     contract_for,
     driving_options,
+    precision_option,
     printing_options,
+    records_option,
     results_option,
 )
 from bench.commands.output import say, show
@@ -41,14 +43,8 @@ class Found(msgspec.Struct, frozen=True):
 @click.option("--workload", "names", default="", help="Only these workloads, separated by commas or spaces.")
 @click.option("--measure", "measuring", is_flag=True, help="Measure each of them first, for BUDGET seconds.")
 @click.option("--budget", default=90.0, show_default=True, type=Number(1, 1e6), help="Time limit for each, in seconds.")
-@click.option(
-    "--precision",
-    default=1.0,
-    show_default=True,
-    type=Number(0, 100),
-    help="Stop once decays are known to ± this many points.",
-)
-@click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+@precision_option
+@records_option
 @driving_options
 @results_option
 @printing_options

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 from bench.data.errors import BadInput
+from bench.data.files import write_whole
 from bench.data.record import Counts
-from bench.data.store import RESULTS, encode, whole
+from bench.data.store import RESULTS, encode
 
 HISTORY = RESULTS / "history"
 Deps = Literal["held", "newest", "dated"]
@@ -20,7 +21,7 @@ COUNTED = 1
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked for. All that the counts depend on is in it, or follows from it, but the host."""
+    """What to count: everything that the counts depend on, except the host."""
 
     package: str
     version: str
@@ -68,7 +69,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """One file: what came out."""
+    """What was counted: one file."""
 
     wanted: Wanted
     made: datetime
@@ -90,14 +91,8 @@ class Found(msgspec.Struct, kw_only=True):
 def keep(found: Found, folder: Path = HISTORY) -> Path:
     """Write its file, at once or not at all; raises OSError."""
     path = folder / f"{found.wanted.key}.json"
-    _write(path, encode(found))
+    write_whole(encode(found), path)
     return path
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(data, path.parent) as temporary:
-        temporary.replace(path)
 
 
 def kept(folder: Path = HISTORY) -> list[Found]:
@@ -113,9 +108,9 @@ def _read(path: Path) -> Found:
 
 
 def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
-    """What is known already of this: from the same month or, where there is none, from the last one before.
+    """What was counted of this already: in the same month, or else in the last one before it.
 
-    One for each host whose counts differ, as far as they are there.
+    There are several where hosts count differently.
     """
     same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
     last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")
@@ -124,7 +119,7 @@ def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
 
 def write_all(every: Iterable[Found], path: Path) -> None:
     """Many of them as one file, a line each; raises OSError."""
-    _write(path, b"".join(msgspec.json.encode(each) + b"\n" for each in every))
+    write_whole(b"".join(msgspec.json.encode(each) + b"\n" for each in every), path)
 
 
 def is_counted(path: Path) -> bool:

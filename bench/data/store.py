@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 import psutil
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
 from bench.data.record import VERSION, Kind, Layers, Windows, Writer, now
@@ -164,23 +165,6 @@ class Keeper:
         return self.path
 
 
-@contextlib.contextmanager
-def whole(data: bytes, folder: Path) -> Iterator[Path]:
-    """A complete temporary file in a folder, to be renamed: so a file appears whole or not at all. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        Path(name).chmod(0o644)
-        yield Path(name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
 def _claim(folder: Path, record: Kind) -> Path:
     """Reserve a unique name for a record: an empty file, which the record then replaces."""
     stamp = f"{record.made or now():%Y%m%d-%H%M%S}"
@@ -219,7 +203,7 @@ def files_of(paths: str) -> list[Path]:
 def read_all(paths: str, tell: Callable[[str], None], without: Collection[Path] = ()) -> dict[Path, Kind]:
     """The records that were named, by their files, but for some of these.
 
-    What is not a record is passed over in a folder, and told; raises BadInput if it was named itself.
+    What is not a record is skipped in a folder, with a note; raises BadInput if it was named itself.
     """
     found: dict[Path, Kind] = {}
     for file, itself in _named(paths).items():
@@ -229,7 +213,7 @@ def read_all(paths: str, tell: Callable[[str], None], without: Collection[Path] 
         except BadInput as error:
             if itself:
                 raise
-            tell(f"note: passed over: {error.message}")
+            tell(f"note: skipped: {error.message}")
     return found
 
 

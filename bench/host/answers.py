@@ -1,4 +1,4 @@
-"""How a layer answers each case of the contract, whatever it should answer, and in which cases two of them differ."""
+"""How a layer answers each case of the contract, right or wrong, and in which cases two of them differ."""
 
 import contextlib
 import socket

@@ -213,5 +213,5 @@ def _config(repo: Path, key: str) -> str:
 
 
 def _found(snapshot: Snapshot) -> dict[str, str]:
-    """The variable that has git find what is not committed."""
+    """The variable that lets git find what is not committed."""
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(snapshot.objects)} if snapshot.objects else {}

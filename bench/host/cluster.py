@@ -21,7 +21,7 @@ from bench.data.toml import short
 from bench.host.executor import Cores
 from bench.host.programs import scratch
 from bench.host.remote import machine_here
-from bench.host.workers import POLL, Watch, Workers
+from bench.host.workers import POLL, Lookout, Workers
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # workers that may die of a job: it is tried again once
@@ -37,7 +37,7 @@ class Cluster(msgspec.Struct, frozen=True):
     """Workers, as an executor, and how many there are."""
 
     client: Client
-    watch: Watch
+    lookout: Lookout
     executor: Workers
     machines: dict[str, list[str]]
     """By name, the addresses of the workers on each; several hosts, such as containers, may be one machine."""
@@ -49,7 +49,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
     def on(self, machine: str, retries: int = 0) -> Workers:
         """The workers on one machine."""
-        return Workers(self.client, self.watch, hosts_of(self.machines[machine]), retries)
+        return Workers(self.client, self.lookout, hosts_of(self.machines[machine]), retries)
 
     def each_machine(self, work: Callable[..., object], *arguments: object) -> None:
         """Do something once on each machine, by one of its workers; raises what it raises."""
@@ -114,18 +114,18 @@ def _ready(client: Client, name: str, check: Callable[[], None]) -> Iterator[Clu
     except Exception as error:
         why = short(" ".join(str(error).split()), 300)
         raise BadInput(f"a worker of {name} cannot do these jobs: {why}: start it in a clone like this one") from None
-    watch = Watch(client, name)
+    lookout = Lookout(client, name)
     machines = by_machine(called)
-    watch.start()
+    lookout.start()
     try:
-        yield Cluster(client, watch, Workers(client, watch), machines)
+        yield Cluster(client, lookout, Workers(client, lookout), machines)
     finally:
-        watch.over.set()
-        watch.join(2 * POLL)
+        lookout.over.set()
+        lookout.join(2 * POLL)
 
 
 def by_machine(called: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """The addresses of workers by machine, from the name of its host and the machine that each says it is on."""
+    """The addresses of workers by machine, from the host and the machine that each says it is on."""
     found: dict[str, list[str]] = {}
     for address, (_, machine) in sorted(called.items()):
         found.setdefault(machine, []).append(address)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from bench.data.layers import ROOT, Build, Layer
 from bench.data.toml import short
-from bench.host.programs import run
+from bench.host.programs import SETUP_TIMEOUT, run
 
 TIMEOUT = 60.0  # seconds that a command of `needs` has
 
@@ -47,7 +47,7 @@ def lacks(build: Build) -> str:
                 continue
             why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
             if code is None:
-                why = f"it needs `{command}`, which did not finish within {TIMEOUT:.0f} s"
+                why = f"it needs `{command}`, which did not end within {TIMEOUT:.0f} s"
         return f"{why}: {build.hint}" if build.hint else why
     return ""
 
@@ -56,9 +56,11 @@ def failure_of(command: str) -> str:
     """Why a command that installs or compiles something failed, or an empty string."""
     argv = shlex.split(command)
     try:
-        code, said = run(argv)
+        code, said = run(argv, SETUP_TIMEOUT)
     except OSError as error:
         return f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
+    if code is None:
+        return f"`{command}` did not end within {SETUP_TIMEOUT:g} s"
     if not code:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])

@@ -10,6 +10,8 @@ from bench.data.toml import short
 
 INHERITED = re.compile("GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|PREFIX)")
 """What a hook of git hands down, which would have it look at another clone."""
+TIMEOUT = 600.0
+"""Seconds that it has: it may have to fetch what a partial clone lacks, or a submodule."""
 
 
 class GitFault(Fault):
@@ -22,13 +24,16 @@ class GitFault(Fault):
 
 def git(folder: Path, *words: str, **environment: str) -> str:
     """What git prints for this, without line breaks at its end; raises GitFault, or BadInput without a git."""
+    what = next(word for word in words if not word.startswith("-") and "=" not in word)  # behind any `-c NAME=VALUE`
     variables = {name: value for name, value in os.environ.items() if not INHERITED.fullmatch(name)}
     variables |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **environment}
     try:
         done = subprocess.run(
             ["git", "-C", os.fspath(folder), *words], env=variables, stdin=subprocess.DEVNULL, capture_output=True,
-            encoding="utf-8", errors="surrogateescape", check=False,
+            encoding="utf-8", errors="surrogateescape", check=False, timeout=TIMEOUT,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise GitFault(what, f"it did not end within {TIMEOUT:g} s") from None
     except OSError as error:
         raise BadInput(f"a checkout needs git, which cannot be run here ({error.strerror})") from None
     if done.returncode:
@@ -36,7 +41,7 @@ def git(folder: Path, *words: str, **environment: str) -> str:
         first = next(
             (line for line in lines if "fatal: " in line), lines[-1] if lines else f"exit code {done.returncode}"
         )
-        raise GitFault(words[0], first.partition("fatal: ")[2] or first)
+        raise GitFault(what, first.partition("fatal: ")[2] or first)
     return done.stdout.rstrip("\n")
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from bench.data.errors import Fault
 from bench.data.layers import PYTHON, ROOT
 from bench.data.machine import Python
 from bench.data.toml import short
-from bench.host.programs import run
+from bench.host.other_python import ask
+from bench.host.programs import why_failed
 from bench.host.variables import clean_environment
 
 OLDEST = (3, 12)
-TIMEOUT = 30.0  # seconds that a Python has to say what it is
 ASK = """
 import json, os, platform, sys, sysconfig
 print(json.dumps({"path": os.path.realpath(sys.executable), "version": platform.python_version(),
@@ -86,11 +85,8 @@ def _ask(path: str) -> Interpreter | None:
     if not os.access(path, os.X_OK):
         return None
     try:
-        asked = subprocess.run(
-            [path, "-I", "-S", "-c", ASK], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=TIMEOUT
-        )
-        return msgspec.json.decode(asked.stdout, type=Interpreter)
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
+        return ask([path, "-I", "-S", "-c", ASK], Interpreter)
+    except Fault:
         return None
 
 
@@ -105,22 +101,17 @@ def set_up(found: Interpreter, tell: Callable[[str], None]) -> Path:
     argv = [found.path, "-I", "scripts/setup.py", "interpreter", link]
     tell(f"set-up for Python {found.short}: {shlex.join(argv)}")
     try:
-        code, said = run(argv)
+        why = why_failed(argv)
     except OSError as error:
         raise Fault(f"{found.path} cannot be run here: {error.strerror}") from None
-    if code:
-        last = (said.strip().splitlines() or ["it ended without a word"])[-1]
-        raise Fault(f"set-up failed: {last.removeprefix('error: ')}")
+    if why:
+        raise Fault(f"set-up failed: {why}")
     return (ROOT / ".venvs" / link).resolve() / "bin" / "python"
 
 
 def describe(python: Path) -> Python:
     """How the Python of an environment was built, as a record says it; raises Fault."""
     try:
-        asked = subprocess.run(
-            [python, "-c", DESCRIBE], cwd=ROOT, env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True,
-            check=True, timeout=TIMEOUT,
-        )  # fmt: skip
-        return msgspec.json.decode(asked.stdout, type=Python)
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-        raise Fault(f"{python} cannot say how it was built: {error}") from None
+        return ask([python, "-c", DESCRIBE], Python, environment=clean_environment(), folder=ROOT)
+    except Fault as fault:
+        raise Fault(f"cannot find out how a Python was built: {fault.message}") from None

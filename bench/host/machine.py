@@ -18,6 +18,7 @@ HOOKS = (
     *("PYTHONMALLOC", "PYTHONDUMPREFS", "PYTHONPROFILEIMPORTTIME", "PYTHON_JIT", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES"),
 )
 HEAVY = 20.0
+TIMEOUT = 30.0  # seconds that wrk has to say its version
 SAMPLE = 0.3  # seconds for which other processes are watched
 
 
@@ -102,7 +103,7 @@ def _others() -> list[float]:
 
 def _wrk() -> str:
     try:
-        said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
-    except OSError:
+        said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False, timeout=TIMEOUT).stdout
+    except (OSError, subprocess.SubprocessError):
         return ""
     return said.partition(" [")[0].removeprefix("wrk ").strip()

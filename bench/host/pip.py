@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import write_whole
 from bench.data.layers import ROOT
 from bench.data.resolution import Pin
 from bench.data.sides import canonical
-from bench.data.store import whole
 from bench.data.toml import short
-from bench.host.programs import run, scratch
+from bench.host.programs import SETUP_TIMEOUT, last_line, run, scratch
 from bench.host.variables import clean_environment
 
 ELSEWHERE = dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_LOG"), "")
@@ -39,7 +39,7 @@ class Conflict(BadInput):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """A package's own statements."""
+    """What a package says of itself."""
 
     name: str
     version: str
@@ -72,10 +72,17 @@ class Report(msgspec.Struct, frozen=True):
     install: tuple[Install, ...]
 
 
-def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
-    """Run pip with the user's own settings, but for those that install elsewhere; returns exit code and output."""
+def pip(python: str, arguments: Sequence[str], **environment: str) -> tuple[int, str]:
+    """Run pip with the user's own settings, but for those that install elsewhere; returns exit code and output.
+
+    Raises Fault if it runs out of time.
+    """
     variables = {**clean_environment(), **ELSEWHERE, **OPTIONS, **environment}
-    return run([python, "-I", "-m", "pip", *arguments], environment=variables)
+    code, said = run([python, "-I", "-m", "pip", *arguments], SETUP_TIMEOUT, environment=variables)
+    if code is None:
+        last = short(last_line(said), 200)
+        raise Fault(f"pip {arguments[0]} did not end within {SETUP_TIMEOUT:g} s; its last line: {last}")
+    return code, said
 
 
 def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), options: Sequence[str] = ()) -> list[Pin]:
@@ -91,9 +98,7 @@ def resolve(python: str, wanted: Sequence[str], bounds: Sequence[str] = (), opti
         found = msgspec.json.decode(kept.read_bytes(), type=list[Pin] | str)
     else:
         found = _resolve(python, wanted, bounds, options)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole(msgspec.json.encode(found), kept.parent) as new:
-            new.replace(kept)
+        write_whole(msgspec.json.encode(found), kept)
     if isinstance(found, str):
         raise Conflict(found)
     return found
@@ -158,11 +163,9 @@ def unreachable(said: str) -> str:
 def last_error(said: str) -> str:
     """The line of an output that says most: of a program that pip ran the last one, else pip's own last error."""
     if ran := re.findall(r"╰─> \[.*\n((?:.*\n)*?)\s*\[end of output\]", said):
-        lines = [line.strip() for line in ran[0].splitlines() if line.strip()]
-        return lines[-1] if lines else "it ended without a word"
+        return last_line(ran[0])
     errors = re.findall(r"^(?:ERROR|error): (.*)", said, re.M)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return errors[-1] if errors else lines[-1] if lines else "it ended without a word"
+    return errors[-1] if errors else last_line(said)
 
 
 def url_of(wheel: Path) -> str:

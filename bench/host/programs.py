@@ -11,6 +11,8 @@ from bench.host.guards import guard
 from bench.host.signals import held
 
 POLL = 0.02
+SETUP_TIMEOUT = 3600.0
+"""Seconds that an installation or a compilation has: more than any takes that still makes progress."""
 
 
 @contextmanager
@@ -45,3 +47,19 @@ def run(
                 child.wait(ANSWER)
         output.seek(0)
         return code, output.read().decode(errors="replace")
+
+
+def why_failed(argv: Sequence[str]) -> str:
+    """Run a set-up to completion; returns why it failed, its last line for instance, or an empty string.
+
+    Raises OSError if it cannot be started.
+    """
+    code, said = run(argv, SETUP_TIMEOUT)
+    if code is None:
+        return f"it did not end within {SETUP_TIMEOUT:g} s"
+    return last_line(said).removeprefix("error: ") if code else ""
+
+
+def last_line(said: str) -> str:
+    """The last line of an output that says something."""
+    return next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it ended without a word")

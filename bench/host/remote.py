@@ -1,4 +1,4 @@
-"""What another machine does, which only has a clone of this suite: one `make bench`, or to install sides."""
+"""What runs on another machine, which only has a clone of this suite: one `make bench`, or installing sides."""
 
 import os
 import socket
@@ -10,12 +10,12 @@ from urllib.request import url2pathname
 from bench.data.errors import BadInput, Fault
 from bench.data.layers import PYTHON, ROOT, Layer
 from bench.host.environments import build
-from bench.host.programs import run, scratch
+from bench.host.programs import last_line, run, scratch
 from bench.host.sides import Side, install
 
 
 def bench_here(arguments: list[str], seconds: float) -> bytes:
-    """Run `make bench` on the machine of this worker, for so long at most; raises Fault if it leaves no record."""
+    """Run `make bench` on the machine of this worker, at most this long; raises Fault if it leaves no record."""
     with scratch() as folder:
         os.chdir(ROOT)
         command = [os.fspath(PYTHON), "-m", "bench", "bench", "--results", str(folder), *arguments]
@@ -25,12 +25,11 @@ def bench_here(arguments: list[str], seconds: float) -> bytes:
             return found[0].read_bytes()
     if code is None:
         raise Fault(f"{socket.gethostname()}: make bench did not end within {seconds:,.0f} s")
-    lines = [line for line in said.splitlines() if line.strip()] or [f"exit code {code}"]
-    raise Fault(f"{socket.gethostname()}: make bench failed: {lines[-1].removeprefix('error: ')}")
+    raise Fault(f"{socket.gethostname()}: make bench failed: {last_line(said).removeprefix('error: ')}")
 
 
 def machine_here() -> tuple[str, str]:
-    """What this host calls itself, and what tells its machine from others: its boot, which its containers share."""
+    """The name of this host, and an id of its machine, which containers share: that of its boot."""
     try:
         return socket.gethostname(), Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -48,8 +47,8 @@ def install_here(layers: list[Layer], sides: list[Side]) -> None:
             path = url2pathname(urlsplit(pin.url).path)
             if pin.url and not Path(path).is_file():
                 raise BadInput(
-                    f"{socket.gethostname()} has no {path}: what is no release, such as a checkout, can only be counted"
-                    " by workers that see this disk"
+                    f"{socket.gethostname()} has no {path}: a checkout or a wheel can only be counted by workers that"
+                    " see the disk it is on"
                 )
     if failed := build(layers, lambda _: None):
         raise Fault(f"{socket.gethostname()}: {next(iter(failed.values()))}")

@@ -41,7 +41,7 @@ class Sensor:
 
 @contextmanager
 def sensor(core: int | None) -> Iterator[Sensor | None]:
-    """A sensor on this core for as long as the context lasts; None on no core, or where it cannot be had."""
+    """A sensor on this core for as long as the context lasts; None without a core, or where none can be started."""
     with ExitStack() as stack:
         found = None
         with suppress(OSError):  # a full disk, no more processes: figures then are those of the mixture, and say so

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from bench.data.errors import BadInput, Fault
+from bench.data.files import write_whole
 from bench.data.layers import LONGEST, PYTHON, ROOT, Layer
 from bench.data.resolution import Pin, Resolution
 from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel, canonical
-from bench.data.store import whole
 from bench.data.toml import short
 from bench.host.checkouts import Snapshot, of_folder
 from bench.host.checkouts import build as build_wheel
@@ -19,7 +19,7 @@ from bench.host.environments import build as build_groups
 from bench.host.flags import lacking
 from bench.host.git import commit, git, git_folder, merge_base
 from bench.host.pip import url_of
-from bench.host.programs import run, scratch
+from bench.host.programs import scratch, why_failed
 from bench.host.resolve import Resolver
 
 VENVS = ROOT / ".venvs"
@@ -69,9 +69,9 @@ def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[s
 def find(
     packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
 ) -> tuple[tuple[str, ...], list[Pin]]:
-    """What each package of a side is, and as pip takes it: what is not built yet is built.
+    """What each package of a side is, in words, and its requirement for pip: what is not built yet is built.
 
-    What it is, is a commit or a file in words; empty for a release, whose version tells all.
+    The words name a commit or a file; they are empty for a release, whose version says it all.
     """
     each = [_find(name, source, tell) for name, source in zip(packages, sources, strict=True)]
     return tuple(said for said, _ in each), [pin for _, pin in each]
@@ -100,7 +100,7 @@ def _find(name: str, source: Source, tell: Callable[[str], None]) -> tuple[str, 
 
 
 def _commit(name: str, repo: Path, found: str, ref: str, tell: Callable[[str], None]) -> tuple[str, Pin]:
-    """A commit of a clone, whose package is where the folder is that the user named."""
+    """A commit of a clone; the package is in the folder that the user named."""
     git_folder(repo)
     prefix = git(repo, "rev-parse", "--show-prefix")
     tell(f"side: {name} of {repo}, {ref} at {found[:SHOWN]}")
@@ -121,17 +121,13 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     """The environment of a side, made unless there is one of the same contents; raises Fault."""
     lock = given.lock(below)
     group = f"side-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
-    VENVS.mkdir(exist_ok=True)
     file = VENVS / f"{group}.lock"
     if not file.is_file() or file.read_text() != lock:
-        with whole(lock.encode(), VENVS) as new:
-            new.replace(file)
+        write_whole(lock.encode(), file)
     if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
-    code, output = run([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group])
-    if code:
-        lines = [line for line in output.splitlines() if line.strip()]
-        raise Fault(f"side {mark}: {lines[-1].removeprefix('error: ') if lines else 'the set-up failed'}")
+    if why := why_failed([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group]):
+        raise Fault(f"side {mark}: {why}")
     plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
     return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)
 

@@ -2,12 +2,11 @@
 
 import functools
 import shlex
-import subprocess
 
-import msgspec
-
+from bench.data.errors import Fault
 from bench.data.layers import ROOT, Layer
 from bench.data.sides import canonical
+from bench.host.other_python import ask
 from bench.host.variables import clean_environment
 
 TIMEOUT = 60.0  # seconds that imports may take
@@ -43,11 +42,7 @@ def _modules(layer: Layer) -> tuple[str, ...]:
 def _imported(python: str, modules: tuple[str, ...]) -> frozenset[str]:
     """The packages that are imported along with these modules."""
     try:
-        done = subprocess.run(
-            [python, "-c", ASK, *modules], cwd=ROOT, env=clean_environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=True, timeout=TIMEOUT,
-        )  # fmt: skip
-        found = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[str])
-    except (OSError, subprocess.SubprocessError, IndexError, msgspec.DecodeError):  # it may end as it is imported
+        found = ask([python, "-c", ASK, *modules], list[str], TIMEOUT, clean_environment(), ROOT)
+    except Fault:  # it may end as it is imported
         return frozenset()
     return frozenset(map(canonical, found))

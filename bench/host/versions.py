@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import msgspec
 import psutil
 
+from bench.data.errors import Fault
 from bench.data.layers import ROOT, Build, Layer
+from bench.host.git import git
+from bench.host.other_python import ask
 
 TIMEOUT = 30.0  # seconds that a program has to report its version
 EVERYTHING = ("Python", "*")
@@ -63,12 +65,8 @@ def read_packages(
     It is run in this environment and folder, by default the harness's; if it cannot be run, the result is empty.
     """
     try:
-        asked = subprocess.run(
-            [python, "-c", ASK, *names], env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, check=True, timeout=TIMEOUT,
-        )  # fmt: skip
-        return msgspec.json.decode(asked.stdout.splitlines()[-1], type=dict[str, str])
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError, IndexError):
+        return ask([python, "-c", ASK, *names], dict[str, str], environment=environment, folder=folder)
+    except Fault:
         return {}
 
 
@@ -153,10 +151,6 @@ def _python(process: psutil.Process) -> str | None:
 def read_revision() -> str | None:
     """The git revision of the suite, with `+` if files differ from it; None outside a checkout."""
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
+        return git(ROOT, "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*") or None
+    except Fault:
         return None
-    return described.stdout.strip() or None

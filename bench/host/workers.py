@@ -1,7 +1,7 @@
-"""Dask's workers as an executor that does not wait for what will never come. Needs the group `cluster`.
+"""Dask's workers as an executor that gives up on machines that are gone. Needs the group `cluster`.
 
 A worker that dies is started again by its nanny within seconds, and its job is done once more. Dask itself would wait
-for ever for a machine whose workers are gone for good, or for a scheduler.
+forever for a machine whose workers are gone for good, or for a scheduler.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from bench.data.errors import Fault
 
 POLL = 1.0
 LOST = 60.0
-"""Seconds without a worker, or a scheduler, after which what is to be done there has failed."""
+"""Seconds without a worker, or a scheduler, after which the jobs there have failed."""
 
 
-class Watch(threading.Thread):
+class Lookout(threading.Thread):
     """Asks a scheduler each second which hosts have workers, and tells the executors of those that have none."""
 
     def __init__(self, client: Client, name: str) -> None:
-        super().__init__(name="watch", daemon=True)
+        super().__init__(name="lookout", daemon=True)
         self.client = client
         self.scheduler = name
         self.over = threading.Event()
@@ -46,7 +46,7 @@ class Watch(threading.Thread):
                     executor.give_up(why)
 
     def lost(self, hosts: Sequence[str], now: float) -> str:
-        """Why nothing can be done on these hosts, or an empty string."""
+        """Why these hosts are given up, or an empty string."""
         if now - self.heard > LOST:
             return f"the scheduler at {self.scheduler} is gone"
         seen = [self.seen.get(host, self.began) for host in hosts or self.seen]
@@ -57,13 +57,13 @@ class Watch(threading.Thread):
 
 
 class Workers(Executor):
-    """The workers on these hosts, or on any. What is not done when the last of them is gone for good raises Fault."""
+    """The workers on these hosts, or on any. A job fails with Fault when the last of them is gone for good."""
 
-    def __init__(self, client: Client, watch: Watch, hosts: Sequence[str] = (), retries: int = 0) -> None:
+    def __init__(self, client: Client, lookout: Lookout, hosts: Sequence[str] = (), retries: int = 0) -> None:
         self.inner = client.get_executor(pure=False, workers=[*hosts] or None, retries=retries)
         self.hosts = hosts
         self.open: dict[Future[Any], Future[Any]] = {}
-        watch.executors.append(self)
+        lookout.executors.append(self)
 
     def submit[**P, T](self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As any executor does."""
@@ -84,7 +84,7 @@ class Workers(Executor):
                 outer.set_result(found.result())
 
     def give_up(self, why: str) -> None:
-        """Let everything that is open fail."""
+        """Fail all jobs that are not done."""
         for outer, inner in [*self.open.items()]:
             with contextlib.suppress(InvalidStateError):
                 outer.set_exception(Fault(why))

@@ -98,13 +98,13 @@ class Run:
 
     def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
         """Take a window; if wrk was ended or halted from outside, take it once more, then leave it out."""
-        for _ in range(2):
+        for then in ("taken once more", "left out"):
             try:
                 observed = self._observed(self.takes)
                 return take(servers, load, self.plan.lane, self.rounds, self.takes, pair, observed)
             except WrkFault as fault:
                 why = fault
-                self.watch.tell(f"{fault.message}: the window is taken once more", self.seconds)
+                self.watch.tell(f"{fault.message}: the window is {then}", self.seconds)
         return spoiled(servers, self.rounds, self.takes, pair, why)
 
     @contextmanager

@@ -7,7 +7,7 @@ FUNCTIONS = 3  # that are named for a step
 
 
 def own_unit(series: Series) -> Unit:
-    """In what its own work is counted: bytecodes, unless it is compiled and most of it is no Python."""
+    """The unit of its own work: bytecodes, or instructions where none of it is Python."""
     return "bytecodes" if any(each.split.get(("own", "bytecodes")) for each in series.counted) else "instructions"
 
 
@@ -34,7 +34,7 @@ def sentence(series: Series) -> str:
 
 
 def learnt(series: Series) -> str:
-    """Which releases changed the cost most, by which functions; and what was the dependencies' doing."""
+    """Which releases changed the cost most, by which functions; and what its dependencies changed."""
     if len(series.counted) < 2:
         return ""
     own, others = (_steps(series, part) for part in PARTS)

@@ -80,7 +80,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
     @property
     def base(self) -> str:
-        """The workload that costs in others are compared with: the usual one, where it is among them."""
+        """The workload that the others are compared with: the first of them in workloads.toml."""
         return next(iter(self.records))
 
 

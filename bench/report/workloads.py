@@ -7,17 +7,14 @@ import msgspec
 
 from bench.data.machine import identity
 from bench.data.record import Windows
-from bench.report.document import Column, Document, Table
+from bench.report.document import WIDTH, Column, Document, Table
 from bench.report.origin import origin
 from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
 
-WIDTH = 80
 PUBLISHED = ("arena-fastapi", "arena-starlette")
 """What the `published` decays of workloads.toml are of."""
 FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high")
 KEYS = (*FIRST, "cpu_us")
-
-
 PUBLISHED_COLUMNS = (
     Column("workload", "workload", left=True),
     Column("published", "published", "%", "{published:g}"),

@@ -24,12 +24,12 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def delta(self) -> float:
-        """How much more B does."""
+        """How much more B takes."""
         return self.b - self.a
 
     @property
     def percent(self) -> float | None:
-        """The same in percent of A; None where A does nothing."""
+        """The same in percent of A; None where A takes nothing."""
         return 100 * self.delta / self.a if self.a else None
 
 

@@ -10,14 +10,14 @@ SCARCE = 0.1
 
 
 class Disturbance(msgspec.Struct, frozen=True):
-    """What became of a run's core."""
+    """How disturbed the servers' core was in a run."""
 
     share: float
-    """Of the windows' time in which it was slow, 0 to 1."""
+    """The share of the windows' time in which it was slow, 0 to 1."""
     fast_us: float
-    """What the sensor's loop took when nobody disturbed it."""
+    """Microseconds that the sensor's loop took when nobody disturbed it."""
     slow_us: float | None
-    """What it took otherwise; None: there was one state only."""
+    """... and otherwise; None: there was one state only."""
     scarce: bool
     """Fewer than SCARCE of the windows were undisturbed for more than MOSTLY of their time."""
 

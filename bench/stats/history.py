@@ -19,7 +19,7 @@ SAME_HOST = 0.1  # percent that the anchors of hosts may differ by whose counts 
 HALVES = {"pydantic": ("pydantic", "pydantic_core")}
 """Packages whose compiled half is a package of its own, which each release pins exactly."""
 NO_PACKAGE = ("interpreter", "libc", "ld.so", "the rest")
-"""Components that belong to no single package: all of them cause what runs there."""
+"""Components that belong to no single package: what runs there is caused by all of them."""
 Part = Literal["own", "dependencies"]
 PARTS: tuple[Part, ...] = ("own", "dependencies")
 Unit = Literal["bytecodes", "instructions"]
@@ -27,7 +27,7 @@ UNITS: tuple[Unit, ...] = ("bytecodes", "instructions")
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One release: counts per request, by whose they are. A gap has none."""
+    """One release: counts per request, its own and its dependencies'. A gap has none."""
 
     found: Found
     whole: float | None
@@ -159,7 +159,7 @@ def steps(points: Sequence[Point], floor: dict[tuple[Part, Unit], float]) -> lis
 
 
 def exceeds(change: Change, limit: float) -> bool:
-    """Whether it is larger than so many percent; something out of nothing always is."""
+    """Whether it exceeds a limit in percent; a count that was 0 before always does."""
     return bool(change.delta) and (change.percent is None or abs(change.percent) > limit)
 
 

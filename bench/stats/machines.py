@@ -124,7 +124,11 @@ def spread(row: Sequence[Cell]) -> Spread | None:
         return None
     decays = [each.decay for each in row]
     points = max(decays) - min(decays)
-    margins = [(each.decay_high - each.decay_low) / 2 for each in row if each.decay_high and each.decay_low]
+    margins = [
+        (each.decay_high - each.decay_low) / 2
+        for each in row
+        if each.decay_high is not None and each.decay_low is not None
+    ]
     if len(margins) < len(row) or not all(margins):
         return Spread(points, None)
     from scipy import special  # as in stats/estimate.py
@@ -136,7 +140,7 @@ def spread(row: Sequence[Cell]) -> Spread | None:
 
 
 def _instructions(site: Site, name: str, on: str, anatomies: Sequence[Anatomy]) -> float | None:
-    """The decay by instructions of a layer, of the newest anatomy that was made of what its records were."""
+    """The decay by instructions of a layer, from the newest anatomy of the same Python and packages."""
     of = {_made_of(record) for record in site.records}
     for anatomy in anatomies:
         if _made_of(anatomy) in of and {name, on} <= {row.name for row in anatomy.layers}:

@@ -18,7 +18,7 @@ from bench.stats.states import Slowness
 from bench.stats.windows import level_windows, pair_windows
 
 CALMEST = 0.2
-"""The quantile of wrk's CPU time per request, among windows of one kind, that is that of a calm one."""
+"""The quantile of wrk's CPU time per request, among windows of one kind, that counts as that of a calm one."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
-    """An observation of the fit: a solo window is one, a pair of windows two."""
+    """The observations of a record: one of each solo window, two of each pair of windows."""
     seen: list[Seen] = []
     strained = strains(record)
 

@@ -31,12 +31,12 @@ class States(msgspec.Struct, frozen=True):
 
 
 class Slowness(msgspec.Struct, frozen=True):
-    """How one window was."""
+    """How disturbed one window was."""
 
     share: float
-    """Of its readings that were slow, 0 to 1."""
+    """The share of its readings that were slow, 0 to 1."""
     lost: float
-    """Of the core's speed, as the sensor sees it, 0 to 1: the mean of 1 - fast / reading over slow readings, and 0."""
+    """The share of the core's speed, seen by the sensor: the mean of 1 - fast / reading over slow readings, and 0."""
 
 
 def smooth(readings: Sequence[int]) -> list[int]:
@@ -73,7 +73,7 @@ def _spread(logs: np.ndarray, middle: float) -> float:
 
 
 def slowness(readings: Sequence[int], found: States) -> Slowness | None:
-    """How a window was, from its smooth readings; None where it has none."""
+    """How disturbed a window was, from its smooth readings; None where it has none."""
     if not readings:
         return None
     if found.slow is None or found.threshold is None:

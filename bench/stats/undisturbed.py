@@ -14,8 +14,8 @@ The k are similar: they scatter around a common mean, by as much as the windows 
 
 Errors are of several kinds: of each window (per pair; larger in a window in which the state changes, since the two take
 turns, and in one that was strained, see stats/observations.py), of each instance of a server for as long as it lives,
-of what else moves the machine from round to round. Their
-sizes are estimated together (stats/mixed.py), starting from what is usual. Without a slow state, k drops out.
+and of whatever else moves the machine from round to round. Their sizes are estimated together (stats/mixed.py),
+starting from what is usual. Without a slow state, k drops out.
 """
 
 from collections.abc import Iterable
@@ -39,10 +39,10 @@ TURNS, INSTANCE, ROUND = (0.02, 0.7), (0.005, 0.5), (0.01, 1.0)
 STRAINED, STRAINED_LEVEL = (0.15, 0.7), (0.4, 0.7)
 """The same of an error that is proportional to the strain of a window: of pairs, and of levels."""
 RUN = 0.12
-"""What all windows of a pair share of an error, in proportion to their mean strain. A single run cannot tell how large
-that is: this is what runs of one ladder within an hour differed by (docs/METHOD.md)."""
+"""The error that all windows of a pair share, as a part of their mean strain. A single run cannot tell how large it is:
+this is what runs of one ladder within an hour differed by (docs/METHOD.md)."""
 UNLIKE = 0.3
-"""ln(CPU / CPU(on)) from which on two programs are as unlike as those; copies of one share every strain."""
+"""From this ln(CPU / CPU(on)) on, two programs have all of that error; copies of one share every strain: none."""
 SIMILAR = (0.1, 0.7)
 """For each kind of error, of ln(CPU): what is usual, and how far the logarithm of that may be off; SIMILAR: of k."""
 ALIKE = (0.03, 1.0)

@@ -16,24 +16,12 @@ DECISIVE = ("instructions", "bytecodes")
 CPU = "cpu_us"
 
 
-class Metric(msgspec.Struct, frozen=True):
+class Metric(Change, frozen=True):
     """A quantity per request in A and B, of which less is better; `low` and `high` are the bounds of `b - a`."""
 
-    a: float
-    b: float
     low: float | None
     high: float | None
     verdict: Verdict
-
-    @property
-    def delta(self) -> float:
-        """How much more B takes."""
-        return self.b - self.a
-
-    @property
-    def percent(self) -> float | None:
-        """The same in percent of A; None where A takes nothing."""
-        return 100 * self.delta / self.a if self.a else None
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -45,10 +45,10 @@ def pair_windows(record: Windows, row: Row) -> list[tuple[Window, Window]]:
 
 
 def level_windows(record: Windows, row: Row) -> list[Window]:
-    """Its solo windows that say what a request costs it on a core that it fills and has alone.
+    """The solo windows that say what a request costs a layer that fills its core and has it alone.
 
     One in which the client had time to spare counts as well: then the rest of the core was some other process's. None
-    where it filled its core in none, but is in a pair: there somebody does fill the core.
+    where it filled its core in none, but is in a pair: there the core is filled by the two of them.
     """
     solo = [each for each in solo_windows(record, row) if each.cores == 1 and each.cpu_us]
     full = [each for each in solo if (each.busy or 0) >= BUSY or (not row.waits and _has_idle_client(each))]

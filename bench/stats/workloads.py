@@ -78,7 +78,7 @@ def _same(before: Cell, after: Cell) -> str:
     """Whether a layer adds about the same in two workloads: same, different, unsure, or unknown without figures.
 
     They are different where they are further apart than NEAR allows, by more than the 95% interval of the difference;
-    without intervals nobody knows.
+    without intervals nothing can be said.
     """
     one, other = before.row.added_us, after.row.added_us
     if one is None or other is None:

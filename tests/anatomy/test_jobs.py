@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+import bench.anatomy.jobs
 from bench.anatomy import instructions
 from bench.anatomy.dissect import dissect
 from bench.anatomy.jobs import Job, Part, Result, count, longest_first, merge, take
+from bench.anatomy.memory import NO_SYMBOLS
 from bench.data.contract import Contract
 from bench.data.errors import ServerKilled
 from bench.data.layers import ROOT, Layer
@@ -62,6 +64,14 @@ def test_parts_become_one() -> None:
     parts = [Result(counts=Counts(layer="a", calls={"a": 1}, notes=["x"])), Result(counts=Counts(layer="a"))]
     parts.append(Result(counts=Counts(layer="a", syscalls={"read": 1}, notes=["y"])))
     assert merge("a", parts) == Counts(layer="a", calls={"a": 1}, syscalls={"read": 1}, notes=["x", "y"])
+
+
+def test_an_interpreter_without_symbols_can_be_counted(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note says what is not known of it, which is no failure: history and bisections need the instructions alone."""
+    require_tool("valgrind")
+    monkeypatch.setattr(bench.anatomy.jobs, "count_instructions", lambda *_: ([{"interpreter": 100.0}], {}))
+    result = count(Job(CATALOGUE.layers["uvicorn"], contract, "instructions"))
+    assert (result.failed, result.counts.notes) == ("", [NO_SYMBOLS])
 
 
 def test_two_layers_side_by_side_under_valgrind_and_one_that_does_not_start(

@@ -55,7 +55,7 @@ def test_the_table(quick_bench: Bench, tmp_path: Path) -> None:
     single.write_bytes(encode(made(2, EPYC, high=70.0)))
     done = quick_bench("machines", "--record", f"{folder} {single}")
     assert done.returncode == 0, done.stderr
-    assert f"note: passed over: {folder}/exported.json is not a record" in done.stderr
+    assert f"note: skipped: {folder}/exported.json is not a record" in done.stderr
     assert "mixture: no sensor" in done.stdout
     assert "2 records" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if line.startswith(" ")) <= 80

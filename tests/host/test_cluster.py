@@ -104,7 +104,7 @@ import sys
 from pathlib import Path
 from distributed import Client
 import bench.host.workers
-from bench.commands.on_machines import bench_everywhere
+from bench.commands.machines_workers import bench_everywhere
 bench.host.workers.LOST = 3.0
 with Client(sys.argv[1]) as client:
     client.wait_for_workers(2, timeout=60)

@@ -14,7 +14,9 @@ from bench.host.machine import read_python
 
 def fake(path: Path, version: str, threaded: bool = False) -> Path:
     number = [int(each) for each in version.split(".")[:2]]
-    said = json.dumps({"path": str(path), "version": version, "number": number, "threaded": threaded})
+    said = json.dumps(
+        {"path": str(path), "version": version, "implementation": "CPython", "number": number, "threaded": threaded}
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho '{said}'\n")
     path.chmod(0o755)

@@ -80,7 +80,9 @@ def test_what_cannot_be_installed_is_one_line(index: Path) -> None:
         resolver.both(two, two)
     assert conflict.value.exit_code == 2
     assert "\n" not in conflict.value.message
-    with pytest.raises(BadInput, match=r"^tiny-side==9 has no wheel for this Python: the newest that have one are 1.0$"):
+    with pytest.raises(
+        BadInput, match=r"^tiny-side==9 has no wheel for this Python: the newest that have one are 1.0$"
+    ):
         resolver.one([Pin("tiny-side", "9")])
     with pytest.raises(BadInput, match="has no none-such==1 as a wheel for this Python: is its name right"):
         resolver.one([Pin("none-such", "1")])

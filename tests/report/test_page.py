@@ -37,6 +37,7 @@ PROBLEMS = (ROOT / "tests" / "report" / "browser.js").read_text()
 
 def hard(record: Any) -> bytes:
     """A record with names that are hard to show, and without a sensor."""
+    record.ladder = EVIL
     names = {"dumproute": EVIL, "fastapi": LONGEST}
     for row in record.layers:
         row.name, row.on = names.get(row.name, row.name), names.get(row.on or "", row.on)
@@ -59,7 +60,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "good-anatomy.json").write_bytes(encode(anatomy))
     (folder / "hard-bench.json").write_bytes(hard(bench))
     again = read_record(latest("bench", REFERENCE / "default"), Record)
-    again.workload = "pipelined"
+    again.workload, again.ladder = "pipelined", EVIL
     (folder / "pipelined-bench.json").write_bytes(encode(again))
     (folder / "hard-anatomy.json").write_bytes(hard(anatomy))
     out = folder / "out" / "report.html"
@@ -133,7 +134,7 @@ def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: 
         )
         assert len(charts) >= 7
         assert min(charts) > 5, "every chart is drawn"
-        assert "ladder default" in browser.find_element("css selector", ".joint").text, "the heat map of workloads"
+        assert f"ladder {EVIL}" in browser.find_element("css selector", ".joint").text, "the heat map of workloads"
         assert not browser.execute_script(PROBLEMS)
         if axe and source == 0 and (width, scheme) in AUDITED:
             browser.execute_script(axe + ";window.axe = axe;")

@@ -1,5 +1,6 @@
 """README.md says what the records and the contract say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import bench.report.splice
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import read_contract
 from bench.data.errors import BadInput
+from bench.data.files import write_whole
 from bench.data.history import write_all
 from bench.data.layers import ROOT, Ladder
-from bench.data.store import REFERENCE
+from bench.data.store import REFERENCE, latest
 from bench.report.splice import ladder_part, pages, splice
 from tests.conftest import Bench
 from tests.stats.test_history import release
@@ -32,19 +34,23 @@ def test_a_ladder_without_reference_records() -> None:
     assert "`make walk LADDER=new`" in text
 
 
-def test_every_package_whose_releases_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A new file among the reference records is enough: docs/HISTORY.md has one part for all."""
+def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are enough: docs/HISTORY.md has one part for all packages, and docs/WORKLOADS.md has a heat map."""
     for name in ("fastapi", "uvicorn"):
         every = [release("1.0", 1000, package=name), release("1.1", 1100, package=name)]
         write_all(every, tmp_path / "history" / f"{name}.json")
     for path in REFERENCE.glob("*"):
-        if path.name != "history":
+        if path.name not in ("history", "workloads"):
             (tmp_path / path.name).symlink_to(path)
+    other = json.loads(latest("bench", REFERENCE / "default").read_text()) | {"workload": "pipelined"}
+    write_whole(json.dumps(other).encode(), tmp_path / "workloads" / "1-bench.json")
     monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
-    text = pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
+    found = pages(read_catalogue(), read_contract())
+    text = found[ROOT / "docs" / "HISTORY.md"]["history"]
     assert re.findall("^## (.*)", text, re.MULTILINE) == ["fastapi", "uvicorn"]
     assert 'src="charts/history-uvicorn-light.svg"' in text
     assert "Most was added by uvicorn 1.1: +100 bytecodes (+10.0%), get +100." in text
+    assert 'src="charts/matrix-default-light.svg"' in found[ROOT / "docs" / "WORKLOADS.md"]["matrix"]
     (tmp_path / "history" / "fastapi.json").unlink()
     (tmp_path / "history" / "uvicorn.json").unlink()
     assert (

@@ -64,7 +64,7 @@ def keys(series: Series) -> dict[str, tuple[Part, Unit]]:
 
 
 def brief(series: Series) -> str:
-    """What came of it, in as few words as fit below a title."""
+    """The change since the first release, in as few words as fit below a title."""
     first, last = series.counted[0], series.counted[-1]
     (own, dependencies) = ([each.split.get(key, 0.0) for each in (first, last)] for key in keys(series).values())
     return plain(
@@ -89,7 +89,7 @@ def points(series: Series) -> list[dict[str, Any]]:
 
 
 def labels(series: Series, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The largest steps that have room, with where their line stands."""
+    """The largest steps that have room, with their place on the line."""
     at = {(row["part"], row["release"]): row for row in rows}
     found: list[dict[str, Any]] = []
     steps = [step for step in series.steps if (step.part, step.unit) == keys(series)[step.part]]
@@ -106,7 +106,7 @@ def labels(series: Series, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def spec(series: Series, said: str) -> dict[str, Any]:
-    """Lines that turn where a release is; the label of a step is where the line went."""
+    """Step lines; the label of a step is above the line where it rose, and below where it fell."""
     rows = points(series)
     low, high = (ends(row["percent"] for row in rows) for ends in (min, max))
     room = ROOM * max(high - low, 1.0)

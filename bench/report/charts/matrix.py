@@ -9,6 +9,7 @@ from bench.report.charts.picture import Missing, Picture
 from bench.report.charts.rows import data, expr, specified
 from bench.report.document import Column, Table
 from bench.report.source import Matrix
+from bench.report.trees import UNFIT
 from bench.report.words import minus
 from bench.report.workloads import sentence
 from bench.stats.workloads import Cell, cells, spread
@@ -29,7 +30,7 @@ COLUMNS = (
 
 def picture(matrix: Matrix) -> Picture | Missing:
     """A cell for each layer that stands on another, in each workload."""
-    name = f"{NAMED}-{matrix.ladder}"
+    name = UNFIT.sub("_", f"{NAMED}-{matrix.ladder}")
     found = cells(matrix.records)
     rows = [_row(each) for each in found if each.row.decay is not None]
     told = spread(found, matrix.base)

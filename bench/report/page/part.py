@@ -29,7 +29,7 @@ class Part(msgspec.Struct, frozen=True):
             f'<div class="chart" data-source="{number}" data-chart="{text(name)}"></div>' for name, _ in self.charts
         )
         style = "hero" if self.hero else self.key
-        about = f'class="{style}" data-source="{number}" data-part="{text(self.key)}"'
+        about = f'class="{text(style)}" data-source="{number}" data-part="{text(self.key)}"'
         return f"<section {about}>{head}{said}{plots}{self.body}</section>"
 
 

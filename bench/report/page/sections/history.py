@@ -1,5 +1,7 @@
 """The releases of a package: what was learnt, and for each series a step line, its table, its steps and its gaps."""
 
+import shlex
+
 import msgspec
 
 from bench.report.charts.history import pictures
@@ -51,7 +53,9 @@ def command(every: list[Series]) -> str:
     """What counts these releases, or those of them that are not counted yet."""
     first = every[0]
     versions = [point.found.wanted.version for point in first.points]
-    words = [f"PACKAGE={first.package}", f"SINCE={versions[0]}", f"UNTIL={versions[-1]}", f"DEPS={first.deps}"]
-    for name, values in (("LAYERS", [each.layer for each in every]), ("PYTHONS", [each.python for each in every])):
-        words.append(f'{name}="{" ".join(dict.fromkeys(values))}"')
-    return f"make history {' '.join(words)}"
+    asked = {
+        "PACKAGE": first.package, "SINCE": versions[0], "UNTIL": versions[-1], "DEPS": first.deps,
+        "LAYERS": " ".join(dict.fromkeys(each.layer for each in every)),
+        "PYTHONS": " ".join(dict.fromkeys(each.python for each in every)),
+    }  # fmt: skip
+    return " ".join(["make history", *(f"{name}={shlex.quote(value)}" for name, value in asked.items())])

@@ -7,4 +7,4 @@ from bench.report.source import Matrix
 
 def part(found: Matrix) -> Part:
     """A part of all records of the ladder."""
-    return of_pictures(f"matrix-{found.ladder}", f"{matrix.TITLE}: ladder {found.ladder}", matrix.picture(found))
+    return of_pictures("matrix", f"{matrix.TITLE}: ladder {found.ladder}", matrix.picture(found))

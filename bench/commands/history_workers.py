@@ -19,7 +19,7 @@ def count_all(
 ) -> Fault | None:
     """Do jobs on a cluster, each result kept as it comes; returns what failed.
 
-    `uploaded` says when each release was; `kept` is what is said of the counts that need not be made.
+    `uploaded` has the time of each release; `kept` is the line on the counts that exist already.
     """
     from bench.host.cluster import cluster, each_done, reason
 

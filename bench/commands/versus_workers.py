@@ -14,8 +14,8 @@ from bench.host.sides import Side
 from bench.host.versions import read_revision
 
 
-class Counters(msgspec.Struct, frozen=True):
-    """An executor for each machine, how many jobs they do at a time together, and the machines' names if not this."""
+class Executors(msgspec.Struct, frozen=True):
+    """An executor for each machine, how many jobs all do at a time, and the machines' names (none: this one)."""
 
     executors: Sequence[Executor]
     width: int
@@ -23,18 +23,20 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def counters(scheduler: str, layers: list[Layer], sides: list[Side]) -> Iterator[Counters]:
-    """With a scheduler, the sides are installed on each machine first. An exception ends what is under way here.
+def executors(scheduler: str, layers: list[Layer], sides: list[Side]) -> Iterator[Executors]:
+    """An executor for each machine. With a scheduler, the sides are installed on each of its machines first.
+
+    An exception ends what is under way here.
 
     Raises BadInput or Fault where workers cannot be used: see bench/host/cluster.py.
     """
     if not scheduler:
         with Cores() as cores:
-            yield Counters([cores], cores.width, [])
+            yield Executors([cores], cores.width, [])
         return
     from bench.host.cluster import cluster
 
     revision = read_revision()
     with cluster(scheduler, lambda: require_revision(revision)) as workers:
         workers.each_machine(install_here, layers, sides)
-        yield Counters([workers.on(name) for name in workers.machines], workers.width, [*workers.machines])
+        yield Executors([workers.on(name) for name in workers.machines], workers.width, [*workers.machines])

@@ -7,12 +7,14 @@ from pathlib import Path
 from bench.anatomy.release import require_revision
 from bench.commands.output import say
 from bench.data.errors import BadInput, Stopped
+from bench.data.files import write_whole
+from bench.data.store import require_folder
 from bench.host.remote import bench_here
 from bench.host.signals import held
 from bench.host.versions import read_revision
 
 SET_UP = 1800.0
-"""Seconds that a machine has for what is not measuring: to install, to compile, to check, to end a round."""
+"""Seconds that a machine has besides measuring: to install, compile, check, and end a round."""
 
 
 def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, folder: Path) -> dict[str, str]:
@@ -25,7 +27,7 @@ def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, fo
     from bench.host.cluster import cluster, reason
 
     revision, failed = read_revision(), {}
-    folder.mkdir(parents=True, exist_ok=True)
+    require_folder(folder)
     with cluster(scheduler, lambda: require_revision(revision)) as workers:
         for name, addresses in workers.machines.items():
             more = f", on one of its {len(addresses)} workers" if len(addresses) > 1 else ""
@@ -45,6 +47,6 @@ def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, fo
                 continue
             with held():
                 path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json"
-                path.write_bytes(future.result())
+                write_whole(future.result(), path)
             say(f"{name} is done, {len(futures) - done} left")
     return failed
