@@ -9,7 +9,7 @@ from statistics import median
 
 from bench.data.record import Bench, Windows
 from bench.report.origin import LINE, ending, made, origin
-from bench.report.workload import driven, named, workload_lines
+from bench.report.workload import driven, workload_lines
 from bench.stats.decay import Figures
 from bench.stats.disturbance import Disturbance, disturbance
 from bench.stats.verdict import FLOOR
@@ -28,7 +28,6 @@ def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[
     meaning = f"decay: % fewer requests per {per} than the layer it stands on"
     interval = ", ± at 95%" if any(each.margin for each in found) else ""
     lines = [f"{meaning}{interval}" if has_decays else "req/s per core: 1,000,000 / CPU µs"]
-    lines += named(record)
     lines += [_how(record, found), f"Source: {record.source}" if record.source else "", made(record)]
     if path:
         lines += [f"Record: {path}", _next(record, found)]

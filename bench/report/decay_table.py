@@ -10,6 +10,7 @@ from bench.report.bars import Bars
 from bench.report.below import in_full, in_short
 from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import Note, marked, marks, row_notes, solo_notes
+from bench.report.workload import named
 from bench.stats.decay import Figures, figures_of
 from bench.stats.undisturbed import undisturbed
 
@@ -121,7 +122,7 @@ def decay_document(record: Windows, wide: bool = False, path: str = "") -> Docum
     signs = marks(notes.values())
     rows = [{**row, "marks": "".join(signs.get(each.short, "") for each in notes[row["layer"]])} for row in table.rows]
     marked_table = msgspec.structs.replace(table, rows=rows)
-    return Document([marked_table, *marked(notes), "", *in_short(record, found, path)], table)
+    return Document([*named(record), marked_table, *marked(notes), "", *in_short(record, found, path)], table)
 
 
 def live_table(record: Windows, width: int) -> str:

@@ -253,7 +253,8 @@ def test_a_ladder_under_several_pythons(bench: Bench, tmp_path: Path) -> None:
     """One record each; what is not here, or is too old, is a row that says why."""
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     old = tmp_path / "python2.7"
-    old.write_text('#!/bin/sh\necho \'{"path": "/old", "version": "2.7.18", "number": [2, 7], "threaded": false}\'\n')
+    said = {"path": "/old", "version": "2.7.18", "implementation": "CPython", "number": [2, 7], "threaded": False}
+    old.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
     old.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     options = ("--layers", "protocol httptools", "--pythons", f"{own} 9.9 2.7", "--results", tmp_path / "results")

@@ -75,6 +75,7 @@ def test_correctness_does_not_make_the_asyncio_layer_slow(contract: Contract) ->
     assert costs["published"] / costs["asyncio"] > 0.85
 
 
+@pytest.mark.all
 def test_a_layer_against_itself(bench: Bench, tmp_path: Path) -> None:
     done = bench(
         "pair",

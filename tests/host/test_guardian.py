@@ -373,7 +373,7 @@ def test_a_wrk_that_fails_twice_is_a_window_left_out(
     run = Run(Plan(selection, budget=1), record, told)
     run.window([servers["asyncio"], servers["uvicorn"]], Load(), "uvicorn")
     assert len(tries) == 2
-    assert told.lines[-1] == "wrk was ended: the window is taken once more"
+    assert told.lines[-1] == "wrk was ended: the window is left out"
     assert [(each.layer, each.fault) for each in record.windows] == [
         ("asyncio", "wrk was ended"),
         ("uvicorn", "wrk was ended"),

@@ -20,7 +20,9 @@ from bench.report.decay_table import FIRST, decay_document
 from bench.report.document import Document
 from tests.stats.test_decay import record
 
-BENCHES = [*sorted((ROOT / "results" / "reference").glob("*/*-bench.json")), ROOT / "results" / "published.json"]
+KEPT = sorted((ROOT / "results" / "reference").glob("*/*-bench.json"))
+BENCHES = [*(path for path in KEPT if path.parent.name != "workloads"), ROOT / "results" / "published.json"]
+WORKLOADS = [path for path in KEPT if path.parent.name == "workloads"]
 KEYS = (
     "layer,on,rps,decay,cost_us,added_us,share,p50_us,p99_us,decay_low,decay_high,rps_low,rps_high,windows,restarts,"
     "note,rps_per_core,bound,p99_low,p99_high,added_low,added_high,cost_low,cost_high,rps_per_core_low,"
@@ -91,8 +93,14 @@ def test_a_run_that_was_stopped_says_so(ladder: Record) -> None:
         assert "ended early: stopped by SIGINT" in decay_document(stopped, path=path).render("text")
 
 
-@pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.parent.name)
-@pytest.mark.parametrize("width", [60, 80, 140])
+@pytest.mark.parametrize(
+    ("path", "width"),
+    [
+        *((path, width) for path in BENCHES for width in (60, 80, 140)),
+        *(pytest.param(path, 80, marks=pytest.mark.all if place else ()) for place, path in enumerate(WORKLOADS)),
+    ],
+    ids=lambda each: each.parent.name if isinstance(each, Path) else str(each),
+)
 def test_every_record_fits(path: Path, width: int) -> None:
     made = read_record(path, Record)
     lines = document(path, "results/20261123-211046-bench.json").render("text", width=width).split("\n")
