@@ -96,7 +96,7 @@ def _count(job: ReleaseJob) -> Found:
         result = _part(Job(served, job.contract, part))
         counts = result.counts
         if result.failed:
-            found.gap = result.failed.replace(served.name, job.layer.name)
+            found.gap = _in_short(result.failed.replace(served.name, job.layer.name))
             found.counts = Counts(layer=job.layer.name)
             return found
         if counts.tree:
@@ -107,6 +107,12 @@ def _count(job: ReleaseJob) -> Found:
             )
         found.counts.instructions = counts.instructions or found.counts.instructions
     return found
+
+
+def _in_short(why: str) -> str:
+    """Of what a server printed before it ended, the last line: the others name places on this machine."""
+    what, _, printed = why.partition("; its last lines:")
+    return ": ".join([what, *(line.strip() for line in printed.strip().splitlines()[-1:])])
 
 
 def _part(job: Job) -> Result:

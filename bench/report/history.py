@@ -107,7 +107,8 @@ def lines(series: Series) -> list[str]:
     for each in series.points:
         if each.found.gap:
             version = each.found.wanted.version
-            gaps.setdefault(each.found.gap.removeprefix(f"{series.package}=={version} "), []).append(version)
+            why = each.found.gap.removeprefix(f"{series.package}=={version} ")
+            gaps.setdefault(why.replace(f"{series.package}=={version};", f"{series.package};"), []).append(version)
     unsure = [
         f"{each.found.wanted.version} ({far:.1f}%)"
         for each in series.counted
