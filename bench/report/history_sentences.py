@@ -25,8 +25,8 @@ def sentence(series: Series) -> str:
         f"A request to {series.layer} takes {_amount(whole.percent)} instructions with {series.package} {names[1]} than"
         f" with {names[0]} ({whole.a:,.0f} -> {whole.b:,.0f})"
         if whole.percent and abs(whole.percent) > LIMIT
-        else f"A request to {series.layer} takes as many instructions with {series.package} {names[1]} as with"
-        f" {names[0]} ({whole.b:,.0f})"
+        else f"A request to {series.layer} takes about as many instructions with {series.package} {names[1]} as with"
+        f" {names[0]}: {whole.b:,.0f} and {whole.a:,.0f}"
     )
     own = Change(*(_count(each, "own", unit) for each in (first, last)))
     said += f"; its own {unit} went from {own.a:,.0f} to {own.b:,.0f}"
