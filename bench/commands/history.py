@@ -110,6 +110,8 @@ def command(
     own_jobs = [job for job in jobs if job.wanted.python == own]
     missing = [job for job in own_jobs if not matching(job.wanted, known)]
     told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if any(job.wanted.copy for job in own_jobs):
+        told += f" ({len({job.wanted.version for job in own_jobs})} releases, one of them twice)"
     if not missing:
         say(told)
     else:
