@@ -7,9 +7,10 @@ import click
 
 from bench.commands.options import Printing, printing_options, record_option
 from bench.commands.output import show
+from bench.commands.records import anatomies
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy
-from bench.data.store import latest, read_record
+from bench.data.store import REFERENCE, RESULTS, latest, read_record
 from bench.report.diff import difference_document
 
 
@@ -22,6 +23,19 @@ def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
     if not a or not b:
         raise BadInput("a difference needs two layers: set A= and B=")
-    source = path or latest("anatomy")
-    record = read_record(source, Anatomy)
+    source, record = (path, read_record(path, Anatomy)) if path else _newest({a, b})
     show(printing.render(difference_document(record, a, b, os.path.relpath(source), printing.wide)))
+
+
+def _newest(layers: set[str]) -> tuple[Path, Anatomy]:
+    """The newest anatomy that has the call trees of these layers, or else the newest of all."""
+    for folder in (RESULTS, REFERENCE / "default"):
+        found = [
+            (path, record)
+            for path, record in anatomies(folder.glob("*-anatomy.json"))
+            if layers <= {each.layer for each in record.anatomy if each.tree}
+        ]
+        if found:
+            return max(found, key=lambda each: (str(each[1].made), each[0]))
+    newest = latest("anatomy")
+    return newest, read_record(newest, Anatomy)

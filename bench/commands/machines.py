@@ -49,12 +49,15 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
         )
     found = sites(measured)
     if not found and not failed:
-        raise BadInput(f"no record of `make bench` that says where it was made in {paths or RESULTS}: name RECORD=")
+        where = paths or folder
+        raise BadInput(f"no record of `make bench` that says where it was made in {where}: try RECORD=results")
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     counted = [record for record in read.values() if isinstance(record, Anatomy)]
     counted += [record for _, record in anatomies(kept)]
     counted = [record for record in counted if record.workload == (workload or USER)]
     counted.sort(key=lambda record: str(record.made), reverse=True)
     show(printing.render(machines_document(found, counted, printing.wide, failed)))
+    if folder.name == "machines" and not paths.strip() and not scheduler:
+        say("note: these are the records of results/machines; RECORD='results results/machines' adds your own")
     if failed:
         raise Fault(f"{', '.join(failed)}: no new record: see above")

@@ -116,14 +116,18 @@ def _measure(
 
 
 def newest(records: dict[Path, Kind], ladder: str) -> dict[str, Found]:
-    """The newest finished bench record of each workload."""
+    """The bench record of each workload: of those that were not stopped and have most layers, the newest."""
     found: dict[str, Found] = {}
     for file, record in records.items():
         if isinstance(record, Bench) and record.made and record.ladder == ladder and not is_live(record):
             before = found.get(record.workload)
-            if not before or str(before.record.made) < str(record.made):
+            if not before or _rank(before.record) < _rank(record):
                 found[record.workload] = Found(file, record)
     return found
+
+
+def _rank(record: Bench) -> tuple[bool, int, str]:
+    return not record.stopped, len(record.layers), str(record.made)
 
 
 def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:

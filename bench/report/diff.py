@@ -26,7 +26,8 @@ def difference_document(record: Anatomy, a: str, b: str, source: str = "this rec
     if missing := [repr(name) for name in (a, b) if name not in trees]:
         has = ", ".join(trees) or "no layer"
         raise BadInput(
-            f"no call tree of {' and '.join(missing)} in {source}, only of {has}: type `make anatomy`, or set RECORD="
+            f"no call tree of {' and '.join(dict.fromkeys(missing))} in {source}, only of {has}: type"
+            f" `make anatomy LAYERS='{' '.join(dict.fromkeys((a, b)))}'`, or set RECORD="
         )
     found = difference(trees[a], trees[b])
     rows: list[Values] = [dict(zip(KEYS, (*row, row[4] - row[2]), strict=True)) for row in found]

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-import msgspec
-
 from bench.data.machine import identity
 from bench.data.record import Windows
 from bench.report.document import WIDTH, Column, Document, Table
@@ -14,6 +12,7 @@ from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
 PUBLISHED = ("arena-fastapi", "arena-starlette")
 """What the `published` decays of workloads.toml are of."""
 FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high")
+NO_MARGINS = "No margins: each record has one round only; a longer BUDGET= has more."
 KEYS = (*FIRST, "cpu_us")
 PUBLISHED_COLUMNS = (
     Column("workload", "workload", left=True),
@@ -47,7 +46,8 @@ def workloads_document(
         said += ["FastAPI on Starlette, as HttpArena published it from separate runs, and here:", beside, ""]
     told = spread(found, base)
     said += [sentence(told), ""] if told else []
-    said += [*lacking, *_unlike(records), "±: half of a 95% interval.", *sources]
+    margins = any(each.row.margin is not None for each in found)
+    said += [*lacking, *_unlike(records), "±: half of a 95% interval." if margins else NO_MARGINS, *sources]
     first = next(iter(records.values()), None)
     said += origin(first)[:1] if first else []
     data = [{"workload": each.workload, **{key: getattr(each.row, key) for key in KEYS[1:]}} for each in found]
@@ -120,13 +120,12 @@ def published_table(found: Sequence[Cell], published: Mapping[str, float | None]
 
 def _unlike(records: Mapping[str, Windows]) -> list[str]:
     """Workloads whose records were not made like the first: another machine, Python, or other versions."""
-    made = {name: _made_of(record) for name, record in records.items()}
-    first = next(iter(made.values()), None)
-    others = [name for name, each in made.items() if each != first]
-    if not others:
-        return []
-    return [f"{', '.join(others)}: from another machine, or other versions, than {next(iter(made))}."]
+    (base, first), *rest = records.items()
+    others = [name for name, each in rest if not _alike(first, each)]
+    return [f"{', '.join(others)}: from another machine, or other versions, than {base}."] if others else []
 
 
-def _made_of(record: Windows) -> object:
-    return identity(record.machine, record.python), msgspec.json.encode(record.packages, order="sorted")
+def _alike(one: Windows, other: Windows) -> bool:
+    """Whether both are of one machine and Python, and of the same versions of whatever both have."""
+    versions = all(one.packages[name] == other.packages[name] for name in one.packages.keys() & other.packages.keys())
+    return versions and identity(one.machine, one.python) == identity(other.machine, other.python)

@@ -30,6 +30,7 @@ from tests.stats.test_comparison import BEFORE, record
 
 DEFAULT = ROOT / "results" / "reference" / "default"
 BENCH, ANATOMY = latest("bench", DEFAULT), latest("anatomy", DEFAULT)
+OTHERS = [latest(kind, DEFAULT.with_name("transport")) for kind in ("bench", "anatomy")]
 BMF = {
     "type": "object",
     "minProperties": 1,
@@ -163,9 +164,9 @@ def test_speedscope_opens_it(tmp_path: Path) -> None:
         (["--format", "pyperf", "--record", ANATOMY], "is a record of `make anatomy`: FORMAT=pyperf needs one of"),
         (["--format", "speedscope", "--record", BENCH], "FORMAT=speedscope needs one of `make anatomy`"),
         (["--format", "speedscope", "--record", ROOT / "tests"], "no record of `make anatomy` in "),
-        (["--format", "bencher", "--record", f"{DEFAULT} {BENCH}"], "asyncio/cpu is in two of these records"),
-        (["--format", "pyperf", "--record", f"{BENCH} {BENCH}"], "asyncio/cpu is in two of these records"),
-        (["--format", "speedscope", "--record", f"{ANATOMY} {ANATOMY}"], "the call tree of asyncio is in two"),
+        (["--format", "bencher", "--record", f"{DEFAULT} {OTHERS[0]}"], "asyncio/cpu is in two of these records"),
+        (["--format", "pyperf", "--record", f"{BENCH} {OTHERS[0]}"], "asyncio/cpu is in two of these records"),
+        (["--format", "speedscope", "--record", f"{ANATOMY} {OTHERS[1]}"], "the call tree of asyncio is in two"),
         (["--format", "bencher", "--record", BENCH, "--out", "/dev/null"], "OUT=/dev/null is not a regular file"),
         (["--format", "bencher", "--record", BENCH, "--out", "/none/x"], "cannot write OUT=/none/x: No such file"),
     ],

@@ -34,6 +34,7 @@ def test_a_ladder_without_reference_records() -> None:
     assert "`make walk LADDER=new`" in text
 
 
+@pytest.mark.all
 def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They are enough: docs/HISTORY.md has one part for all packages, and docs/WORKLOADS.md has a heat map."""
     for name in ("fastapi", "uvicorn"):
