@@ -15,17 +15,21 @@ from bench.stats.comparison import compare, obstacles
 
 
 @click.command("compare")
-@click.option("--a", required=True, type=PATH, help="A record.")
-@click.option("--b", required=True, type=PATH, help="The record to compare with A.")
+@click.option("--a", type=PATH, help="A record.")
+@click.option("--b", type=PATH, help="The record to compare with A.")
 @click.option("--force", is_flag=True, help="Compare records even if they are not comparable.")
 @threshold_option
 @printing_options
 @click.pass_context
-def command(context: click.Context, /, a: Path, b: Path, force: bool, threshold: float, printing: Printing) -> None:
+def command(
+    context: click.Context, /, a: Path | None, b: Path | None, force: bool, threshold: float, printing: Printing
+) -> None:
     """Compare two records layer by layer, each against its own lowest layer.
 
     Exit codes: 0 nothing is slower, 3 a layer is slower in B, 4 none is slower, but some are unclear.
     """
+    if not a or not b:
+        raise BadInput("a comparison needs two records: set A= and B=")
     old, new = read_record(a, Windows), read_record(b, Windows)
     why = [in_words(each) for each in obstacles(old, new)]
     if why and not force:

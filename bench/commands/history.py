@@ -31,6 +31,7 @@ from bench.host.releases import releases
 from bench.host.signals import held
 from bench.host.versions import read_revision
 from bench.report.history import history_document
+from bench.report.words import counted
 from bench.stats.history import Series, all_series, pruned
 
 ANCHOR = "uvicorn"
@@ -110,6 +111,8 @@ def command(
     own_jobs = [job for job in jobs if job.wanted.python == own]
     missing = [job for job in own_jobs if not matching(job.wanted, known)]
     told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if any(job.wanted.copy for job in own_jobs):
+        told += f" ({counted(len(chosen), 'release')} in {counted(len(served), 'layer')}, the newest twice)"
     if not missing:
         say(told)
     else:

@@ -42,7 +42,7 @@ def history_document(every: Sequence[Series], package: str) -> Document:
 
 def heading(series: Series) -> str:
     """Which series this is, and where it was counted."""
-    return f"{called(series)}, on {' '.join(series.hosts)}:"
+    return f"{called(series)}, on the host{'s' * (len(series.hosts) > 1)} {' '.join(series.hosts)}:"
 
 
 def called(series: Series) -> str:
@@ -124,8 +124,9 @@ def lines(series: Series) -> list[str]:
         *(f"left out where a release lacks it: {each}" for each in sorted(left_out)),
         f"own: {unit} per request of {series.package} itself; deps: bytecodes of all other Python code; instr: all"
         " instructions in user space; +: since the release above.",
-        f"step: more than {LIMIT:g}% of the count; of compiled dependencies only where their version differs"
+        f"step: own or deps moved by more than {LIMIT:g}%, compiled dependencies only where their version differs"
         + (f" (A against A: {floor})." if floor else "."),
+        "instr. makes no step by itself: two counts of one release may differ by as much.",
     ]
 
 

@@ -1,5 +1,6 @@
 """A series in words: how the cost changed since the first release, which release changed it most, and how."""
 
+from bench.report.words import counted
 from bench.stats.changes import LIMIT, Change
 from bench.stats.history import PARTS, Part, Point, Series, Step, Unit
 
@@ -13,10 +14,10 @@ def own_unit(series: Series) -> Unit:
 
 def sentence(series: Series) -> str:
     """How the cost changed since the first release."""
-    counted = series.counted
-    if len(counted) < 2:
-        return f"{series.package} in {series.layer}: {len(counted)} of {len(series.points)} releases could be counted."
-    first, last = counted[0], counted[-1]
+    points = series.counted
+    if len(points) < 2:
+        return f"{series.package} in {series.layer}: {len(points)} of {len(series.points)} releases could be counted."
+    first, last = points[0], points[-1]
     names = first.found.wanted.version, last.found.wanted.version
     whole = Change(first.whole or 0.0, last.whole or 0.0)
     steps = _steps(series, "own")
@@ -25,12 +26,31 @@ def sentence(series: Series) -> str:
         f"A request to {series.layer} takes {_amount(whole.percent)} instructions with {series.package} {names[1]} than"
         f" with {names[0]} ({whole.a:,.0f} -> {whole.b:,.0f})"
         if whole.percent and abs(whole.percent) > LIMIT
-        else f"A request to {series.layer} takes as many instructions with {series.package} {names[1]} as with"
-        f" {names[0]} ({whole.b:,.0f})"
+        else f"A request to {series.layer} takes about as many instructions with {series.package} {names[1]} as with"
+        f" {names[0]}: {whole.b:,.0f} and {whole.a:,.0f}"
     )
     own = Change(*(_count(each, "own", unit) for each in (first, last)))
     said += f"; its own {unit} went from {own.a:,.0f} to {own.b:,.0f}"
-    return f"{said}, in {_number(len(steps), 'step')}." if own.delta or steps else f"{said}: no step."
+    said += f", in {counted(len(steps), 'step')}" if own.delta or steps else ": no step"
+    compiled = unit == "bytecodes" and any(("own", "instructions") in each.split for each in (first, last))
+    rest = "; the rest is other code, or differs from count to count"
+    return f"{said}{'' if compiled or _accounts_for(own, whole, unit) else rest}."
+
+
+def _accounts_for(own: Change, whole: Change, unit: Unit) -> bool:
+    """Whether what a package changed itself may be why the whole changed, which is in instructions.
+
+    Bytecodes cannot be subtracted from instructions; but a part that changed by some percent changes the whole by less.
+    """
+    if abs(whole.percent or 0.0) <= LIMIT or own.percent is None:
+        return True
+    if own.delta * whole.delta <= 0:
+        return False
+    return (
+        abs(whole.delta) <= 2 * abs(own.delta)
+        if unit == "instructions"
+        else abs(whole.percent or 0.0) <= abs(own.percent)
+    )
 
 
 def learnt(series: Series) -> str:
@@ -45,7 +65,7 @@ def learnt(series: Series) -> str:
     ):
         said += [f"{most} {_told(max(steps, key=_size), series.package)}."] if steps else []
     if others:
-        count = _number(len({each.version for each in others}), "release")
+        count = counted(len({each.version for each in others}), "release")
         most = f"most with {_told(max(others, key=_size), series.package)}"
         said.append(f"The work of other packages moved with {count}, {most}.")
     else:
@@ -99,8 +119,3 @@ def _count(point: Point, part: Part, unit: Unit) -> float:
 def _amount(percent: float) -> str:
     """So much more or fewer."""
     return f"{abs(percent):.1f}% {'more' if percent > 0 else 'fewer'}"
-
-
-def _number(count: int, what: str) -> str:
-    """A count with its noun."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -82,6 +82,14 @@ def sentence(outcome: Outcome) -> str:
     needed = seconds_needed(found, outcome.alpha, outcome.threshold, outcome.seconds)
     budget = f"about {needed:.0f} s should be enough: try BUDGET={math.ceil(needed / 10) * 10}"
     return (
-        f"unclear: {b} loses between {low:+.2f}% and {high:+.2f}% against {a} ({level});"
+        f"unclear: {b} is {_between(low, high)} than {a} ({level});"
         f" {budget if needed < 86400 else 'no practical budget would be enough'}."
     )
+
+
+def _between(low: float, high: float) -> str:
+    """Two losses in percent, negative where they are gains, in words."""
+    if low < 0 < high:
+        return f"between {-low:.2f}% faster and {high:.2f}% slower"
+    least, most = sorted((abs(low), abs(high)))
+    return f"{least:.2f}% to {most:.2f}% {'faster' if low < 0 else 'slower'}"

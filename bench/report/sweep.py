@@ -10,7 +10,7 @@ from bench.data.sweep import Held, Rated, Served, Sweep
 from bench.report.document import Column, Document, Table, Values
 from bench.report.origin import origin
 from bench.report.sweep_notes import MIB, notes, remark
-from bench.report.words import span
+from bench.report.words import counted, span
 
 LEAST = MIB
 """Bytes: a server's memory may grow by so much for other reasons, so less says little about connections."""
@@ -93,7 +93,7 @@ def sweep_document(record: Sweep, wide: bool = False, source: str = "") -> Docum
         said += [sentence(record), "", table, ""]
         if record.served:
             rows = [asdict(point) for point in record.served]
-            heading = f"memory after 100,000 requests on {record.load.connections} connections:"
+            heading = f"memory after 100,000 requests on {counted(record.load.connections, 'connection')}:"
             said += [heading, Table(SERVED, rows), ""]
     said += [*notes(record, wide), *origin(record, wide)]
     if source:
@@ -179,8 +179,8 @@ def sentence(record: Sweep) -> str:
     for row in last:
         best = max(each["rps"] for each in rows if each["layer"] == row["layer"])
         parts.append(f"{row['layer']} {100 * row['rps'] / best:.0f}%")
-    many = f"{most:,} connection{'s' * (most > 1)}"
-    said = f"Of the most requests/s that each layer serves, with {many} it serves: {', '.join(parts)}"
+    many = counted(most, "connection")
+    said = f"Requests/s with {many}, in percent of each layer's highest in this table: {', '.join(parts)}"
     known = [each for row in last if (each := _clear(row)) is not None]
     if known:
         low, high = min(known) / 1e3, max(known) / 1e3

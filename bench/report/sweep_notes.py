@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from bench.data.sweep import Held, Rated, Sweep
+from bench.report.words import counted
 
 MIB = 2**20
 FULL = 0.95
@@ -73,7 +74,8 @@ def notes(record: Sweep, wide: bool) -> list[str]:
         said += [f"{each.layer} at {each.asked}: {text}." for each in record.rated if (text := remark(each))]
         said.append(
             f"late: answers after more than {record.late_ms} ms. Latency counts from when a request was due, on"
-            f" {record.load.connections} connections; {record.client or 'oha'} sends what is due once per millisecond."
+            f" {counted(record.load.connections, 'connection')}; {record.client or 'oha'} sends what is due once per"
+            " millisecond."
         )
         if record.capacity:
             said.append("%: of the req/s in one saturated window of wrk. CPU %: of the server's core.")
@@ -84,9 +86,10 @@ def notes(record: Sweep, wide: bool) -> list[str]:
         points = [point for _, point in group]
         names = ", ".join(dict.fromkeys(point.layer for point in points))
         counts = ", ".join(dict.fromkeys(f"{point.connections:,}" for point in points))
-        said.append(f"Not measured: {counts} connections ({names}): {limit}.")
+        noun = "connection" if counts == "1" else "connections"
+        said.append(f"Not measured: {counts} {noun} ({names}): {limit}.")
     said += [
-        f"{each.layer}, {each.connections:,} connections: {text}."
+        f"{each.layer}, {counted(each.connections, 'connection')}: {text}."
         for each in record.held
         if each.window and not each.limit and (text := remark(each))
     ]
@@ -99,6 +102,7 @@ def notes(record: Sweep, wide: bool) -> list[str]:
         "memory: what a connection adds to the server's resident memory once it has had one answer, without load; <: it"
         " grew by less than 1 MiB. CPU µs/req includes opening and closing the connections."
     )
+    said.append("CPU µs/req is as measured, not that of an undisturbed core: do not compare it with `make bench`.")
     if wide:
         said.append("A window is at least SECONDS long, and long enough for about five answers per connection.")
     return said

@@ -16,6 +16,11 @@ def span(value: float) -> str:
     return f"{value / 1e3:.3g}{NBSP}ms" if value < 1e6 else f"{value / 1e6:.3g}{NBSP}s"
 
 
+def counted(count: int, what: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def thousands(value: float) -> str:
     """A count: 650, 24,100, 575k, 1.32M."""
     if value < 99_950:

@@ -4,11 +4,12 @@ from bench.data.load import Load
 from bench.data.record import Layers, Windows
 from bench.data.versus import Versus
 from bench.data.workloads import USER
+from bench.report.words import counted
 
 
 def driven(load: Load) -> str:
     """How wrk drove a server, in a few words."""
-    words = [f"{load.connections} connections", f"{load.threads} thread{'s' * (load.threads > 1)}"]
+    words = [counted(load.connections, "connection"), counted(load.threads, "thread")]
     if load.pipelining > 1:
         words.append(f"{load.pipelining} requests at once on each")
     if load.requests_per_connection:

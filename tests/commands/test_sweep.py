@@ -46,7 +46,7 @@ def test_more_and_more_connections(tmp_path: Path, bench: Bench) -> None:
     record = read_record(path, Sweep)
     text = sweep_document(record).render("text")
     assert " ".join(text.split()).startswith(
-        "Of the most requests/s that each layer serves, with 256 connections it serves: asyncio"
+        "Requests/s with 256 connections, in percent of each layer's highest in this table: asyncio"
     )
     assert max(map(len, text.splitlines())) <= 80
     assert not processes(tmp_path)

@@ -179,7 +179,9 @@ def test_what_a_comparison_says() -> None:
         (-0.1, 0.01, "slower", "slower: b serves 9.52% fewer requests per CPU-second than a (95.7% interval 7."),
         (0.1, 0.01, "faster", "faster: b serves 10.52% more requests per CPU-second than a (95.7% interval 8."),
         (0.001, 0.001, "same", "same: b serves as many requests per CPU-second as a, within 1% (95.7% interval -0."),
-        (-0.008, 0.004, "unclear", "unclear: b loses between -0."),
+        (-0.008, 0.005, "unclear", "unclear: b is between 0.28% faster and 1.87% slower than a (95.7% "),
+        (-0.010, 0.004, "unclear", "unclear: b is 0.13% to 1.85% slower than a (95.7% "),
+        (0.010, 0.004, "unclear", "unclear: b is 0.13% to 1.89% faster than a (95.7% "),
     ],
 )
 def test_pairs(mean: float, error: float, verdict: str, says: str) -> None:

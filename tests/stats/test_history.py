@@ -122,8 +122,13 @@ def test_in_words() -> None:
     every = [release("1.0", 1000), release("1.1", 0, gap="no\nwheel"), release("1.2", 1100, 1900)]
     (series,) = all_series(every)
     assert sentence(series) == (
-        "A request to fastapi takes as many instructions with fastapi 1.2 as with 1.0 (300,500); its own bytecodes went"
-        " from 1,000 to 1,100, in 1 step."
+        "A request to fastapi takes about as many instructions with fastapi 1.2 as with 1.0: 300,500 and 300,500; its"
+        " own bytecodes went from 1,000 to 1,100, in 1 step."
+    )
+    (other,) = all_series([release("1.0", 1000), release("1.1", 1010, 2500)])
+    assert sentence(other).endswith(
+        "(300,500 -> 351,500); its own bytecodes went from 1,000 to 1,010, in 1 step; the rest is other code, or"
+        " differs from count to count."
     )
     assert learnt(series) == (
         "Most was added by fastapi 1.2: +100 bytecodes (+10.0%), get +100. The work of other packages moved with 1"
