@@ -22,6 +22,8 @@ from bench.measure.window import take, verify
 
 ANSWERS = 5
 """A window is so long that each connection gets as many answers, if the server is as fast as before."""
+UNKNOWN = 1_000
+"""Requests per second that a layer is taken to answer before its first window has shown it."""
 OPENED = 2_000
 """Connections that wrk has opened and a server accepted per second, at least: a window is so much longer."""
 LONGEST = 30
@@ -146,8 +148,8 @@ class Sweeper:
 
     def long_enough(self, layer: Layer, connections: int) -> int:
         """Seconds in which each connection should get enough answers."""
-        rps = self.rps.get(layer.name, 0.0)
-        wanted = math.ceil(ANSWERS * connections / rps + connections / OPENED) if rps else 0
+        rps = self.rps.get(layer.name) or UNKNOWN
+        wanted = math.ceil(ANSWERS * connections / rps + connections / OPENED)
         return min(LONGEST, max(self.plan.load.seconds, wanted))
 
     def many(self, layer: Layer) -> None:
