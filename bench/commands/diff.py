@@ -30,12 +30,8 @@ def command(a: str, b: str, path: Path | None, printing: Printing) -> None:
 def _newest(layers: set[str]) -> tuple[Path, Anatomy]:
     """The newest anatomy that has the call trees of these layers, or else the newest of all."""
     for folder in (RESULTS, REFERENCE / "default"):
-        found = [
-            (path, record)
-            for path, record in anatomies(folder.glob("*-anatomy.json"))
-            if layers <= {each.layer for each in record.anatomy if each.tree}
-        ]
-        if found:
-            return max(found, key=lambda each: (str(each[1].made), each[0]))
+        for path, record in anatomies(sorted(folder.glob("*-anatomy.json"), reverse=True)):
+            if layers <= {each.layer for each in record.anatomy if each.tree}:
+                return path, record
     newest = latest("anatomy")
     return newest, read_record(newest, Anatomy)

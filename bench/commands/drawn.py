@@ -14,7 +14,7 @@ from bench.data.errors import BadInput
 from bench.data.history import is_counted
 from bench.data.history import read_all as read_counted
 from bench.data.record import Anatomy, Bench, Kind, Windows
-from bench.data.store import REFERENCE, files_of, latest, read_all, read_record
+from bench.data.store import REFERENCE, files_of, latest, newest_in, read_all, read_record
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 from bench.report.source import Releases, Shown, Sides, Source, Swept
@@ -25,8 +25,7 @@ def reference(catalogue_file: Path) -> list[Shown]:
     """A source for each ladder that has reference records, and for each package whose releases are counted there."""
     found: list[Shown] = []
     for ladder in read_catalogue(catalogue_file).ladders:
-        kept = [sorted((REFERENCE / ladder).glob(f"*-{kind}.json"))[-1:] for kind in ("bench", "anatomy")]
-        paths = [path for newest in kept for path in newest]
+        paths = filter(None, (newest_in(REFERENCE / ladder, kind) for kind in ("bench", "anatomy")))
         found += gather({path: read_record(path, Kind) for path in paths}, ladder)
     return found + reference_releases()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.commands.output import say
 from bench.data.errors import BadInput
-from bench.data.machine import identity
+from bench.data.machine import identity, same_versions
 from bench.data.record import Anatomy, Bench, Kind, Layers
 from bench.data.store import REFERENCE, RESULTS, is_live, read_record
 
@@ -18,8 +18,7 @@ def made_of(record: Layers) -> object:
 
 def alike(measured: Layers, counted: Layers) -> bool:
     """Whether times and counts have the same ladder, contract, workload, versions, Python and machine."""
-    names = measured.packages.keys() & counted.packages.keys()
-    same = all(measured.packages[name] == counted.packages[name] for name in names)
+    same = same_versions(measured.packages, counted.packages)
     return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))
 
 

@@ -1,5 +1,6 @@
 """What a run was measured on: the machine, the interpreter, the two cores it used. What cannot be read is null."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -50,3 +51,8 @@ class Lane(msgspec.Struct, frozen=True):
 def identity(machine: Machine | None, python: Python | None) -> object:
     """What makes two records one machine's: CPU, cores, kernel and Python build."""
     return machine and (machine.cpu, machine.cores, machine.system), python and msgspec.structs.astuple(python)
+
+
+def same_versions(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two records' packages have the same version wherever both have the package."""
+    return all(one[name] == other[name] for name in one.keys() & other.keys())

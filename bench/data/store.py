@@ -188,11 +188,18 @@ def is_live(record: Kind) -> bool:
 def latest(kind: str, *folders: Path) -> Path:
     """The newest finished record of a kind, from the first of these folders that has one."""
     for folder in folders or (RESULTS, REFERENCE / "default"):
-        found = [path for name in (kind, OLD_NAMES.get(kind, kind)) for path in folder.glob(f"2*-{name}.json")]
-        for path in sorted({*found}, key=_age, reverse=True):
-            if path.stat().st_size and not is_live(read_record(path, Kind)):
-                return path
+        if path := newest_in(folder, kind):
+            return path
     raise BadInput(f"no record of `make {kind}` in {os.path.relpath(folder)}")
+
+
+def newest_in(folder: Path, kind: str) -> Path | None:
+    """The newest finished record of a kind in a folder, or None."""
+    found = {path for name in (kind, OLD_NAMES.get(kind, kind)) for path in folder.glob(f"2*-{name}.json")}
+    for path in sorted(found, key=_age, reverse=True):
+        if path.stat().st_size and not is_live(read_record(path, Kind)):
+            return path
+    return None
 
 
 def files_of(paths: str) -> list[Path]:

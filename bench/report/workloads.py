@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bench.data.machine import identity
+from bench.data.machine import identity, same_versions
 from bench.data.record import Windows
 from bench.report.document import WIDTH, Column, Document, Table
 from bench.report.origin import origin
@@ -127,5 +127,5 @@ def _unlike(records: Mapping[str, Windows]) -> list[str]:
 
 def _alike(one: Windows, other: Windows) -> bool:
     """Whether both are of one machine and Python, and of the same versions of whatever both have."""
-    versions = all(one.packages[name] == other.packages[name] for name in one.packages.keys() & other.packages.keys())
+    versions = same_versions(one.packages, other.packages)
     return versions and identity(one.machine, one.python) == identity(other.machine, other.python)

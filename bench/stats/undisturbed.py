@@ -99,7 +99,7 @@ class Undisturbed(msgspec.Struct, frozen=True):
         if not upper or not lower:
             return None
         costs = {name: float(np.exp(upper.mean)), on: -float(np.exp(lower.mean))}
-        found = self._estimate(costs, range(max(upper.rounds, lower.rounds)), upper.windows + lower.windows)
+        found = self._estimate(costs, range(upper.rounds), upper.windows + lower.windows)
         return msgspec.structs.replace(found, mean=sum(costs.values()))
 
     def _estimate(self, weights: dict[str, float], rounds: Iterable[int], windows: int) -> Estimate:
