@@ -17,7 +17,7 @@ from bench.anatomy.instructions import count_endpoint, count_instructions
 from bench.anatomy.memory import NO_SYMBOLS
 from bench.anatomy.syscalls import count_syscalls
 from bench.data.contract import Contract
-from bench.data.errors import Fault, ServerFault, ServerKilled, Stopped
+from bench.data.errors import Fault, ServerFault, ServerKilled
 from bench.data.layers import Layer
 from bench.data.record import Counts
 from bench.host import conformance
@@ -94,8 +94,6 @@ def count(job: Job) -> Result:
         return result
     try:
         again_if_killed(lambda: COUNT[job.part](job, result))
-    except Stopped:
-        raise
     except (Fault, OSError) as error:
         if job.part != "contract":
             result.failed = str(error) or type(error).__name__

@@ -19,7 +19,7 @@ import msgspec
 
 from bench.anatomy.jobs import Job, Part, Result, count
 from bench.data.contract import Contract
-from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.errors import BadInput, Fault
 from bench.data.files import write_whole
 from bench.data.history import Found, Host, Wanted
 from bench.data.layers import PYTHON, ROOT, Layer
@@ -57,7 +57,7 @@ def count_release(job: ReleaseJob) -> Found:
     begin = time.monotonic()
     try:
         found = _count(job)
-    except (BadInput, Stopped):
+    except BadInput:
         raise
     except Fault:
         found = _count(job)

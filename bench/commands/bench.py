@@ -24,7 +24,7 @@ from bench.commands.options import (
 from bench.commands.output import say, show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
-from bench.data.errors import Fault
+from bench.data.errors import Fault, Problem
 from bench.data.plan import Plan, Selection
 from bench.data.record import Bench
 from bench.host.cores import lane
@@ -106,7 +106,7 @@ def begin(plan: Plan) -> Bench:
     )
 
 
-def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Fault | None, Path | None]:
+def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Problem | None, Path | None]:
     """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
     make_ready(plan.selection, record)
     found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)

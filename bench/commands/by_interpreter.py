@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bench.commands.output import say
-from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.errors import BadInput, Fault, Problem, Stopped
 from bench.data.layers import PYTHON
 from bench.data.plan import Plan
 from bench.data.record import Bench
@@ -11,8 +11,8 @@ from bench.host.interpreters import describe, find, set_up
 
 
 def measure_each(
-    pythons: str, plan: Plan, begin: Callable[[Plan], Bench], measure: Callable[[Plan, Bench], Fault | None]
-) -> tuple[dict[str, Bench | str], Fault | None]:
+    pythons: str, plan: Plan, begin: Callable[[Plan], Bench], measure: Callable[[Plan, Bench], Problem | None]
+) -> tuple[dict[str, Bench | str], Problem | None]:
     """Measure a plan under each Python: a record, or the reason why there is none, by name; and what ended the run.
 
     `begin` makes an empty record; `measure` fills and keeps it, and returns what ended it early. After a signal, no
@@ -22,7 +22,7 @@ def measure_each(
     if not names:
         raise BadInput(f"PYTHONS={pythons} names none: expected versions, such as PYTHONS='3.12 3.13'")
     found: dict[str, Bench | str] = {}
-    problem: Fault | None = None
+    problem: Problem | None = None
     for name in names:
         try:
             interpreter = find(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bench.commands.output import say
-from bench.data.errors import Fault
+from bench.data.errors import Fault, Stopped
 from bench.data.layers import ROOT
 from bench.host.signals import stop_on_signals
 
@@ -68,8 +68,8 @@ def run() -> int:
     try:
         code = main.main(prog_name="python -m bench", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except Fault as fault:
-        return _fail(fault.message, fault.exit_code)
+    except (Fault, Stopped) as problem:
+        return _fail(problem.message, problem.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         say(error.ctx.get_help() if error.ctx else error.message)
         return 2

@@ -18,7 +18,7 @@ from bench.commands.options import PATH, Printing, printing_options
 from bench.commands.output import say, show
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import contract_of
-from bench.data.errors import BadInput, Fault, Stopped
+from bench.data.errors import BadInput, Fault, Problem, Stopped
 from bench.data.history import HISTORY, Deps, Found, Wanted, kept, matching, read_all, write_all
 from bench.data.layers import PYTHON, ROOT, Catalogue, Layer
 from bench.data.record import now
@@ -104,6 +104,7 @@ def command(
     own = read_python().version
     if pythons:
         needs_group("cluster")  # before the others are counted: it begins the command anew
+    problem: Problem | None
     versions, problem = in_others(pythons) if pythons else ([own], None)
     choice = Choice(package, chosen, served, chosen_deps, versions)
     jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.anatomy.release import require_revision
 from bench.commands.output import say
-from bench.data.errors import BadInput, Stopped
+from bench.data.errors import BadInput
 from bench.data.files import write_whole
 from bench.data.store import require_folder
 from bench.host.remote import bench_here
@@ -39,7 +39,7 @@ def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, fo
         for done, future in enumerate(as_completed(futures), 1):
             name = futures[future]
             error = future.exception()
-            if isinstance(error, BadInput | Stopped):
+            if isinstance(error, BadInput):
                 raise error
             if error:
                 failed[name] = reason(error)

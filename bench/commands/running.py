@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.commands.options import Driving
 from bench.commands.output import say
-from bench.data.errors import BadInput, Fault
+from bench.data.errors import BadInput, Fault, Problem, Stopped
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers, Windows
 from bench.data.store import Keeper, require_folder
@@ -82,18 +82,18 @@ class _Watching:
 
 def carry_out(
     work: Callable[[Watch], None], record: Kind, results: Path, seconds: float, announce: bool = True
-) -> tuple[Fault | None, Path | None]:
+) -> tuple[Problem | None, Path | None]:
     """Do the work (about this many seconds) until it ends, fails or is stopped by a signal, and keep the record.
 
     Returns the fault to raise once the figures are printed, and where the record is. Raises the fault immediately if
     nothing was measured. With `announce`, standard error says where the record is.
     """
-    problem: Fault | None = None
+    problem: Problem | None = None
     keeper, display = Keeper(record, results), Display(seconds)
     try:
         work(_Watching(display, keeper))
-    except Fault as fault:
-        problem = fault
+    except (Fault, Stopped) as ended:
+        problem = ended
     except OSError as error:
         problem = Fault(str(error))
     with held():

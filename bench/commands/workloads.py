@@ -109,7 +109,7 @@ def _measure(
     except BadInput:
         raise
     except Fault as fault:
-        problem = fault
+        return fault.message
     if isinstance(problem, Stopped):
         raise problem
     return problem.message if problem else ""

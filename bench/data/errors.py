@@ -5,8 +5,9 @@ Fault                 exit code 1: something failed during the run
 ├── Broken            an answer is not what the contract says
 ├── ServerFault       a layer did not start, died, or gave a wrong answer
 │   └── ServerKilled  ... by a signal, perhaps from outside
-├── WrkFault          wrk was killed or stopped from outside
-└── Stopped           128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT signal
+└── WrkFault          wrk was killed or stopped from outside
+
+Stopped               128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT signal
 """
 
 import signal
@@ -53,9 +54,14 @@ class WrkFault(Fault):
     """wrk was killed or stopped from outside: the window is void, and the server is not to blame."""
 
 
-class Stopped(Fault):
-    """A signal ended the run."""
+class Stopped(BaseException):
+    """A signal ends the run. Like KeyboardInterrupt it is no Exception: whoever copes with a fault must not go on."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number  # type: ignore[misc]  # click has it on the class
+        self.message = f"stopped by {signal.Signals(number).name}"
+        self.exit_code = 128 + number
+        super().__init__(self.message)
+
+
+Problem = Fault | Stopped
+"""What ends a run before its time."""

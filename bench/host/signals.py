@@ -48,5 +48,5 @@ def held() -> Iterator[None]:
         yield
     finally:
         _held -= 1
-    if _pending and not _held:
-        raise Stopped(_pending.pop())
+        if _pending and not _held:  # also where starting or ending failed: nobody else would say it
+            raise Stopped(_pending.pop())

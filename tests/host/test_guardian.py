@@ -33,9 +33,11 @@ from bench.data.store import read_record
 from bench.host import conformance, signals
 from bench.host.children import Guard
 from bench.host.executor import Cores
+from bench.host.guards import guard
 from bench.host.programs import run
 from bench.host.server import Server, require_ports
 from bench.host.variables import clean_environment
+from bench.host.versions import read_packages
 from bench.measure import run as runs
 from bench.measure import window
 from bench.measure.run import Run
@@ -79,6 +81,18 @@ def later(seconds: float, what: Callable[[], Any]) -> None:
     timer = threading.Timer(seconds, what)
     timer.daemon = True
     timer.start()
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """As in the suite's own process."""
+    before = [(number, signal.getsignal(number)) for number in signals.SIGNALS]
+    signals.stop_on_signals()
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def kill_first(folder: Path, name: str, number: signal.Signals = signal.SIGKILL) -> int:
@@ -266,17 +280,30 @@ def test_a_signal_while_wrks_are_stopped_leaves_none(monkeypatch: pytest.MonkeyP
             os.kill(os.getpid(), signal.SIGTERM)
             stopped.append(self.server)
 
-    before = [(number, signal.getsignal(number)) for number in signals.SIGNALS]
     monkeypatch.setattr(window, "Wrk", Fake)
     servers: list[Any] = [type("AnyServer", (), {"layer": CATALOGUE.layers["asyncio"]})() for _ in range(2)]
-    signals.stop_on_signals()
-    try:
-        with pytest.raises(Stopped), window.driven(servers, Load()):
-            pass
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    with stopping_on_signals(), pytest.raises(Stopped), window.driven(servers, Load()):
+        pass
     assert stopped == servers
+
+
+def test_a_signal_is_heard_while_starting_fails() -> None:
+    def start() -> None:
+        with contextlib.suppress(OSError), signals.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            guard().start(["no-such-program"])
+
+    with stopping_on_signals(), pytest.raises(Stopped):
+        start()
+
+
+def test_a_signal_is_heard_where_faults_are_coped_with(tmp_path: Path) -> None:
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nkill -HUP $PPID\nsleep 10\n")
+    slow.chmod(0o755)
+    assert read_packages("no-such-python") == {}
+    with stopping_on_signals(), pytest.raises(Stopped, match="stopped by SIGHUP"):
+        read_packages(str(slow))
 
 
 def test_a_server_that_goes_into_the_background(bench: Bench, tmp_path: Path) -> None:
