@@ -146,11 +146,12 @@ def family_of(folder: Path) -> list[psutil.Process]:
 
 
 def called(name: str, folder: Path) -> list[psutil.Process]:
-    """Those of them whose name begins so."""
+    """Those of them whose name begins so, and that a guardian started: not the `wrk -v` that asks for a version."""
     found = []
     for process in family_of(folder):
         with contextlib.suppress(psutil.Error):  # it may have ended by now
-            found += [process] if process.name().startswith(name) else []
+            guarded = any("bench.host.guardian" in each.cmdline() for each in process.parents())
+            found += [process] if guarded and process.name().startswith(name) else []
     return found
 
 

@@ -221,7 +221,7 @@ def test_a_harness_that_is_killed_leaves_nothing(tmp_path: Path, command: str, n
 
 def test_a_guardian_that_is_killed_ends_the_run(tmp_path: Path) -> None:
     harness = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
-    wait_for(lambda: called("wrk", tmp_path))
+    assert wait_for(lambda: called("wrk", tmp_path))
     (guardian,) = (each for each in family_of(tmp_path) if "bench.host.guardian" in each.cmdline())
     guardian.kill()
     _, err = harness.communicate(timeout=20)
