@@ -13,7 +13,7 @@ import msgspec
 
 from bench.data.errors import ServerFault
 from bench.host.conformance import answers
-from bench.host.counters import asleep, family
+from bench.host.counters import asleep, family, settle
 from bench.host.http import Answer, receive
 from bench.host.server import Server
 
@@ -126,7 +126,8 @@ class Client:
 
 @contextmanager
 def connected(server: Server) -> Iterator[Client]:
-    """A client on a connection of its own."""
+    """A client on a connection of its own, once all of the server's processes have started."""
+    settle(server.process.pid)
     client = Client(server)
     try:
         yield client

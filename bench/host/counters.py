@@ -13,6 +13,7 @@ import psutil
 
 available = Path("/proc/self/status").exists() and hasattr(os, "sched_setaffinity")
 TICK = os.sysconf("SC_CLK_TCK")
+LOOK, IDLE = 0.25, 0.1  # seconds between two looks at starting processes, and the share of them that an idle server uses
 
 
 class Counters(msgspec.Struct, frozen=True):
@@ -67,6 +68,20 @@ def asleep(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
     except OSError:
         return True
+
+
+def settle(pid: int, seconds: float = 10.0) -> None:
+    """Wait until a server's other processes have started, too: one that answers may have others that are still busy
+    with imports. So many seconds at most; a single process that answers has started.
+    """
+    deadline = time.monotonic() + seconds
+    known, used = family(pid), read(pid).cpu_ns
+    while len(known) > 1 and time.monotonic() < deadline:
+        time.sleep(LOOK)
+        before, used, last = known, read(pid).cpu_ns, used
+        known = family(pid)
+        if known == before and used - last < IDLE * LOOK * 1e9:
+            return
 
 
 def clock(pid: int) -> int:
