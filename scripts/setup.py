@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VENVS = ROOT / ".venvs"
 VERSION = " ".join(sys.version.split())
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNSERVED = ("test", "report", "cluster")
+"""Groups of which no server imports anything: their modules are compiled when first imported, and most never are."""
 UNREACHABLE = re.compile(r"Max retries exceeded|connection broken by|Failed to establish a new connection|timed out")
 REASON = re.compile(r"\[Errno -?\d+\] [^'\")]+|CERTIFICATE_VERIFY_FAILED|\b\d{3} [A-Z][\w ]+|[Rr]ead timed out")
 
@@ -97,6 +99,8 @@ def group(name: str) -> Environment:
             below = str((VENVS / f"{main.name}-{base}").resolve())
             sees.insert(0, sees[0].replace(str(sys.prefix), below))
         install = ["--no-deps", "--ignore-installed", *install[1:]]  # an index that tells no hashes will do
+    if name in UNSERVED:
+        install.insert(0, "--no-compile")
     stamp = " ".join(filter(None, [str(main), VERSION, hashlib.sha256(lock.read_bytes()).hexdigest(), below]))
     link = VENVS / f"{main.name}-{name}"
     folder = link.with_name(f"{link.name}-{digest(stamp)}")

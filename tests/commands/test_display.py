@@ -19,7 +19,7 @@ from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.report.progress import SHARE, Display
 from bench.stats.decay import figures
-from tests.conftest import processes, require_tool, wait_for
+from tests.conftest import Bench, processes, require_tool, wait_for
 
 SIZE = (30, 90)
 CODE = re.compile(r"\x1b\[(\??\d*(?:;\d+)*)([A-Za-z])")
@@ -84,19 +84,30 @@ class Terminal:
         return self.run.wait()
 
 
-def test_the_table_fills_in_until_every_decay_is_known_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+def test_the_table_fills_in_and_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -> None:
     require_tool("wrk")
     options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 90, "--results", tmp_path / "results")
-    terminal = Terminal("bench", *options, "--precision", 20)
-    assert terminal.until_it_ends() == 0, terminal.text
+    terminal = Terminal("bench", *options)
+    assert wait_for(lambda: terminal.shows("round 3: "), 40), terminal.text
+    terminal.type(b"\x03")
+    assert terminal.until_it_ends() == 130
     before, *moments = (screen(terminal.text[: found.start()]) for found in re.finditer(r"round \d+: ", terminal.text))
     assert any(line.split()[:5] == ["asyncio", "-", "-", "-", "-"] for line in before)
     shown_costs = [line.split()[3] for line in moments[-1] if line.startswith("asyncio")]
     assert float(shown_costs[0]) > 0, "CPU µs is there before the run has ended"
+    assert terminal.text.rindex("\x1b[?25h") > terminal.text.rindex("\x1b[?25l"), "the cursor is back"
     shown = screen(terminal.text)
     assert not [line for line in shown if "━━" in line or re.search(r"round \d+: ", line)]
     assert sum(line.startswith("asyncio") for line in shown) == 1, "nothing of the display is left"
     assert max(len(line) for line in shown if not line.startswith("Record: ")) <= SIZE[1]
+    assert not processes(tmp_path)
+
+
+@pytest.mark.all
+def test_a_run_ends_when_every_decay_is_known(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 90, "--results", tmp_path / "results")
+    done = bench("bench", *options, "--precision", 20)
+    assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "results").glob("*.json")
     record = read_record(path, Record)
     low, high = figures(record)
@@ -112,19 +123,6 @@ def test_the_table_fills_in_until_every_decay_is_known_and_leaves_a_clean_termin
     assert len({window.start for window in record.windows}) > 5
     assert record.seconds
     assert record.seconds < 60
-
-
-def test_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -> None:
-    require_tool("wrk")
-    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60, "--results", tmp_path / "results")
-    terminal = Terminal("pair", "--a", "asyncio", "--b", "uvicorn", *options[2:])
-    assert wait_for(lambda: terminal.shows("round 2: "), 30), terminal.text
-    assert "└ uvicorn" in terminal.text
-    terminal.type(b"\x03")
-    assert terminal.until_it_ends() == 130
-    assert terminal.text.rindex("\x1b[?25h") > terminal.text.rindex("\x1b[?25l"), "the cursor is back"
-    assert not [line for line in screen(terminal.text) if "━━" in line or "round " in line]
-    assert not processes(tmp_path)
 
 
 def test_drawing_is_rare_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
