@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = [
     *("tests/commands", "tests/measure", "tests/host/test_cluster.py"),
     *("tests/host/test_environments.py", "tests/host/test_sides.py"),  # both remove environments that they made
-    *("tests/host/test_resolve.py", "tests/host/test_checkouts.py", "tests/anatomy/test_release.py"),  # so that both halves take as long
+    # so that both halves take as long
+    *("tests/host/test_resolve.py", "tests/host/test_checkouts.py", "tests/anatomy/test_release.py"),
 ]
 BESIDE = ROOT / "scripts" / "beside.sh"
 NO_TESTS = 5

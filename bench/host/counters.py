@@ -13,7 +13,7 @@ import psutil
 
 available = Path("/proc/self/status").exists() and hasattr(os, "sched_setaffinity")
 TICK = os.sysconf("SC_CLK_TCK")
-LOOK, IDLE = 0.25, 0.1  # seconds between two looks at starting processes, and the share of them that an idle server uses
+LOOK, IDLE = 0.25, 0.1  # seconds between looks at starting processes, and the share of them that an idle server uses
 
 
 class Counters(msgspec.Struct, frozen=True):
