@@ -90,7 +90,7 @@ def _troubles(record: Kind, machine: Machine) -> list[str]:
         return []  # counts do not depend on how busy the machine is
     found = {
         f"governor {machine.governor}": _is_slow(machine),
-        f"load {machine.load[0]:.1f}": _is_busy(machine),
+        f"load {machine.load[0]:.1f}": _is_busy(machine) and not machine.others,
         f"others {sum(machine.others):.0f}% busy": machine.others,
         f"{', '.join(machine.hooks)} set": machine.hooks,
         "not pinned": record.cores is None,

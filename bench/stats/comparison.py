@@ -37,8 +37,11 @@ def compare(a: Windows, b: Windows, threshold: float) -> list[Change]:
     """Every layer that both records have figures for, but the lowest; raises BadInput where there is none."""
     climbs_a, climbs_b = climbs(a), climbs(b)
     names = [row.name for row in a.layers if row.name in climbs_a and row.name in climbs_b]
-    if not names or a.layers[0].name != b.layers[0].name:
-        raise BadInput("the records have no layers in common that stand on the same lowest layer: nothing to compare")
+    lowest = [record.layers[0].name for record in (a, b)]
+    if lowest[0] != lowest[1]:
+        raise BadInput(f"one ladder begins with {lowest[0]}, the other with {lowest[1]}: expected the same lowest layer")
+    if not names:
+        raise BadInput(f"the records have no layer in common but {lowest[0]}: nothing to compare")
     decays_a = {row.layer: row.decay for row in figures(a)}
     decays_b = {row.layer: row.decay for row in figures(b)}
     alpha = 0.05 / len(names)

@@ -75,7 +75,7 @@ def test_faster_and_unclear() -> None:
 
 
 def test_nothing_in_common() -> None:
-    with pytest.raises(BadInput, match="no layers in common"):
+    with pytest.raises(BadInput, match="one ladder begins with low, the other with other"):
         compare(record(1, BEFORE), record(2, {"other": 1.0, "high": 2.0}), 1.0)
 
 
