@@ -39,7 +39,7 @@ def compare(a: Windows, b: Windows, threshold: float) -> list[Change]:
     names = [row.name for row in a.layers if row.name in climbs_a and row.name in climbs_b]
     lowest = [record.layers[0].name for record in (a, b)]
     if lowest[0] != lowest[1]:
-        raise BadInput(f"one ladder begins with {lowest[0]}, the other with {lowest[1]}: expected the same lowest layer")
+        raise BadInput(f"one ladder begins with {lowest[0]}, the other with {lowest[1]}: expected the same for both")
     if not names:
         raise BadInput(f"the records have no layer in common but {lowest[0]}: nothing to compare")
     decays_a = {row.layer: row.decay for row in figures(a)}
