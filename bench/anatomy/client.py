@@ -44,9 +44,10 @@ class Client:
         return -(-count // len(self.cycle)) * len(self.cycle)
 
     def warm_up(self, count: int) -> None:
-        """Send this many requests, one right after the other."""
+        """Send this many requests, one right after the other; returns once the server is done with the last."""
         for _ in range(0, count, self.depth):
             self._ask()
+        self._until_it_waits()
 
     def ask(self, count: int) -> float:
         """Send this many requests, each once the server waits for it; returns the seconds it took.
@@ -58,10 +59,7 @@ class Client:
         begin = time.monotonic()
         for _ in range(0, count, self.depth):
             self._ask()
-            time.sleep(PAUSE)
-            latest = time.monotonic() + LONGEST
-            while not all(map(asleep, self.pids)) and time.monotonic() < latest:
-                time.sleep(LOOK)
+            self._until_it_waits()
         return time.monotonic() - begin
 
     def rest(self, seconds: float) -> None:
@@ -90,6 +88,13 @@ class Client:
             if asked.close or answer.closes:
                 self.stream.close()
                 self.stream = self._connect()
+
+    def _until_it_waits(self) -> None:
+        """An answer may arrive before the server has left the functions that made it."""
+        time.sleep(PAUSE)
+        latest = time.monotonic() + LONGEST
+        while not all(map(asleep, self.pids)) and time.monotonic() < latest:
+            time.sleep(LOOK)
 
     def _connect(self) -> socket.socket:
         with self._blamed():
