@@ -169,7 +169,7 @@ def test_what_it_means_for_you(browser: webdriver.Chrome, page: Path) -> None:
         return location.hash;
     """
     assert browser.execute_script(move) == "#own_ms=0&rps=2000"
-    assert browser.execute_script(read)[0] == 100
+    assert browser.execute_script(read)[0] == pytest.approx(100)
     visit(browser, page, 390, "light", "#own_ms=3.3&rps=123&show=1")
     outputs = "return all('section.yours output').map((each) => each.textContent)"
     assert browser.execute_script(outputs)[2:4] == ["3.3 ms", "123"]
