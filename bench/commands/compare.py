@@ -7,7 +7,7 @@ import click
 from bench.commands.options import PATH, Printing, printing_options, threshold_option
 from bench.commands.output import say, show
 from bench.data.errors import BadInput
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.data.store import read_record
 from bench.report.comparison import comparison_document
 from bench.report.comparison import say as in_words
@@ -30,7 +30,7 @@ def command(
     """
     if not a or not b:
         raise BadInput("a comparison needs two records: set A= and B=")
-    old, new = read_record(a, Windows), read_record(b, Windows)
+    old, new = read_record(a, Measured), read_record(b, Measured)
     why = [in_words(each) for each in obstacles(old, new)]
     if why and not force:
         raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them anyway")

@@ -13,7 +13,7 @@ from bench.data.catalogue import read_catalogue
 from bench.data.errors import BadInput
 from bench.data.history import is_counted
 from bench.data.history import read_all as read_counted
-from bench.data.record import Anatomy, Bench, Kind, Windows
+from bench.data.record import Anatomy, Bench, Kind, Measured
 from bench.data.store import REFERENCE, files_of, latest, newest_in, read_all, read_record
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
@@ -68,7 +68,7 @@ def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
     used: set[Path] = set()
     sources: list[Shown] = []
     for path, record in read.items():
-        if not isinstance(record, Windows):
+        if not isinstance(record, Measured):
             continue
         own = _own(record, path, counted)
         used |= {own[0]} if own else set()
@@ -82,12 +82,12 @@ def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
             sources.append(Sides(label(path, paths), other, _shown(path)))
         elif isinstance(other, Sweep):
             sources.append(Swept(label(path, paths), other, _shown(path)))
-        elif not isinstance(other, Windows | Anatomy):
+        elif not isinstance(other, Measured | Anatomy):
             say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
     return sources
 
 
-def _own(record: Windows, path: Path, counted: dict[Path, Anatomy]) -> tuple[Path, Anatomy] | None:
+def _own(record: Measured, path: Path, counted: dict[Path, Anatomy]) -> tuple[Path, Anatomy] | None:
     """The anatomy that belongs to it: of those that were named, or else the newest that is kept."""
     among = [(file, each) for file, each in counted.items() if alike(record, each)]
     if among:

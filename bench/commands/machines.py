@@ -7,7 +7,7 @@ from bench.commands.options import Number, Printing, printing_options, records_o
 from bench.commands.output import say, show
 from bench.commands.records import anatomies, label
 from bench.data.errors import BadInput, Fault
-from bench.data.record import Anatomy, Windows
+from bench.data.record import Anatomy, Measured
 from bench.data.store import REFERENCE, RESULTS, read_all
 from bench.data.workloads import USER
 from bench.report.machines import machines_document
@@ -39,7 +39,7 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     windows = {
         label(file, files).removesuffix("-bench"): record
         for file, record in read.items()
-        if isinstance(record, Windows)
+        if isinstance(record, Measured)
     }
     measured = {label: record for label, record in windows.items() if record.workload == (workload or USER)}
     if windows and not measured:

@@ -8,7 +8,7 @@ from bench.commands.options import Driving
 from bench.commands.output import say
 from bench.data.errors import BadInput, Fault, Problem, Stopped
 from bench.data.plan import Plan, Selection, Watch
-from bench.data.record import Kind, Layers, Windows
+from bench.data.record import Kind, Layers, Measured
 from bench.data.store import Keeper, require_folder
 from bench.host.cores import lane
 from bench.host.environments import build
@@ -76,7 +76,7 @@ class _Watching:
     def draw(self) -> None:
         """Show the figures there are until now."""
         record = self.keeper.record
-        if isinstance(record, Windows):
+        if isinstance(record, Measured):
             self.display.draw(lambda width: live_table(record, width))
 
 

@@ -7,7 +7,7 @@ import click
 
 from bench.commands.options import Printing, printing_options, record_option
 from bench.commands.output import show
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.data.store import latest, read_record
 from bench.report.decay_table import decay_document
 
@@ -18,5 +18,5 @@ from bench.report.decay_table import decay_document
 def command(path: Path | None, printing: Printing) -> None:
     """Print the decay table of a record."""
     source = path or latest("bench")
-    record = read_record(source, Windows)
+    record = read_record(source, Measured)
     show(printing.render(decay_document(record, printing.wide, os.path.relpath(source))))

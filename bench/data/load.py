@@ -9,9 +9,9 @@ Count = Annotated[int, Meta(ge=0, le=10**15)]
 
 
 class Load(msgspec.Struct, frozen=True):
-    """How wrk drives a server: the length of a window in whole seconds, its connections, its threads."""
+    """How wrk drives a server: the length of a plain window in whole seconds, its connections, its threads."""
 
-    seconds: Count = 2
+    seconds: Count = 1
     connections: Count = 64
     threads: Count = 1
     pipelining: Annotated[int, Meta(ge=1)] = 1
@@ -20,6 +20,8 @@ class Load(msgspec.Struct, frozen=True):
     """After how many requests a connection is closed, on average; 0: never."""
     timeout: Count = 2
     """Seconds after which a request without an answer counts as an error."""
+    turns: bool = False
+    """Whether it is paused between turns, so that only `end` ends it; `seconds` is then the longest that it may run."""
 
 
 class Errors(msgspec.Struct, frozen=True):

@@ -1,10 +1,10 @@
-"""What a run was measured on: the machine, the interpreter, the two cores it used. What cannot be read is null."""
+"""What a run was measured on: the machine, the interpreter, the cores it used. What cannot be read is null."""
 
 from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 
 class Machine(msgspec.Struct, kw_only=True):
@@ -40,12 +40,10 @@ class Python(msgspec.Struct, kw_only=True):
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """Two cores: the servers share one, their wrks the other."""
+    """The core that all servers share, with their clients in turns, and another one; null: there is no other."""
 
     server: int
-    client: int
-    slice_ms: int | None = field(default=None, name="turn_ms")
-    """The time slice of two servers that share a core, in ms; null: the kernel's default, a few milliseconds."""
+    client: int | None
 
 
 def identity(machine: Machine | None, python: Python | None) -> object:

@@ -15,7 +15,8 @@ from msgspec import Meta, field
 from bench.data.errors import ServerFault
 from bench.data.load import Count, Load
 from bench.data.machine import Lane, Machine, Python
-from bench.data.window import Take, Window
+from bench.data.turns import Round
+from bench.data.window import Window
 
 VERSION = 2
 COLLECTOR = "instructions in the collector"
@@ -40,8 +41,8 @@ class Row(msgspec.Struct, kw_only=True):
     """Whether it was checked against all cases of contract.toml, or against one request only."""
     request: str = ""
     """The name of the file that its request comes from; empty: the User request."""
-    start_bytes: list[Count] = []
-    """Its resident memory once it had started, before any load, in each round."""
+    plain: str = ""
+    """Why it is measured in plain windows, as is the layer it stands on for its decay; empty: by turns."""
     packages: dict[str, str] = {}
     """The package versions in its own environment, if it has one."""
     faults: list[str] = []
@@ -148,37 +149,31 @@ class Layers(Kind, kw_only=True):
         return next(row for row in self.layers if row.name == name)
 
 
-class Windows(Layers, kw_only=True):
-    """A record of windows."""
+class Measured(Layers, kw_only=True):
+    """A record of layers that were measured in time."""
 
     load: Load
     budget: float | None = None
     """The time limit of the run, in seconds."""
     seconds: float | None = None
     """How long it took, in seconds."""
-    window_seconds: float | None = None
-    """How much of that was inside windows, in seconds."""
+    turn_ms: Count | None = None
+    """The length of a turn; null: this machine cannot take turns, so there are plain windows only."""
     cores: Lane | None = None
-    """The cores of the servers and of wrk; null: they were not pinned, and no pairs were measured."""
+    """The core of the servers, and another one; null: they were not pinned."""
     quota: float | None = None
     """The CPU time that the container may use, in cores; null: no limit, or unknown."""
-    sensor_ms: Count | None = None
-    """Milliseconds between two readings of the sensor on the servers' core; null: there was none."""
+    rounds: list[Round] = []
     windows: list[Window] = []
-    takes: list[Take] = []
-
-    @property
-    def paired(self) -> bool:
-        """Whether layers were measured side by side."""
-        return any(window.pair for window in self.windows)
+    """Plain windows."""
 
     @property
     def size(self) -> int:
-        """How many windows there are."""
-        return len(self.windows)
+        """How many turns and plain windows there are."""
+        return len(self.windows) + sum(len(each.turns) for each in self.rounds)
 
 
-class Bench(Windows, kw_only=True, tag="bench"):
+class Bench(Measured, kw_only=True, tag="bench"):
     """A ladder, measured."""
 
     ladder: str = ""
@@ -186,7 +181,7 @@ class Bench(Windows, kw_only=True, tag="bench"):
     """The target for the margin of every decay, in percentage points."""
 
 
-class Pair(Windows, kw_only=True, tag="pair"):
+class Pair(Measured, kw_only=True, tag="pair"):
     """Two layers, the second on the first, measured until a verdict."""
 
     threshold: float | None = None

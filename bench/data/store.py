@@ -14,7 +14,7 @@ from bench.data.errors import BadInput, Fault
 from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, Layers, Windows, Writer, now
+from bench.data.record import VERSION, Kind, Layers, Measured, Writer, now
 from bench.data.schema1 import upgrade
 from bench.data.versus import Versus
 
@@ -95,7 +95,7 @@ def contradiction(record: Kind) -> str:
                 return f"the layer {name!r} stands on {below!r}, which is not in it"
             seen.add(below)
             below = on[below]
-    for window in record.windows if isinstance(record, Windows) else ():
+    for window in record.windows if isinstance(record, Measured) else ():
         if window.layer not in on or window.pair not in (None, *on):
             return f"a window is of {window.layer!r} in the pair {window.pair!r}, but there is no row for it"
     return ""

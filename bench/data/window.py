@@ -1,10 +1,10 @@
-"""One window: what wrk and the kernel counted while it was open. See docs/RECORD.md."""
+"""A plain window: one layer under a wrk with a core of its own, as everybody runs it. See docs/RECORD.md."""
 
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 from bench.data.load import Count, Errors, Latency
 
@@ -13,14 +13,10 @@ class Window(msgspec.Struct, kw_only=True):
     """One wrk run of fixed length against one layer. What was not measured is null."""
 
     layer: str
-    round: Count = field(name="restart")
-    """The round it belongs to: windows of one round are not independent."""
+    round: Count
+    """The round at whose end it was measured: 0, 1, 2 ..."""
     requests: Count
     duration_us: Count
-    pair: str | None = None
-    """The upper layer of the pair it was measured in, side by side; null: solo, with the core alone."""
-    take: int = 0
-    """Shared by the two windows of a pair that were measured at the same time."""
     start: datetime | None = None
     bytes: Count | None = None
     errors: Errors | None = None
@@ -30,21 +26,17 @@ class Window(msgspec.Struct, kw_only=True):
     statuses: dict[str, Count] = {}
     """How many answers had each status, where the workload expects errors."""
     cores: Annotated[int, Meta(ge=1)] = 1
-    """How many cores the server had; more than one only for a layer with several processes, solo."""
+    """How many cores the server had; more than one only for a layer with several processes."""
     server_cpu_ns: Count | None = None
     client_cpu_ns: Count | None = None
     client_sleeps: Count | None = None
     """How often wrk slept until an answer came: a server pays for each time that it wakes wrk on another core."""
-    steal_ns: Count | None = None
-    """Nanoseconds during which another tenant of the machine had the server's core."""
     switches: Count | None = None
     """Involuntary context switches of the server."""
     peak_bytes: Count | None = None
     """The server's peak resident memory since it started."""
     rss_bytes: Count | None = None
     """The server's resident memory at the end of the window."""
-    throttled: Count | None = None
-    """How often the kernel stopped the container during the window, because it had used up its share of the CPU."""
     fault: str | None = None
     """Why the window does not count, or null."""
 
@@ -66,10 +58,7 @@ class Window(msgspec.Struct, kw_only=True):
             return None
         return self.server_cpu_ns / 1e3 / self.duration_us / self.cores
 
-
-class Take(msgspec.Struct, kw_only=True):
-    """What the sensor on the servers' core read while the windows that share this number were open."""
-
-    number: int = field(name="take")
-    readings: list[Count] = []
-    """How long its loop of known work took, in tenths of a microsecond of CPU time, one every few milliseconds."""
+    @property
+    def sleeps(self) -> float | None:
+        """How often wrk slept per request."""
+        return self.client_sleeps / self.requests if self.client_sleeps is not None and self.requests else None

@@ -35,9 +35,11 @@ File = IO[bytes] | int | None
 class Child:
     """A process that the guardian started, in a session of its own."""
 
-    def __init__(self, pid: int, guard: "Guard") -> None:
+    def __init__(self, pid: int, guard: "Guard", group: Path | None = None) -> None:
         self.pid = pid
         self.guard = guard
+        self.group = group
+        """The folder of its control group, if it has one."""
         self.returncode: int | None = None
         self.cpu_ns = 0
         """Its CPU time and that of the children it waited for, known once it has ended."""
@@ -107,10 +109,12 @@ class Guard:
         stdout: File = None,
         stderr: File = None,
         paths: Mapping[str, int] | None = None,
+        grouped: bool = False,
     ) -> Child:
         """Start a process in the project's folder, on the cores of this thread; raises OSError as Popen does.
 
-        `paths` are additional files: each environment variable gets the path of its file.
+        `paths` are additional files: each environment variable gets the path of its file. `grouped`: in a control
+        group of its own, where one can be made.
         """
         more = paths or {}
         request = Start(
@@ -120,12 +124,14 @@ class Guard:
             paths=[name.encode() for name in more],
             cores=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             files=resource.getrlimit(resource.RLIMIT_NOFILE),
+            grouped=grouped,
         )
         with held(), open(os.devnull, "r+b") as nothing:  # noqa: PTH123
             files: list[IO[bytes] | int] = [nothing if each is None else each for each in (stdin, stdout, stderr)]
             self._ask(request, [each if isinstance(each, int) else each.fileno() for each in (*files, *more.values())])
-            pid = self._answer(Started).pid
-            child = self.children[pid] = Child(pid, self)
+            started = self._answer(Started)
+            group = Path(os.fsdecode(started.group)) if started.group else None
+            child = self.children[started.pid] = Child(started.pid, self, group)
         return child
 
     def strays(self) -> list[psutil.Process]:

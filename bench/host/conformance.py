@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import socket
+import time
 import zlib
 
 import msgspec
@@ -42,8 +43,9 @@ def is_closed(stream: socket.socket) -> bool:
 def ask(host: str, port: int, request: bytes) -> Answer:
     """Send one request on a new connection; raises OSError if there is no server."""
     with socket.create_connection((host, port), TIMEOUT) as stream:
+        begin = time.perf_counter()
         stream.sendall(request)
-        return receive(stream)
+        return msgspec.structs.replace(receive(stream), seconds=time.perf_counter() - begin)
 
 
 def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer:

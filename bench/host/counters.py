@@ -6,6 +6,7 @@ Read from /proc, so Linux only; elsewhere `available` is False, and whatever nee
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -20,13 +21,96 @@ class Counters(msgspec.Struct, frozen=True):
     """Totals since a server started, over all of its processes and threads."""
 
     cpu_ns: int
-    """Nanoseconds on a CPU, by the processes' own clocks, which include threads that have ended."""
+    """Nanoseconds on a CPU, also of processes that have ended."""
     switches: int
-    """Involuntary context switches."""
+    """Involuntary context switches of those that live."""
+    sleeps: int
+    """Voluntary ones: how often they slept until something came."""
     peak_bytes: int
     """Peak resident memory, summed over processes: what they share is counted in each."""
     rss_bytes: int
     """Resident memory now, likewise."""
+
+
+class Meter:
+    """Reads the counters of one server, whatever processes it has and had.
+
+    CPU time comes from its control group, where it has one, which counts processes that have ended. Otherwise it is the
+    sum of the clocks of those that live and of what their parents waited for, in hundredths of a second.
+    """
+
+    def __init__(self, pid: int, group: Path | None = None) -> None:
+        self.pid = pid
+        self.group = group
+        self.known = [pid]
+
+    def family(self) -> list[int]:
+        """The server's processes that live."""
+        if self.group:
+            with contextlib.suppress(OSError):
+                return [int(line) for line in (self.group / "cgroup.procs").read_text().split()]
+        return family(self.pid)
+
+    def look(self) -> bool:
+        """See which processes it has now; returns whether one of those known before has ended."""
+        before, self.known = self.known, self.family()
+        return bool({*before} - {*self.known})
+
+    def clocks_ns(self) -> int:
+        """CPU time of the processes known, up to this very moment; one that has ended counts as 0."""
+        total = 0
+        for each in self.known:
+            with contextlib.suppress(OSError):
+                total += time.clock_gettime_ns(clock(each))
+        return total
+
+    def cpu_ns(self) -> int:
+        """CPU time of all processes it had. A control group knows it of processes that sleep; so let it be at rest."""
+        if self.group:
+            with contextlib.suppress(OSError, StopIteration):
+                lines = (self.group / "cpu.stat").read_text().splitlines()
+                return 1000 * next(int(line.split()[1]) for line in lines if line.startswith("usage_usec "))
+        return self.clocks_ns() + sum(map(waited_ns, self.known))
+
+    def sleeps(self) -> int:
+        """Voluntary context switches of the processes known, all threads."""
+        return sum(switches(each)[0] for each in self.known)
+
+    def read(self) -> Counters:
+        """All counters."""
+        self.look()
+        peak = rss = 0
+        for each in self.known:
+            with contextlib.suppress(OSError):
+                status = _status(Path(f"/proc/{each}"))
+                peak += 1024 * int(status.get("VmHWM", "0 kB").split()[0])
+                rss += 1024 * int(status.get("VmRSS", "0 kB").split()[0])
+        both = [switches(each) for each in self.known]
+        return Counters(self.cpu_ns(), sum(each for _, each in both), sum(each for each, _ in both), peak, rss)
+
+
+def switches(pid: int) -> tuple[int, int]:
+    """Voluntary and involuntary context switches of a process, all threads that live."""
+    voluntary = involuntary = 0
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            status = _status(task)
+            voluntary += int(status.get("voluntary_ctxt_switches", 0))
+            involuntary += int(status.get("nonvoluntary_ctxt_switches", 0))
+    return voluntary, involuntary
+
+
+def waited_ns(pid: int) -> int:
+    """CPU time of the children that a process waited for, to a hundredth of a second."""
+    with contextlib.suppress(OSError):
+        after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, after[13:15])) * 1_000_000_000 // TICK
+    return 0
+
+
+def bytes_read(pid: int) -> int:
+    """Bytes that a process has read, from sockets too."""
+    return int(Path(f"/proc/{pid}/io").read_text().split()[1])
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -42,26 +126,6 @@ def family(pid: int) -> list[int]:
     return [pid, *(child.pid for child in descendants(pid))]
 
 
-def threads(pid: int) -> list[Path]:
-    """The folders in /proc of all threads of a process and its descendants."""
-    return [task for each in family(pid) for task in Path(f"/proc/{each}/task").glob("*")]
-
-
-def read(pid: int) -> Counters:
-    """The counters of a process and all its descendants; those that have ended are not counted."""
-    cpu = switches = peak = rss = 0
-    for each in family(pid):
-        with contextlib.suppress(OSError):
-            cpu += time.clock_gettime_ns(clock(each))
-            status = _status(Path(f"/proc/{each}"))
-            peak += 1024 * int(status.get("VmHWM", "0 kB").split()[0])
-            rss += 1024 * int(status.get("VmRSS", "0 kB").split()[0])
-    for task in threads(pid):
-        with contextlib.suppress(OSError):
-            switches += int(_status(task).get("nonvoluntary_ctxt_switches", 0))
-    return Counters(cpu, switches, peak, rss)
-
-
 def asleep(pid: int) -> bool:
     """Whether a process waits for something to happen, or has ended; True where /proc does not tell."""
     try:
@@ -75,11 +139,13 @@ def settle(pid: int, seconds: float = 10.0) -> None:
     with imports. So many seconds at most; a single process that answers has started.
     """
     deadline = time.monotonic() + seconds
-    known, used = family(pid), read(pid).cpu_ns
+    meter = Meter(pid)
+    known, used = meter.family(), meter.cpu_ns()
     while len(known) > 1 and time.monotonic() < deadline:
         time.sleep(LOOK)
-        before, used, last = known, read(pid).cpu_ns, used
-        known = family(pid)
+        meter.look()
+        before, used, last = known, meter.cpu_ns(), used
+        known = meter.known
         if known == before and used - last < IDLE * LOOK * 1e9:
             return
 
@@ -93,18 +159,13 @@ def _status(folder: Path) -> dict[str, str]:
     return dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
 
 
-def steal_ns(core: int) -> int:
-    """Nanoseconds since boot during which another tenant had this core: the eighth field of /proc/stat."""
-    for line in Path("/proc/stat").read_text().splitlines():
-        if line.startswith(f"cpu{core} "):
-            return int(line.split()[8]) * 1_000_000_000 // TICK
-    return 0
+def pin(pids: Iterable[int], cores: set[int], batch: bool = False) -> None:
+    """Pin processes to these cores, all of their threads.
 
-
-def pin(pid: int, cores: set[int]) -> None:
-    """Pin a process and all its descendants to these cores."""
-    for task in threads(pid):
-        try:
+    `batch`: with the scheduling policy SCHED_BATCH, under which nobody preempts anybody; otherwise the ordinary one.
+    """
+    policy = os.SCHED_BATCH if batch else os.SCHED_OTHER
+    for task in (task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")):
+        with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(int(task.name), cores)
-        except ProcessLookupError:
-            continue
+            os.sched_setscheduler(int(task.name), policy, os.sched_param(0))

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -47,6 +48,8 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     """The cores it may run on; empty if cores cannot be set here."""
     files: tuple[int, int]
     """How many files it may open: soft and hard limit."""
+    grouped: bool = False
+    """Whether to start it in a control group of its own, where one can be made."""
 
 
 class Sweep(msgspec.Struct, frozen=True, tag=True):
@@ -60,9 +63,10 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """A process was started."""
+    """A process was started; the folder of its control group, if it has one."""
 
     pid: int
+    group: bytes = b""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -99,6 +103,8 @@ class Guardian:
         self.wake = wake
         self.parent = os.getppid()
         self.children: dict[int, subprocess.Popen[bytes]] = {}
+        self.groups: list[Path] = []
+        self.grouped = 0
         self.poll = select.poll()
         for fd in (harness.fileno(), wake):
             self.poll.register(fd, select.POLLIN)
@@ -150,18 +156,26 @@ class Guardian:
         """Start a process. It inherits cores and limits from this one, which keeps those of the last start."""
         stdin, stdout, stderr, *more = fds
         paths = {name: f"/dev/fd/{fd}".encode() for name, fd in zip(request.paths, more, strict=True)}
+        group = None
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, request.files)
             if request.cores:
                 os.sched_setaffinity(0, request.cores)
+            if request.grouped:
+                self.grouped += 1
+                group = enter_group(self.grouped)
             child = subprocess.Popen(
                 request.argv, cwd=request.cwd, env={**dict(request.env), **paths}, stdin=stdin, stdout=stdout,
                 stderr=stderr, pass_fds=more, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return Failed(error.errno or 0)
+        finally:
+            if group:
+                leave_group(group)
+                self.groups.append(group)
         self.children[child.pid] = child
-        return Started(child.pid)
+        return Started(child.pid, os.fsencode(group or ""))
 
     def reap(self) -> bool:
         """Reap ended children, and report the requested ones; False if no child is left."""
@@ -180,6 +194,7 @@ class Guardian:
         """End what was left behind, unless it may belong to a child that is still running."""
         if self.reap() and not self.children:
             self.end_all()
+        self.remove_groups()
 
     def end_all(self) -> None:
         """End all descendants of this process, including any that they start meanwhile."""
@@ -194,6 +209,41 @@ class Guardian:
                             process.send_signal(number)
                             process.send_signal(signal.SIGCONT)  # a stopped process would not react
                 time.sleep(POLL)
+        self.remove_groups()
+
+    def remove_groups(self) -> None:
+        """Remove the control groups that no process is in any more."""
+        for group in [*self.groups]:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+                self.groups.remove(group)
+
+
+def enter_group(number: int) -> Path | None:
+    """Make a control group below this process's own and enter it, so that a child begins there; None: not possible."""
+    own = own_group()
+    group = own / f"asgi-anatomy-{os.getpid()}-{number}" if own else None
+    with contextlib.suppress(OSError):
+        if group:
+            group.mkdir()
+            (group / "cgroup.procs").write_text("0")
+            return group
+    return None
+
+
+def leave_group(group: Path) -> None:
+    """Go back to the group above."""
+    with contextlib.suppress(OSError):
+        (group.parent / "cgroup.procs").write_text("0")
+
+
+def own_group(mounts: Path = Path("/proc/self/mounts"), own: Path = Path("/proc/self/cgroup")) -> Path | None:
+    """The folder of this process's control group, version 2; None where there is none, as on macOS."""
+    with contextlib.suppress(OSError, StopIteration):
+        top = next(line.split()[1] for line in mounts.read_text().splitlines() if line.split()[2] == "cgroup2")
+        path = next(line for line in own.read_text().splitlines() if line.startswith("0::")).removeprefix("0::")
+        return Path(top) / path.strip("/")
+    return None
 
 
 def receive(stream: socket.socket) -> tuple[bytes, list[int]]:

@@ -17,6 +17,8 @@ class Answer(msgspec.Struct, frozen=True):
     """What follows the head, with chunks joined."""
     closes: bool = False
     """Whether the server announces that it will close the connection."""
+    seconds: float = 0.0
+    """From sending the request to the end of the answer, where that was timed."""
 
 
 class _Wire:

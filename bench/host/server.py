@@ -18,7 +18,7 @@ from bench.data.contract import Contract
 from bench.data.errors import BadInput, Broken, ServerFault, ServerKilled
 from bench.data.layers import Layer
 from bench.host.conformance import check_asked
-from bench.host.counters import descendants
+from bench.host.counters import Meter, descendants
 from bench.host.guards import guard
 from bench.host.signals import held
 from bench.host.variables import clean_environment
@@ -99,6 +99,8 @@ class Server:
         self.patience = patience
         self.sizes: list[int | None] = []
         """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies."""
+        self.slowest = 0.0
+        """Seconds that its slowest request took, each at its fastest of ANSWERS tries; known once it is ready."""
         self.marked = 0
 
     @property
@@ -123,10 +125,11 @@ class Server:
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
         self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
         try:
-            self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output)
+            self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output, grouped=True)
         except OSError as error:
             self.output.close()
             raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None
+        self.meter = Meter(self.process.pid, self.process.group)
         return self
 
     def wait(self) -> Self:
@@ -138,6 +141,7 @@ class Server:
                 tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
                 sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
                 self.sizes = [each.pop() if len(each) == 1 else None for each in sizes]
+                self.slowest = max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
                 break
             except Broken as broken:
                 raise ServerFault(

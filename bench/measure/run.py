@@ -8,7 +8,7 @@ from bench.data.errors import ServerFault, WrkFault
 from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Watch
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.data.window import Take, Window
 from bench.host import quota
 from bench.host.sensor import EVERY_MS, Sensor, sensor
@@ -20,7 +20,7 @@ OVERHEAD = 4.0  # seconds that a round is taken to cost beside its windows, unti
 
 
 @contextmanager
-def run_of(plan: Plan, record: Windows, watch: Watch) -> Iterator["Run"]:
+def run_of(plan: Plan, record: Measured, watch: Watch) -> Iterator["Run"]:
     """A run, with a sensor on the servers' core for as long as it lasts."""
     record.quota = quota.quota()
     with sensor(plan.lane.server if plan.lane else None) as sensed:
@@ -31,7 +31,7 @@ def run_of(plan: Plan, record: Windows, watch: Watch) -> Iterator["Run"]:
 class Run:
     """One run into its record."""
 
-    def __init__(self, plan: Plan, record: Windows, watch: Watch, sensed: Sensor | None = None) -> None:
+    def __init__(self, plan: Plan, record: Measured, watch: Watch, sensed: Sensor | None = None) -> None:
         self.plan = plan
         self.record = record
         self.watch = watch

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.data.contract import Asked, Workload
 from bench.data.errors import BadInput, Fault, ServerFault, WrkFault
 from bench.data.layers import ROOT, Layer
 from bench.data.load import Load, Summary
+from bench.host.counters import bytes_read, clock, switches
 from bench.host.guards import guard
 from bench.host.server import Server
 from bench.host.signals import held
@@ -25,6 +27,14 @@ from bench.host.signals import held
 POLL = 0.02  # seconds between checks of a running wrk
 GRACE = 10.0  # seconds past its window after which wrk counts as hung
 LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
+
+
+class ClientCounters(msgspec.Struct, frozen=True):
+    """Totals of a client since it started: bytes that it read, CPU time, how often it slept."""
+
+    bytes: int
+    cpu_ns: int
+    sleeps: int
 
 
 def require_wrk() -> str:
@@ -57,7 +67,8 @@ def written(asked: Sequence[Asked], workload: Workload, layer: Layer, file: IO[b
 
 
 class Wrk:
-    """One wrk process against a server. `finish` waits for its window and returns the summary.
+    """One wrk process against a server: for a plain window, of which `finish` waits for the end and returns the
+    summary; or for turns, between which it is paused, until `end` has it say what it counted.
 
     It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended, and so is
     `unanswered`: how many requests are in flight at the end, which wrk does not count. scripts/workload.lua counts what
@@ -106,6 +117,36 @@ class Wrk:
     def sleeps(self) -> int:
         """How often it slept until something came."""
         return self.process.sleeps
+
+    def pause(self) -> None:
+        """Stop it until `resume`: its turn is over."""
+        self.process.kill(signal.SIGSTOP)
+
+    def resume(self, seconds: float) -> None:  # noqa: ARG002 (a loop must know how long)
+        """Let it go on: its turn begins."""
+        self.process.kill(signal.SIGCONT)
+
+    def read(self) -> ClientCounters:
+        """What it counted until now; raises WrkFault if it has ended."""
+        try:
+            pid = self.process.pid
+            return ClientCounters(bytes_read(pid), time.clock_gettime_ns(clock(pid)), switches(pid)[0])
+        except (OSError, IndexError):
+            self.process.wait(GRACE)
+            self.server.require_alive("died under load")
+            raise WrkFault(f"wrk, which loaded {self.server.layer.name}, has ended{self._complaint()}") from None
+
+    def end(self) -> None:
+        """Have it say what it counted, as Ctrl-C does; `finish` returns that."""
+        self.process.kill(signal.SIGINT)
+        self.process.kill(signal.SIGCONT)
+        self.load = replace(self.load, seconds=0)
+
+    def _complaint(self) -> str:
+        if (self.process.returncode or 0) < 0:
+            return ""
+        said = self.errors.read().decode(errors="replace").strip()
+        return f": {said}" if said else ""
 
     def finish(self) -> Summary:
         """Wait for the end of the window; raises ServerFault as soon as the server dies or refuses wrk, WrkFault if wrk

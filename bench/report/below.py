@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from bench.data.record import Bench, Windows
+from bench.data.record import Bench, Measured
 from bench.report.origin import LINE, ending, made, origin
 from bench.report.workload import driven, workload_lines
 from bench.stats.decay import Figures
@@ -18,7 +18,7 @@ LONGEST = 7200
 """Seconds: no longer BUDGET is ever suggested."""
 
 
-def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[str]:
+def in_short(record: Measured, found: Sequence[Figures], path: str = "") -> list[str]:
     """Five lines: what a decay is, how the run went, its machine, its record, and what to do next.
 
     Without a path, as on a page, not the last two; a record that was made elsewhere has no last one.
@@ -36,7 +36,7 @@ def in_short(record: Windows, found: Sequence[Figures], path: str = "") -> list[
     return [*filter(None, lines)]
 
 
-def _how(record: Windows, found: Sequence[Figures]) -> str:
+def _how(record: Measured, found: Sequence[Figures]) -> str:
     """How the run went: as many clauses as fit on a line, without the rounds if need be."""
     seen = disturbance(record)
     has_decays = any(row.on for row in record.layers)
@@ -58,7 +58,7 @@ def _how(record: Windows, found: Sequence[Figures]) -> str:
     return line
 
 
-def _margins(record: Windows, found: Sequence[Figures]) -> str:
+def _margins(record: Measured, found: Sequence[Figures]) -> str:
     margins = sorted(each.margin for each in found if each.margin is not None)
     if not margins:
         return "no margins: one round only" if any(each.decay is not None for each in found) and record.machine else ""
@@ -69,13 +69,13 @@ def _margins(record: Windows, found: Sequence[Figures]) -> str:
     return f"{span} pp{f' (target ±{target:g})' if target else ''}"
 
 
-def missed(record: Windows, found: Sequence[Figures]) -> float | None:
+def missed(record: Measured, found: Sequence[Figures]) -> float | None:
     """The target for the margins, in percentage points, where one of them misses it."""
     target = record.precision if isinstance(record, Bench) else None
     return target if target and any(each.margin and each.margin > target for each in found) else None
 
 
-def _next(record: Windows, found: Sequence[Figures]) -> str:
+def _next(record: Measured, found: Sequence[Figures]) -> str:
     """What to do next: what fits the record."""
     if record.stopped:
         return ending(record)
@@ -92,7 +92,7 @@ def _next(record: Windows, found: Sequence[Figures]) -> str:
     return f"Next: make anatomy{ladder}; make report; WIDE=1 for every column"
 
 
-def in_full(record: Windows, path: str = "") -> list[str]:
+def in_full(record: Measured, path: str = "") -> list[str]:
     """What the words mean, the method, and where it was made."""
     load = record.load
     wrk = driven(load)
@@ -143,7 +143,7 @@ def _states(seen: Disturbance) -> list[str]:
     return lines
 
 
-def _columns(record: Windows, wrk: str) -> list[str]:
+def _columns(record: Measured, wrk: str) -> list[str]:
     lines = [
         "share: requests per CPU-second, in percent of the lowest layer's. windows: solo + paired.",
         "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.data.record import Verdict, Windows
+from bench.data.record import Verdict, Measured
 from bench.report.document import Column, Document, Table
 from bench.report.origin import cpu_name
 from bench.stats.comparison import Change, Obstacle, versions
@@ -35,7 +35,7 @@ def say(obstacle: Obstacle) -> str:
     return SAID[obstacle.what].format(a=obstacle.a or "unknown", b=obstacle.b or "unknown")
 
 
-def _made(record: Windows) -> list[str]:
+def _made(record: Measured) -> list[str]:
     """When, on what and with which code a record was made, as far as it says so."""
     machine, python = record.machine, record.python
     return [
@@ -47,7 +47,7 @@ def _made(record: Windows) -> list[str]:
 
 
 def comparison_document(
-    changes: list[Change], a: Windows, b: Windows, threshold: float, wide: bool = False
+    changes: list[Change], a: Measured, b: Measured, threshold: float, wide: bool = False
 ) -> Document:
     """A sentence, the changes, and what else differs."""
     rows = [{**msgspec.structs.asdict(each), "a_cost": each.a_cpu, "b_cost": each.b_cpu} for each in changes]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bench.data.record import Row, Windows
+from bench.data.record import Row, Measured
 from bench.report.bars import Bars
 from bench.report.below import in_full, in_short
 from bench.report.document import Column, Document, Table, Values
@@ -94,13 +94,13 @@ def values(found: Figures, row: Row, notes: Sequence[Note] = (), measured: bool 
     return {**msgspec.structs.asdict(found), **older, **shown, "note": "; ".join(note.text for note in notes)}
 
 
-def decay_table(record: Windows, only: Iterable[str] = ()) -> Table:
+def decay_table(record: Measured, only: Iterable[str] = ()) -> Table:
     """The table of a record, or of some of its columns, by their headings; its rows are without marks."""
     return _decay_table(record, figures_of(record, fit := undisturbed(record)), row_notes(record, fit), only)
 
 
 def _decay_table(
-    record: Windows, found: Sequence[Figures], notes: Mapping[str, Sequence[Note]], only: Iterable[str] = ()
+    record: Measured, found: Sequence[Figures], notes: Mapping[str, Sequence[Note]], only: Iterable[str] = ()
 ) -> Table:
     columns = [each for each in COLUMNS if not only or each.heading in only]
     rows = []
@@ -111,7 +111,7 @@ def _decay_table(
     return Table(columns, rows, FIRST)
 
 
-def decay_document(record: Windows, wide: bool = False, path: str = "") -> Document:
+def decay_document(record: Measured, wide: bool = False, path: str = "") -> Document:
     """The table of a record, notes on its rows, and where it comes from."""
     fit = undisturbed(record)
     found, notes = figures_of(record, fit), row_notes(record, fit)
@@ -125,7 +125,7 @@ def decay_document(record: Windows, wide: bool = False, path: str = "") -> Docum
     return Document([*named(record), marked_table, *marked(notes), "", *in_short(record, found, path)], table)
 
 
-def live_table(record: Windows, width: int) -> str:
+def live_table(record: Measured, width: int) -> str:
     """The table of a run that is not over, in text, without anything below it."""
     found = figures_of(record, undisturbed(record))
     return _decay_table(record, found, {row.name: () for row in record.layers}).for_people("text", width=width)

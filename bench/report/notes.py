@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bench.data.record import Bench, Row, Windows
+from bench.data.record import Bench, Row, Measured
 from bench.data.window import Window
 from bench.stats.decay import Figures, figures_of
 from bench.stats.estimate import decay
@@ -48,14 +48,14 @@ def marked(notes: Mapping[str, Sequence[Note]]) -> list[str]:
     return [*failed, *(f"{mark} {short}" for short, mark in marks(notes.values()).items())]
 
 
-def row_notes(record: Windows, fit: Undisturbed | None = None) -> dict[str, list[Note]]:
+def row_notes(record: Measured, fit: Undisturbed | None = None) -> dict[str, list[Note]]:
     """What a reader must know of each layer's row; `fit` is the record's, if the caller has it."""
     fit = fit or undisturbed(record)
     found = {row.layer: row for row in figures_of(record, fit)}
     return {row.name: _row(record, row, found[row.name], fit) for row in record.layers}
 
 
-def _row(record: Windows, row: Row, found: Figures, fit: Undisturbed | None) -> list[Note]:
+def _row(record: Measured, row: Row, found: Figures, fit: Undisturbed | None) -> list[Note]:
     if row.faults:
         return [Note(row.faults[0], fails=True)]
     notes = [Note(told, _short_terms(row))] if (told := terms(row)) else []
@@ -105,7 +105,7 @@ def _left_out(own: list[Window]) -> list[Note]:
     return notes
 
 
-def solo_notes(record: Windows, row: Row, found: Figures) -> list[str]:
+def solo_notes(record: Measured, row: Row, found: Figures) -> list[str]:
     """Notes on a layer's solo requests/s, wherever that is shown."""
     if row.faults:
         return []

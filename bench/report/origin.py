@@ -6,7 +6,7 @@ In short, one line of clauses; with WIDE=1, a line each.
 import re
 
 from bench.data.machine import Machine, Python
-from bench.data.record import Kind, Windows
+from bench.data.record import Kind, Measured
 from bench.data.store import RUNNING, is_live
 from bench.data.sweep import Sweep
 
@@ -26,7 +26,7 @@ def origin(record: Kind, wide: bool = False) -> list[str]:
         return [*lines, *filter(None, [made(record), ending(record)])]
     if record.made and record.machine and record.python:
         machine, python = record.machine, record.python
-        wrk = f", wrk {machine.wrk}" if isinstance(record, Windows | Sweep) else ""
+        wrk = f", wrk {machine.wrk}" if isinstance(record, Measured | Sweep) else ""
         lines.append(
             f"{record.made:%Y-%m-%d %H:%M} UTC, {machine.cores} cores {machine.cpu}, {machine.system},"
             f" Python {python.version}{wrk}, load {machine.load[0]}."
@@ -57,7 +57,7 @@ def made(record: Kind) -> str:
         f"{machine.cores} core{'s' * (machine.cores > 1)} {cpu_name(machine)}{_in_brackets(_troubles(record, machine))}"
     )
     built = f"Python {python.version}{_in_brackets(_build(python))}"
-    number = VERSION.search(machine.wrk) if isinstance(record, Windows | Sweep) else None
+    number = VERSION.search(machine.wrk) if isinstance(record, Measured | Sweep) else None
     wrk = [f"wrk {number[0]}"] if number else []
     date = f"{record.made:%Y-%m-%d %H:%M} UTC"
     lines = (", ".join(each) for each in ([cores, built, *wrk, date], [cores, built, date], [cores, built, date[:10]]))
@@ -86,7 +86,7 @@ def _build(python: Python) -> list[str]:
 
 def _troubles(record: Kind, machine: Machine) -> list[str]:
     """What about the machine may have affected the figures, in a word or two each."""
-    if not isinstance(record, Windows | Sweep):
+    if not isinstance(record, Measured | Sweep):
         return []  # counts do not depend on how busy the machine is
     found = {
         f"governor {machine.governor}": _is_slow(machine),
@@ -107,7 +107,7 @@ def _is_busy(machine: Machine) -> bool:
     return machine.load[0] > machine.cores / 4
 
 
-def stolen(record: Windows | Sweep) -> float:
+def stolen(record: Measured | Sweep) -> float:
     """The share of the windows' time that other tenants of the machine took from the servers' core."""
     spans = {(window.round, window.take): window for window in record.windows if window.steal_ns is not None}
     duration = sum(window.duration_us for window in spans.values())
@@ -141,7 +141,7 @@ def warnings(record: Kind) -> list[str]:
             ("running its JIT", python.jit),
         )
         lines += [f"Python is {what}: do not compare with an ordinary build." for what, is_so in builds if is_so]
-    if not isinstance(record, Windows | Sweep) or not machine:
+    if not isinstance(record, Measured | Sweep) or not machine:
         return lines  # counts do not depend on how busy the machine is
     if _is_slow(machine):
         lines.append(f"The CPU governor is {machine.governor!r}: its clock changes with load.")

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from bench.data.record import Anatomy, Bench, Layers, Windows
+from bench.data.record import Anatomy, Bench, Layers, Measured
 from bench.data.sweep import Sweep
 from bench.data.versus import Versus
 from bench.data.workloads import in_order
@@ -24,7 +24,7 @@ class Source(msgspec.Struct, dict=True):
     """Records of the same layers; at least one of the two is there. Paths are as people may type them."""
 
     label: str
-    measured: Windows | None = None
+    measured: Measured | None = None
     counted: Anatomy | None = None
     measured_path: str = ""
     counted_path: str = ""

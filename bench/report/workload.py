@@ -1,7 +1,7 @@
 """What was asked of the layers of a record, and what wrk could not do of it, in words."""
 
 from bench.data.load import Load
-from bench.data.record import Layers, Windows
+from bench.data.record import Layers, Measured
 from bench.data.versus import Versus
 from bench.data.workloads import USER
 from bench.report.words import counted
@@ -22,7 +22,7 @@ def named(record: Layers | Versus) -> list[str]:
     return [f"Workload: {record.workload} (docs/WORKLOADS.md)."] if record.workload != USER else []
 
 
-def workload_lines(record: Windows) -> list[str]:
+def workload_lines(record: Measured) -> list[str]:
     """The workload of a record, and how far wrk could drive it."""
     load, lines = record.load, named(record)
     if load.pipelining > 1:

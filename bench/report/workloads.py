@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from bench.data.machine import identity, same_versions
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.report.document import WIDTH, Column, Document, Table
 from bench.report.origin import origin
 from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
@@ -25,7 +25,7 @@ PUBLISHED_COLUMNS = (
 
 
 def workloads_document(
-    records: Mapping[str, Windows],
+    records: Mapping[str, Measured],
     base: str,
     lacking: Sequence[str],
     sources: Sequence[str],
@@ -118,14 +118,14 @@ def published_table(found: Sequence[Cell], published: Mapping[str, float | None]
     return Table(PUBLISHED_COLUMNS, rows) if rows else None
 
 
-def _unlike(records: Mapping[str, Windows]) -> list[str]:
+def _unlike(records: Mapping[str, Measured]) -> list[str]:
     """Workloads whose records were not made like the first: another machine, Python, or other versions."""
     (base, first), *rest = records.items()
     others = [name for name, each in rest if not _alike(first, each)]
     return [f"{', '.join(others)}: from another machine, or other versions, than {base}."] if others else []
 
 
-def _alike(one: Windows, other: Windows) -> bool:
+def _alike(one: Measured, other: Measured) -> bool:
     """Whether both are of one machine and Python, and of the same versions of whatever both have."""
     versions = same_versions(one.packages, other.packages)
     return versions and identity(one.machine, one.python) == identity(other.machine, other.python)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from bench.data.record import Row, Windows
+from bench.data.record import Row, Measured
 from bench.data.window import Window
 from bench.stats.undisturbed import STEEPEST, Undisturbed, undisturbed
 from bench.stats.windows import level_windows, pair_windows
@@ -28,7 +28,7 @@ class Costs(msgspec.Struct, frozen=True):
     values: list[Cost]
 
 
-def costs(record: Windows) -> list[Costs]:
+def costs(record: Measured) -> list[Costs]:
     """Every layer that has CPU times, lowest first.
 
     With a sensor, a window in which it lost the share x of its speed counts (1 - k x) of what was measured, with the
@@ -39,7 +39,7 @@ def costs(record: Windows) -> list[Costs]:
     return [each for each in found if each.values]
 
 
-def _costs(record: Windows, row: Row, fit: Undisturbed | None) -> Costs:
+def _costs(record: Measured, row: Row, fit: Undisturbed | None) -> Costs:
     solo = level_windows(record, row)
     used = solo or [upper for _, upper in pair_windows(record, row)]
     calm = fit is not None and row.name in fit.names

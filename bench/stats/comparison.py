@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import msgspec
 
 from bench.data.errors import BadInput
-from bench.data.record import Verdict, Windows
+from bench.data.record import Verdict, Measured
 from bench.stats.decay import figures, ratio_of
 from bench.stats.estimate import Estimate
 from bench.stats.undisturbed import undisturbed
@@ -33,7 +33,7 @@ class Change(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-def compare(a: Windows, b: Windows, threshold: float) -> list[Change]:
+def compare(a: Measured, b: Measured, threshold: float) -> list[Change]:
     """Every layer that both records have figures for, but the lowest; raises BadInput where there is none."""
     climbs_a, climbs_b = climbs(a), climbs(b)
     names = [row.name for row in a.layers if row.name in climbs_a and row.name in climbs_b]
@@ -66,7 +66,7 @@ def compare(a: Windows, b: Windows, threshold: float) -> list[Change]:
     return found
 
 
-def climbs(record: Windows) -> dict[str, Estimate]:
+def climbs(record: Measured) -> dict[str, Estimate]:
     """ln(rps(layer) / rps(lowest layer)) of each layer from which `on` leads down to the ladder's lowest."""
     found: dict[str, Estimate] = {}
     fit = undisturbed(record)
@@ -114,7 +114,7 @@ class Obstacle(msgspec.Struct, frozen=True):
     b: object
 
 
-def obstacles(a: Windows, b: Windows) -> list[Obstacle]:
+def obstacles(a: Measured, b: Measured) -> list[Obstacle]:
     """In what two records differ that should not."""
     sides = [
         {
@@ -129,7 +129,7 @@ def obstacles(a: Windows, b: Windows) -> list[Obstacle]:
     return [Obstacle(what, sides[0][what], sides[1][what]) for what in MATTERS if sides[0][what] != sides[1][what]]
 
 
-def versions(a: Windows, b: Windows) -> list[tuple[str, str | None, str | None]]:
+def versions(a: Measured, b: Measured) -> list[tuple[str, str | None, str | None]]:
     """The versions that differ: of what, in a, in b."""
     all_a, all_b = ({**({"Python": each.python.version} if each.python else {}), **each.packages} for each in (a, b))
     names = [*all_a, *(name for name in all_b if name not in all_a)]

@@ -14,7 +14,7 @@ from statistics import fmean, median
 
 import msgspec
 
-from bench.data.record import Row, Windows
+from bench.data.record import Row, Measured
 from bench.stats.estimate import Estimate, decay, estimate
 from bench.stats.memory import memory
 from bench.stats.undisturbed import Undisturbed, undisturbed
@@ -57,7 +57,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     solo: int = 0
     """Solo windows behind `rps` and the latencies."""
     pairs: int = 0
-    """Windows side by side with `on`."""
+    """Measured side by side with `on`."""
     rounds: int = 0
     rss_start: float | None = None
     """Bytes of resident memory before any load; as the next two, the median of rounds."""
@@ -71,12 +71,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         return self.solo + self.pairs
 
 
-def figures(record: Windows) -> list[Figures]:
+def figures(record: Measured) -> list[Figures]:
     """The decay table of a record, in its layers' order."""
     return figures_of(record, undisturbed(record))
 
 
-def figures_of(record: Windows, fit: Undisturbed | None) -> list[Figures]:
+def figures_of(record: Measured, fit: Undisturbed | None) -> list[Figures]:
     """The same, with a fit that the caller has."""
     found = {row.name: ratio_of(record, row, fit) for row in record.layers}
     costs = _costs(record, found, fit)
@@ -84,19 +84,19 @@ def figures_of(record: Windows, fit: Undisturbed | None) -> list[Figures]:
     return [_figures(record, row, found[row.name], costs, lowest, fit) for row in record.layers]
 
 
-def ratio(record: Windows, row: Row) -> Estimate | None:
+def ratio(record: Measured, row: Row) -> Estimate | None:
     """ln(rps(layer) / rps(on)): of the fit of all windows where there was a sensor, or else of the mixture."""
     return ratio_of(record, row, undisturbed(record))
 
 
-def ratio_of(record: Windows, row: Row, fit: Undisturbed | None) -> Estimate | None:
+def ratio_of(record: Measured, row: Row, fit: Undisturbed | None) -> Estimate | None:
     """The same, with a fit that the caller has."""
     if fit and row.on and any(each.kind == "pair" and each.pair == row.name for each in fit.seen):
         return fit.ratio(row.name, row.on)
     return mixture(record, row)
 
 
-def mixture(record: Windows, row: Row) -> Estimate | None:
+def mixture(record: Measured, row: Row) -> Estimate | None:
     """ln(rps(layer) / rps(on)) as the states of the core came: from pairs, or else from solo windows, by round."""
     on = next((each for each in record.layers if each.name == row.on), None)
     if on is None:
@@ -112,14 +112,14 @@ def mixture(record: Windows, row: Row) -> Estimate | None:
     return estimate(ratios)
 
 
-def _rps_by_round(record: Windows, row: Row) -> dict[int, float]:
+def _rps_by_round(record: Measured, row: Row) -> dict[int, float]:
     found: dict[int, list[float]] = {}
     for window in solo_windows(record, row):
         found.setdefault(window.round, []).append(window.rps)
     return {round_: fmean(each) for round_, each in found.items()}
 
 
-def _costs(record: Windows, found: dict[str, Estimate | None], fit: Undisturbed | None) -> dict[str, float]:
+def _costs(record: Measured, found: dict[str, Estimate | None], fit: Undisturbed | None) -> dict[str, float]:
     """CPU microseconds per request of each layer: the fit's level; or measured for one that stands on nothing, by its
     decay for any other.
     """
@@ -138,7 +138,7 @@ def _costs(record: Windows, found: dict[str, Estimate | None], fit: Undisturbed 
 
 
 def _figures(
-    record: Windows,
+    record: Measured,
     row: Row,
     found: Estimate | None,
     costs: dict[str, float],
@@ -190,7 +190,7 @@ def _figures(
     )
 
 
-def _disturbed(record: Windows, row: Row, fit: Undisturbed | None) -> float | None:
+def _disturbed(record: Measured, row: Row, fit: Undisturbed | None) -> float | None:
     """Percent of the time of a row's windows, solo and with the layer below, in which the core was slow."""
     shares = [
         fit.slowness[each.take].share

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.stats.states import Slowness, States, slowness, smooth, states
 
 MOSTLY = 0.5
@@ -22,7 +22,7 @@ class Disturbance(msgspec.Struct, frozen=True):
     """Fewer than SCARCE of the windows were undisturbed for more than MOSTLY of their time."""
 
 
-def disturbance(record: Windows) -> Disturbance | None:
+def disturbance(record: Measured) -> Disturbance | None:
     """How much of a run was disturbed; None where it had no sensor."""
     found, slow = how_slow(record)
     if not found or not slow:
@@ -33,7 +33,7 @@ def disturbance(record: Windows) -> Disturbance | None:
     return Disturbance(share, found.fast, found.slow, calm < SCARCE * len(slow))
 
 
-def how_slow(record: Windows) -> tuple[States | None, dict[int, Slowness]]:
+def how_slow(record: Measured) -> tuple[States | None, dict[int, Slowness]]:
     """The states of a record's core, and how each take was."""
     readings = {take.number: smooth(take.readings) for take in record.takes}
     found = states([each for those in readings.values() for each in those])

@@ -1,6 +1,6 @@
 """Pairs of windows -> a ratio with its interval. Pure: values in, values out.
 
-A pair of windows, taken side by side on one core, gives one log-ratio of CPU time per request. Windows of one round of
+A pair of windows, taken side by side on one core, gives one log-ratio of CPU time per request. Measured of one round of
 the servers are not independent (memory layout and hash seed stay with a process), so the bootstrap has two stages: it
 resamples rounds, and inside them windows (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
 section 3.8). With the few rounds of a run its percentiles are too narrow; the interval is therefore

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.data.machine import Machine, Python, identity
-from bench.data.record import Anatomy, Row, Windows
+from bench.data.record import Anatomy, Row, Measured
 from bench.stats.counts import lines
 from bench.stats.decay import ratio_of
 from bench.stats.disturbance import disturbance
@@ -25,7 +25,7 @@ class Site(msgspec.Struct, frozen=True):
     label: str
     machine: Machine
     python: Python
-    records: list[Windows]
+    records: list[Measured]
     disturbed: float | None
     """Percent of the windows' time; None: a record has no sensor, so its decays are those of a mixture."""
 
@@ -52,16 +52,16 @@ class Spread(msgspec.Struct, frozen=True):
     """Whether that is more than their intervals explain; None: it is not known."""
 
 
-def sites(records: Mapping[str, Windows]) -> list[Site]:
+def sites(records: Mapping[str, Measured]) -> list[Site]:
     """The machines behind records, which come by label; a record that does not say where it was made is left out."""
-    found: dict[object, list[tuple[str, Windows]]] = {}
+    found: dict[object, list[tuple[str, Measured]]] = {}
     for label, record in records.items():
         if record.machine and record.python:
             found.setdefault(identity(record.machine, record.python), []).append((label, record))
     return [_site(each) for each in found.values()]
 
 
-def _site(labelled: list[tuple[str, Windows]]) -> Site:
+def _site(labelled: list[tuple[str, Measured]]) -> Site:
     records = [record for _, record in labelled]
     shares = [disturbance(record) for record in records]
     known = [100 * each.share for each in shares if each]
@@ -150,7 +150,7 @@ def _instructions(site: Site, name: str, on: str, anatomies: Sequence[Anatomy]) 
     return None
 
 
-def _made_of(record: Windows | Anatomy) -> object:
+def _made_of(record: Measured | Anatomy) -> object:
     """Python's build and the packages: instructions depend on these, and hardly on the machine."""
     python = record.python and msgspec.structs.astuple(record.python)
     return python, record.contract, tuple(sorted(record.packages.items()))

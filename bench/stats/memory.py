@@ -4,7 +4,7 @@ from statistics import median
 
 import msgspec
 
-from bench.data.record import Row, Windows
+from bench.data.record import Row, Measured
 from bench.data.window import Window
 from bench.stats.windows import good_windows
 
@@ -20,7 +20,7 @@ class Memory(msgspec.Struct, frozen=True):
     """How many requests its windows of one round had until then."""
 
 
-def memory(record: Windows, row: Row) -> Memory:
+def memory(record: Measured, row: Row) -> Memory:
     """A layer's resident memory."""
     rounds: dict[int, list[Window]] = {}
     for window in good_windows(record, row):

@@ -12,7 +12,7 @@ from math import log
 import msgspec
 import numpy as np
 
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.data.window import Window
 from bench.stats.states import Slowness
 from bench.stats.windows import level_windows, pair_windows
@@ -36,7 +36,7 @@ class Seen(msgspec.Struct, frozen=True):
     pair: str = ""
 
 
-def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
+def observations(record: Measured, slow: dict[int, Slowness]) -> list[Seen]:
     """The observations of a record: one of each solo window, two of each pair of windows."""
     seen: list[Seen] = []
     strained = strains(record)
@@ -57,7 +57,7 @@ def observations(record: Windows, slow: dict[int, Slowness]) -> list[Seen]:
     return seen
 
 
-def strains(record: Windows) -> dict[int, float]:
+def strains(record: Measured) -> dict[int, float]:
     """The strain of each take in which wrk's CPU time is known."""
     kinds: dict[tuple[str | None, str], dict[int, float]] = defaultdict(dict)
     for window in record.windows:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from bench.data.record import Pair, Row, Windows
+from bench.data.record import Pair, Row, Measured
 from bench.stats.disturbance import how_slow
 from bench.stats.estimate import Estimate
 from bench.stats.mixed import Array, Fitted, Kind, fit
@@ -111,7 +111,7 @@ class Undisturbed(msgspec.Struct, frozen=True):
         return Estimate(float(wanted @ self.fitted.beta), error if count > 1 else None, count, windows, freedom)
 
 
-def undisturbed(record: Windows) -> Undisturbed | None:
+def undisturbed(record: Measured) -> Undisturbed | None:
     """Fit a record; None where it has no sensor's readings, or no window to go with them."""
     found, slow = how_slow(record)
     if not found:

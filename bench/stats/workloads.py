@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.stats.decay import Figures, figures
 
 NEAR = 1.25
@@ -51,7 +51,7 @@ class Spread(msgspec.Struct, frozen=True):
     highest: float
 
 
-def cells(records: Mapping[str, Windows]) -> list[Cell]:
+def cells(records: Mapping[str, Measured]) -> list[Cell]:
     """Every layer that stands on another, in each workload; a layer without a figure has none."""
     return [Cell(workload, row) for workload, record in records.items() for row in figures(record) if row.on]
 

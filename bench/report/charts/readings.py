@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.report.charts.picture import Missing, Picture, Spec
 from bench.report.charts.rows import data, expr, specified
 from bench.report.document import Column, Table
@@ -75,7 +75,7 @@ def _share(taken: list[int], found: States) -> float:
     return sum(each / 10 > limit for each in smooth(taken)) / len(taken)
 
 
-def readings(record: Windows, most: int, found: States) -> list[dict[str, Any]]:
+def readings(record: Measured, most: int, found: States) -> list[dict[str, Any]]:
     """About `most` points at most: seconds since the first window, the reading in µs, and whether it is slow."""
     starts = {each.take: each.start for each in reversed(record.windows) if each.start}
     if not starts:

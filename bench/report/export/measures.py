@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from bench.data.errors import BadInput
-from bench.data.record import Anatomy, Kind, Windows
+from bench.data.record import Anatomy, Kind, Measured
 from bench.report.origin import briefly
 from bench.stats.counts import total
 from bench.stats.decay import figures
@@ -29,7 +29,7 @@ def measures(records: Iterable[Kind]) -> list[Measure]:
     """CPU time from records of windows, instructions from anatomies; raises BadInput for two of the same name."""
     found: dict[tuple[str, str], Measure] = {}
     for record in records:
-        own = _cpu(record) if isinstance(record, Windows) else _instructions(record)
+        own = _cpu(record) if isinstance(record, Measured) else _instructions(record)
         for each in own:
             if (each.layer, each.what) in found:
                 raise BadInput(f"{each.layer}/{each.what} is in two of these records: name one of them with RECORD=")
@@ -37,7 +37,7 @@ def measures(records: Iterable[Kind]) -> list[Measure]:
     return [*found.values()]
 
 
-def _cpu(record: Windows) -> list[Measure]:
+def _cpu(record: Measured) -> list[Measure]:
     return [
         Measure(
             layer=row.layer, what="cpu", value=row.cpu_us, low=row.cpu_low, high=row.cpu_high, origin=briefly(record)

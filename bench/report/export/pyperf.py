@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from bench.data.errors import BadInput
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.report.escape import cell
 from bench.stats.calm import Cost, Costs, costs
 
@@ -17,7 +17,7 @@ LEAST = 2
 """Values below which pyperf cannot compare."""
 
 
-def pyperf(records: Sequence[Windows]) -> str:
+def pyperf(records: Sequence[Measured]) -> str:
     """A benchmark for each layer with two values or more; raises BadInput where there is none, or two of one name."""
     benchmarks: dict[str, object] = {}
     for record in records:
@@ -35,7 +35,7 @@ def pyperf(records: Sequence[Windows]) -> str:
     )
 
 
-def _benchmark(found: Costs, record: Windows) -> dict[str, object]:
+def _benchmark(found: Costs, record: Measured) -> dict[str, object]:
     state = "read at an undisturbed core" if found.calm else "as measured, with what disturbed the core"
     about: Metadata = {
         "name": cell(f"{found.layer}/cpu"),
@@ -54,7 +54,7 @@ def _run(values: list[Cost]) -> dict[str, object]:
     return {"metadata": about, "values": [each.cpu_us / 1e6 for each in values]}
 
 
-def _machine(record: Windows) -> Metadata:
+def _machine(record: Measured) -> Metadata:
     """By the names that pyperf gives them, where it has one."""
     about: Metadata = {}
     if record.machine:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 from bench.data.errors import BadInput
-from bench.data.record import Windows
+from bench.data.record import Measured
 from bench.report.charts import beside
 from bench.report.charts.picture import Picture
 from bench.report.comparison import comparison_document, say
@@ -46,5 +46,5 @@ def _changes(a: Source, b: Source) -> str:
     return ""
 
 
-def _table(a: Windows, b: Windows) -> Table:
+def _table(a: Measured, b: Measured) -> Table:
     return comparison_document(compare(a, b, THRESHOLD), a, b, THRESHOLD).data

@@ -1,7 +1,7 @@
 """The machine, the versions, notes on the layers, and the command that makes it again."""
 
 from bench.data.load import Load
-from bench.data.record import Bench, Kind, Layers, Pair, Windows
+from bench.data.record import Bench, Kind, Layers, Pair, Measured
 from bench.data.workloads import USER
 from bench.report.origin import warnings
 from bench.report.page.html import commands, definitions, folded, paragraphs
@@ -52,7 +52,7 @@ def _facts(source: Source) -> list[tuple[str, str]]:
     ]
 
 
-def _load(record: Windows, load: Load) -> str:
+def _load(record: Measured, load: Load) -> str:
     wrk = f"wrk {record.machine.wrk}, " if record.machine and record.machine.wrk else ""
     threads = f"{load.threads} thread{'s' * (load.threads != 1)}"
     return f"{wrk}{load.connections} connections, {threads}, windows of {load.seconds} s"
