@@ -21,7 +21,7 @@ from bench.commands.options import (
     results_option,
     workload_option,
 )
-from bench.commands.output import say, show
+from bench.commands.output import show
 from bench.commands.running import carry_out, check, make_ready
 from bench.data.catalogue import read_catalogue
 from bench.data.errors import Fault, Problem
@@ -72,12 +72,12 @@ def command(
     if pythons:
         found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record, results)[0])
         document = interpreters_document(found)
-        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cost_us"] is None]
+        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cpu_us"] is None]
     else:
         record = begin(plan)
         problem, path = measure(plan, record, results, announce)
         document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
-        failed = [row["layer"] for row in document.data.rows if row["rps"] is None]
+        failed = [row["layer"] for row in document.data.rows if row["cpu_us"] is None]
     show(printing.render(document))
     if problem:
         raise problem
@@ -88,7 +88,7 @@ def command(
 def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
     """How to measure a ladder; raises BadInput."""
     load = driving.load(selection.contract.workload)
-    return Plan(selection, load, lane(), driving.host, driving.port, budget, precision)
+    return Plan(selection, load, lane(), driving.host, driving.port, driving.turn / 1000, budget, precision)
 
 
 def begin(plan: Plan) -> Bench:
@@ -109,8 +109,4 @@ def begin(plan: Plan) -> Bench:
 def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Problem | None, Path | None]:
     """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
     make_ready(plan.selection, record)
-    found = carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
-    if not found[0] and record.seconds and len({window.round for window in record.windows}) == 1:
-        left = f"{max(0, plan.budget - record.seconds):.0f} s left of BUDGET={plan.budget:g} is too short for another"
-        say(f"ended after one round: it took {record.seconds:.0f} s, and the {left}")
-    return found
+    return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)

@@ -16,7 +16,7 @@ from bench.data.custom import Custom, read_custom
 from bench.data.errors import BadInput
 from bench.data.layers import Catalogue, Layer
 from bench.data.load import Load
-from bench.data.plan import Selection, select
+from bench.data.plan import TURN, Selection, select
 from bench.data.store import RESULTS
 from bench.data.workloads import read_workload
 from bench.report.document import FORMATS, WIDTH, Document
@@ -68,7 +68,7 @@ class Bring(msgspec.Struct, frozen=True):
 class Driving(msgspec.Struct, frozen=True):
     """How wrk drives servers, and where they listen."""
 
-    seconds: int | None
+    turn: float
     connections: int | None
     threads: int
     host: str
@@ -83,7 +83,6 @@ class Driving(msgspec.Struct, frozen=True):
                 f"{self.threads} threads need at least as many connections, not {connections}: try CONNECTIONS=64"
             )
         return Load(
-            seconds=self.seconds or workload.seconds or usual.seconds,
             connections=connections,
             threads=self.threads,
             pipelining=workload.pipelining,
@@ -168,14 +167,14 @@ PATH = click.Path(path_type=Path)
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
 budget_option = click.option(
     "--budget",
-    default=90.0,
+    default=60.0,
     show_default=True,
     type=Number(1, 1e6),
     help="Time limit in seconds; the first round always finishes.",
 )
 precision_option = click.option(
     "--precision",
-    default=1.0,
+    default=0.5,
     show_default=True,
     type=Number(0, 100),
     help="Stop once decays are known to ± this many points.",
@@ -214,7 +213,11 @@ driving_options = gathered(
     "driving",
     Driving,
     click.option(
-        "--seconds", type=Whole(1, 3600), help="Length of a window in seconds, by default 2 or the workload's."
+        "--turn",
+        default=1000 * TURN,
+        show_default=True,
+        type=Number(5, 10_000),
+        help="Length of a turn in milliseconds.",
     ),
     click.option("--connections", type=Whole(1, 50000), help="wrk's connections, by default 64 or the workload's."),
     click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads."),

@@ -74,7 +74,7 @@ def command(
     make_ready(selection, record)
     found: list[Outcome] = []
     problem, _ = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
-    judged = found[0] if found else outcome(record, 1, threshold)
+    judged = found[0] if found else outcome(record, threshold)
     show(printing.render(pair_document(judged, record, printing.wide)))
     if problem:
         raise problem

@@ -31,9 +31,9 @@ def check(plan: Plan, results: Path) -> None:
 def plan_of_pair(selection: Selection, driving: Driving, budget: float, threshold: float) -> Plan:
     """How a pair is to be measured; raises BadInput."""
     load = driving.load(selection.contract.workload)
-    plan = Plan(selection, load, lane(), driving.host, driving.port, budget, threshold=threshold)
+    plan = Plan(selection, load, lane(), driving.host, driving.port, driving.turn / 1000, budget, threshold=threshold)
     if plan.lane is None:
-        raise BadInput("a pair needs Linux and two cores: one for the servers, one for wrk")
+        raise BadInput("a pair needs Linux: only there can servers be pinned to a core and take turns")
     return plan
 
 
@@ -76,7 +76,7 @@ class _Watching:
     def draw(self) -> None:
         """Show the figures there are until now."""
         record = self.keeper.record
-        if isinstance(record, Measured):
+        if isinstance(record, Measured) and record.rounds:
             self.display.draw(lambda width: live_table(record, width))
 
 

@@ -39,6 +39,8 @@ from bench.measure.wrk import require_wrk
 from bench.report.sweep import failed, sweep_document
 
 NUMBERS = "1 16 64 512 4096 16384"
+SHORTEST = 2
+"""Seconds of a window, at least."""
 AT_A_RATE = 5
 """Seconds at each rate: of 1,000 requests/s, p99.9 is then the fifth slowest answer."""
 
@@ -93,7 +95,7 @@ def command(
     asked = selection.contract.workload
     usual = Load()
     load = Load(
-        seconds=(seconds if not rates else None) or asked.seconds or usual.seconds,
+        seconds=(seconds if not rates else None) or SHORTEST,
         connections=counts[0] if rates and counts else asked.connections or usual.connections,
         threads=threads,
         pipelining=asked.pipelining,
@@ -114,7 +116,7 @@ def command(
     if rates:
         require_one_request(selection.contract)
         program = require_oha(say)
-    plan = Plan(selection, load, lane(), host, port, budget)
+    plan = Plan(selection, load, lane(), host, port, budget=budget)
     record = Sweep(
         **origin(),
         ladder=selection.ladder,

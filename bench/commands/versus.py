@@ -130,13 +130,14 @@ def command(
         lane(),
         driving.host,
         driving.port,
+        driving.turn / 1000,
         budget,
         precision,
         threshold,
     )
     timed, counted = only != "counts" and not bisected, only != "time"
     if timed and plan.lane is None:
-        raise BadInput("time needs Linux and two cores: one for the servers, one for wrk: try ONLY=counts")
+        raise BadInput("time needs Linux, where servers can be pinned to a core and take turns: try ONLY=counts")
     if timed:
         check(plan, results)
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}

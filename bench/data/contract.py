@@ -91,7 +91,6 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     pipelining: int = 1
     requests_per_connection: int = 0
     connections: int | None = None
-    seconds: int | None = None
 
     @property
     def plain(self) -> bool:

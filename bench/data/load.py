@@ -20,8 +20,6 @@ class Load(msgspec.Struct, frozen=True):
     """After how many requests a connection is closed, on average; 0: never."""
     timeout: Count = 2
     """Seconds after which a request without an answer counts as an error."""
-    turns: bool = False
-    """Whether it is paused between turns, so that only `end` ends it; `seconds` is then the longest that it may run."""
 
 
 class Errors(msgspec.Struct, frozen=True):

@@ -14,6 +14,9 @@ from bench.data.load import Load
 from bench.data.machine import Lane
 from bench.data.record import Row
 
+TURN = 0.1
+"""Seconds of a turn, unless TURN= says otherwise."""
+
 
 class Selection(msgspec.Struct, frozen=True):
     """The layers of one call, lowest first."""
@@ -63,6 +66,8 @@ class Plan(msgspec.Struct, frozen=True):
     lane: Lane | None = None
     host: str = "127.0.0.1"
     port: int = 0
+    turn: float = TURN
+    """Seconds."""
     budget: float = 0.0
     precision: float | None = None
     threshold: float = 1.0

@@ -92,12 +92,12 @@ class Counts(msgspec.Struct, kw_only=True):
 class Trial(msgspec.Struct, frozen=True):
     """One pair with an injected slow-down: the decay injected and the decay found, in percent."""
 
-    injected: float = field(name="planted")
+    injected: float
     verdict: Verdict
     decay: float
     decay_low: float
     decay_high: float
-    rounds: int = field(name="restarts")
+    rounds: int
     seconds: float
 
 

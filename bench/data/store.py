@@ -96,8 +96,12 @@ def contradiction(record: Kind) -> str:
             seen.add(below)
             below = on[below]
     for window in record.windows if isinstance(record, Measured) else ():
-        if window.layer not in on or window.pair not in (None, *on):
-            return f"a window is of {window.layer!r} in the pair {window.pair!r}, but there is no row for it"
+        if window.layer not in on:
+            return f"a plain window is of {window.layer!r}, but there is no row for it"
+    for made in record.rounds if isinstance(record, Measured) else ():
+        for each in (*made.turns, *made.instances):
+            if each.layer not in on:
+                return f"a turn is of {each.layer!r}, but there is no row for it"
     return ""
 
 

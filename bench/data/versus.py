@@ -34,8 +34,6 @@ class Compared(msgspec.Struct, kw_only=True):
     """Why there are no figures, one sentence each."""
     pair: Pair | None = None
     """Both sides in time; what a record says of where it was made stands in the whole record."""
-    look: Count = 1
-    """The look at which the pair ended."""
 
 
 class Point(msgspec.Struct, kw_only=True):

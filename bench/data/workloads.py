@@ -45,10 +45,9 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     pipelining: Annotated[int, Meta(ge=1, le=256)] = 1
     requests_per_connection: Annotated[int, Meta(ge=0, le=100_000)] = 0
     connections: Annotated[int, Meta(ge=1, le=50_000)] | None = None
-    seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None
 
 
-DRIVING = ("pipelining", "requests_per_connection", "connections", "seconds")
+DRIVING = ("pipelining", "requests_per_connection", "connections")
 OF_ENTRY = {each.encode_name for each in msgspec.structs.fields(Entry)}
 
 

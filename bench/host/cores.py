@@ -27,9 +27,10 @@ def cores_for(lane: Lane, workers: int) -> set[int]:
     """
     if lane.client is None:
         return {lane.server}
+    client = siblings(lane.client)
     others = sorted(
         os.sched_getaffinity(0) - {lane.client},
-        key=lambda core: (core != lane.server, core in siblings(lane.client), core != min(siblings(core)), core),
+        key=lambda core: (core != lane.server, core in client, core != min(siblings(core)), core),
     )
     wanted = workers or len(others) + 1
     return {*others[:wanted]} if wanted <= len(others) else {*others, lane.client}

@@ -91,13 +91,13 @@ class Meter:
 
 def switches(pid: int) -> tuple[int, int]:
     """Voluntary and involuntary context switches of a process, all threads that live."""
-    voluntary = involuntary = 0
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        with contextlib.suppress(OSError):
-            status = _status(task)
-            voluntary += int(status.get("voluntary_ctxt_switches", 0))
-            involuntary += int(status.get("nonvoluntary_ctxt_switches", 0))
-    return voluntary, involuntary
+    found = [0, 0]
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (read in each turn: ten times as quick as paths)
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/status", "rb") as file:  # noqa: PTH123
+                for place, line in enumerate(file.read().splitlines()[-2:]):
+                    found[place] += int(line.split()[1])
+    return found[0], found[1]
 
 
 def waited_ns(pid: int) -> int:

@@ -99,6 +99,8 @@ class Server:
         self.patience = patience
         self.sizes: list[int | None] = []
         """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies."""
+        self.start_bytes: int | None = None
+        """Resident memory once it had started, where that is known."""
         self.slowest = 0.0
         """Seconds that its slowest request took, each at its fastest of ANSWERS tries; known once it is ready."""
         self.marked = 0

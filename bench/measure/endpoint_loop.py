@@ -21,9 +21,9 @@ class Loop:
     sleeps = 0
     unanswered = 0
 
-    def __init__(self, server: Server, load: Load) -> None:
+    def __init__(self, server: Server, load: Load, turns: bool = False) -> None:
         self.server = server
-        self.load = load
+        self.turns = turns
         self.user = server.contract.asked[0].request
         self.answer = server.answer_bytes or 0
         self.calls = 0
@@ -32,7 +32,7 @@ class Loop:
             self.stream = socket.create_connection((server.host, server.port), GRACE)
         except OSError as error:
             raise ServerFault(server.layer.name, f"cannot be reached: {error}") from None
-        if not load.turns:
+        if not turns:
             self.resume(load.seconds)
 
     def resume(self, seconds: float) -> None:
@@ -69,7 +69,7 @@ class Loop:
     def finish(self) -> Summary:
         """Wait for the end of the window, if there is one, and return the summary; raises ServerFault."""
         try:
-            if not self.load.turns:
+            if not self.turns:
                 self.pause()
         finally:
             self.stop()

@@ -18,14 +18,14 @@ from bench.data.errors import BadInput, Broken, ServerFault, WrkFault
 from bench.data.load import Latency
 from bench.data.machine import Lane
 from bench.data.sweep import LATE_MS, Rated
-from bench.host import counters
 from bench.host.conformance import check_asked
 from bench.host.cores import cores_for, on_core
+from bench.host.counters import pin
 from bench.host.guards import guard
 from bench.host.programs import scratch
 from bench.host.server import Server
 from bench.host.signals import held
-from bench.measure.window import at_rest, spread
+from bench.measure.window import at_rest
 
 POLL = 0.02
 PATIENCE = 2.0  # times the seconds of a run after which oha is told to stop: the server cannot keep up
@@ -69,8 +69,10 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     point.connections = min(point.connections, point.sent)
     size = _body_size(server)
     cores = cores_for(lane, server.layer.workers) if lane else {0}
-    before = counters.read(server.process.pid) if lane else None
-    with scratch() as folder, spread([server], lane, cores if lane else None), on_core(lane.client if lane else None):
+    before = server.meter.read() if lane else None
+    if lane:
+        pin(server.meter.known, cores)
+    with scratch() as folder, on_core(lane.client if lane else None):
         files = folder / "said.json", folder / "answers.sqlite"
         point.client_cpu_ns = _drive(program, server, point, seconds, folder, files)
         said = _read(files[0], server)

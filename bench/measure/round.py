@@ -1,4 +1,4 @@
-"""Layers -> the servers of one round: started together, checked, pinned and warmed up; or a fault in their row."""
+"""Layers -> the servers of one round: started together and checked; or a fault in their row."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from bench.data.layers import Layer
 from bench.data.plan import Plan
 from bench.data.record import Layers
-from bench.host import conformance, counters
-from bench.host.cores import settle
+from bench.host import conformance
 from bench.host.server import Server, stop_all
 from bench.host.signals import held
 from bench.host.versions import own_versions
-from bench.measure.window import warm_up
 
 
 @contextmanager
@@ -21,7 +19,7 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) 
 
     With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets
     a fault in its row and is left out of later rounds. All share one hash seed, drawn anew in each round, so that it
-    favours neither layer of a pair.
+    favours no layer.
     """
     servers: list[Server] = []
     environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
@@ -39,17 +37,12 @@ def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) 
             with row.takes_faults():
                 row.answer_bytes = server.wait().answer_bytes
                 if plan.lane:
-                    row.start_bytes.append(counters.read(server.process.pid).rss_bytes)
+                    server.start_bytes = server.meter.read().rss_bytes
                 if full:
                     row.packages = own_versions(server.layer, server.process.pid, server.port)
                     broken = conformance.check(server.contract, server.layer, plan.host, server.port)
                     row.faults += [f"contract: {each}" for each in broken]
                     server.mark()
-        sound = {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
-        if plan.lane:
-            for server in sound.values():
-                settle(server.process.pid, plan.lane)
-        warm_up([*sound.values()], plan.load, plan.lane)
-        yield sound
+        yield {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
     finally:
         stop_all(servers)

@@ -1,45 +1,49 @@
 """One run into its record, round by round. Whatever happens in between, what was measured is kept."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from bench.data.errors import ServerFault, WrkFault
 from bench.data.layers import Layer
 from bench.data.load import Load
 from bench.data.plan import Plan, Watch
-from bench.data.record import Measured
-from bench.data.window import Take, Window
+from bench.data.record import Measured, now
+from bench.data.turns import Round
+from bench.data.window import Window
 from bench.host import quota
-from bench.host.sensor import EVERY_MS, Sensor, sensor
 from bench.host.server import Server
 from bench.measure.round import servers_of
-from bench.measure.window import spoiled, take, verify
+from bench.measure.turns import Table, seated
+from bench.measure.window import take, verify, warm_up
+from bench.stats.estimate import ROUNDS
 
-OVERHEAD = 4.0  # seconds that a round is taken to cost beside its windows, until one is timed
-
-
-@contextmanager
-def run_of(plan: Plan, record: Measured, watch: Watch) -> Iterator["Run"]:
-    """A run, with a sensor on the servers' core for as long as it lasts."""
-    record.quota = quota.quota()
-    with sensor(plan.lane.server if plan.lane else None) as sensed:
-        record.sensor_ms = EVERY_MS if sensed else None
-        yield Run(plan, record, watch, sensed)
+FIRST = 3.0
+"""Seconds that starting the servers is taken to need, until it was timed."""
+SLOW = 0.01
+"""Seconds: a server whose answer takes longer does not come to rest between turns."""
+FILLED = 0.5
+"""Share of its turns below which a server and its client do not fill their core."""
+ANSWERS = 3
+"""A plain window of a server that cannot take turns holds so many of its answers, one after another."""
 
 
 class Run:
     """One run into its record."""
 
-    def __init__(self, plan: Plan, record: Measured, watch: Watch, sensed: Sensor | None = None) -> None:
+    def __init__(self, plan: Plan, record: Measured, watch: Watch) -> None:
         self.plan = plan
         self.record = record
         self.watch = watch
-        self.sensed = sensed
         self.began = time.monotonic()
-        self.windows = 0.0  # seconds in which one was open
+        self.turning = 0.0  # seconds in which there were turns
+        self.in_windows = 0.0
+        self.kept = 0.0
+        """Seconds of the budget that are kept for plain windows."""
         self.rounds = 0
-        self.takes = 0
+        record.quota = quota.quota()
+        record.turn_ms = round(plan.turn * 1000) if plan.lane else None
 
     @property
     def seconds(self) -> float:
@@ -47,75 +51,142 @@ class Run:
         return time.monotonic() - self.began
 
     @property
-    def overhead(self) -> float:
-        """The seconds that a round takes besides its windows."""
-        return (self.seconds - self.windows) / self.rounds if self.rounds else OVERHEAD
+    def left(self) -> float:
+        """Until the budget ends, without what is kept for plain windows."""
+        return self.plan.budget - self.kept - self.seconds
 
     @property
-    def left(self) -> float:
-        """The seconds that the next round's windows may take."""
-        return self.plan.budget - self.seconds - self.overhead
+    def can_take_turns(self) -> bool:
+        """Whether layers take turns here, and there is another core for plain windows."""
+        return self.plan.lane is not None and self.plan.lane.client is not None
 
-    def has_time(self, windows: float) -> bool:
-        """Whether a round with this many seconds of windows fits the budget; the first always does."""
-        return not self.rounds or windows <= self.left
+    @property
+    def overhead(self) -> float:
+        """The seconds that a round takes besides its turns and plain windows."""
+        return (self.seconds - self.turning - self.in_windows) / self.rounds if self.rounds else FIRST
 
-    @contextmanager
-    def round(self, layers: Sequence[Layer]) -> Iterator[dict[str, Server]]:
-        """The servers of these layers, started anew. Raises ServerFault where the custom server is not sound."""
+    def has_time(self, rounds: int) -> bool:
+        """Whether so many rounds fit the budget."""
+        return self.left > rounds * (self.overhead + self.turns_next)
+
+    @property
+    def turns_next(self) -> float:
+        """How long the turns of the next round take, in seconds.
+
+        Twice as long as the rest of a round: longer, and instances differ by more than their turns; shorter, and most
+        of the time goes into starting them. ROUNDS of them should fit the budget.
+        """
+        least = max(1, ROUNDS - self.rounds)
+        return max(0.0, min(2 * self.overhead, self.left / least - self.overhead))
+
+    @property
+    def window_seconds(self) -> float:
+        """What one plain window of each layer takes."""
+        return (self.plan.load.seconds + 0.3) * len([row for row in self.record.layers if not row.faults])
+
+    def round(self, layers: Sequence[Layer], seconds: float, windows: bool = False) -> None:
+        """Start these layers anew and let them take turns for so long; then, with `windows`, a plain window of each.
+
+        Raises ServerFault where the custom server is not sound.
+        """
         self._tell("starting")
+        start, begin, stopped = now(), time.monotonic(), quota.throttled()
         with servers_of(layers, self.plan, self.record, full=not self.rounds) as servers:
-            custom = self.plan.selection.custom
-            for row in self.record.layers if not self.rounds else []:
-                if row.faults and custom and row.name == custom.layer.name:
-                    raise ServerFault(row.name, row.faults[0])
-                if row.faults:
-                    self.watch.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
-            yield servers
+            if not self.rounds:
+                self._look(servers)
+            made = Round(start=start, seconds=0.0)
+            turning = [servers[layer.name] for layer in layers if layer.name in servers and self._turns(layer.name)]
+            if turning and self.plan.lane:
+                self._turning(turning, made, seconds)
+            plain = [servers[layer.name] for layer in layers if layer.name in servers]
+            before = self.in_windows
+            for server in plain:
+                if (windows or self._needs_window(server.layer.name)) and not self.record.row(server.layer.name).faults:
+                    self._window(server)
+            for server in servers.values():
+                with self.record.row(server.layer.name).takes_faults():
+                    verify(server)
+        made.seconds = time.monotonic() - begin - (self.in_windows - before)
+        made.throttled = quota.throttled() - stopped
+        self.record.rounds.append(made)
         self.rounds += 1
-        self.record.seconds, self.record.window_seconds = self.seconds, self.windows
+        self.record.seconds = self.seconds
         self.watch.keep()
 
-    def window(self, servers: Sequence[Server], load: Load, pair: str | None = None) -> None:
-        """Take one window, or two side by side; a server that fails is written into its row."""
-        if any(self.record.row(server.layer.name).faults for server in servers):
-            return
-        self._tell(" beside ".join(server.layer.name for server in servers))
+    def _turning(self, servers: Sequence[Server], made: Round, seconds: float) -> None:
+        """The turns of a round, and what came of them."""
+        assert self.plan.lane
+        self._tell("turns of " + ", ".join(server.layer.name for server in servers))
         begin = time.monotonic()
-        self.takes += 1
-        windows: list[Window] = []
-        try:
-            windows = self._take(servers, load, pair)
-            self.record.windows += windows
-            self.windows += time.monotonic() - begin
-            for server in servers:
-                verify(server)
-        except ServerFault as fault:
+        with seated(servers, self.plan.load, self.plan.lane, self.plan.turn) as table:
+            end, half = time.monotonic() + seconds, len(servers) * self.plan.turn / 2
+            while not table.cycles or time.monotonic() + half < end:
+                table.cycle()
+            table.idle()
+        made.turns, made.instances = table.turns, [seat.instance for seat in table.seats]
+        for seat in table.seats:
+            seat.instance.start_bytes = seat.server.start_bytes
+        for fault in table.faults:
             self.record.row(fault.layer).faults.append(fault.what)
-            for window in windows:
-                if window.layer == fault.layer:
-                    window.fault = fault.message
+        self.turning += time.monotonic() - begin
+        if not self.rounds:
+            self._fill(table)
 
-    def _take(self, servers: Sequence[Server], load: Load, pair: str | None) -> list[Window]:
-        """Take a window; if wrk was ended or halted from outside, take it once more, then leave it out."""
+    def _turns(self, name: str) -> bool:
+        row = self.record.row(name)
+        return not row.plain and not row.faults
+
+    def _needs_window(self, name: str) -> bool:
+        """Whether a layer needs a plain window in each round: for its own figures, or as what another stands on."""
+        if not self.plan.lane or self.record.row(name).plain:
+            return True
+        return any(row.plain and row.on == name for row in self.record.layers)
+
+    def _look(self, servers: dict[str, Server]) -> None:
+        """In the first round: which layers failed, and which are too slow for turns."""
+        custom = self.plan.selection.custom
+        for row in self.record.layers:
+            if row.faults and custom and row.name == custom.layer.name:
+                raise ServerFault(row.name, row.faults[0])
+            if row.faults:
+                self.watch.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
+        for name, server in servers.items():
+            if self.plan.lane and server.slowest > SLOW:
+                self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
+
+    def _fill(self, table: Table) -> None:
+        """In the first round: which servers do not fill their core in their turns."""
+        for seat in table.seats:
+            mine = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
+            wall = sum(turn.wall_us for turn in mine) * 1000
+            busy = sum((turn.cpu_ns or 0) + turn.client_cpu_ns for turn in mine)
+            if mine and busy < FILLED * wall:
+                self.record.row(seat.name).plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
+
+    def _window(self, server: Server) -> None:
+        """A plain window of one server; a server that fails is written into its row."""
+        name = server.layer.name
+        self._tell(f"wrk on a core of its own: {name}")
+        begin = time.monotonic()
+        load = self.plan.load
+        if ANSWERS * server.slowest > load.seconds:
+            load = replace(load, seconds=round(ANSWERS * server.slowest + 1))
+        load = replace(load, timeout=max(load.timeout, round(ANSWERS * server.slowest + 1)))
+        with self.record.row(name).takes_faults():
+            if not self._turns(name):
+                warm_up(server, load, self.plan.lane)
+            self.record.windows.append(self._take(server, load))
+        self.in_windows += time.monotonic() - begin
+
+    def _take(self, server: Server, load: Load) -> Window:
+        """A window; if wrk was ended or halted from outside, take it once more, then leave it out."""
         for then in ("taken once more", "left out"):
             try:
-                observed = self._observed(self.takes)
-                return take(servers, load, self.plan.lane, self.rounds, self.takes, pair, observed)
+                return take(server, load, self.plan.lane, self.rounds)
             except WrkFault as fault:
-                why = fault
+                why = fault.message
                 self.watch.tell(f"{fault.message}: the window is {then}", self.seconds)
-        return spoiled(servers, self.rounds, self.takes, pair, why)
-
-    @contextmanager
-    def _observed(self, number: int) -> Iterator[None]:
-        """Write down what the sensor reads meanwhile."""
-        if self.sensed:
-            before = self.sensed.count()
-            yield
-            self.record.takes.append(Take(number=number, readings=self.sensed.since(before)))
-        else:
-            yield
+        return Window(layer=server.layer.name, round=self.rounds, start=now(), requests=0, duration_us=0, fault=why)
 
     def _tell(self, what: str) -> None:
         self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)

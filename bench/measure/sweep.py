@@ -18,7 +18,7 @@ from bench.host import counters, limits, quota
 from bench.host.server import Server
 from bench.measure.hold import hold
 from bench.measure.round import servers_of
-from bench.measure.window import take, verify
+from bench.measure.window import take, verify, warm_up
 
 ANSWERS = 5
 """A window is so long that each connection gets as many answers, if the server is as fast as before."""
@@ -80,9 +80,12 @@ class Sweeper:
     def server(self, layer: Layer) -> Iterator[Server | None]:
         """A layer's server, warmed up; None where it has a fault, which is in its row."""
         warm = replace(self.plan.load, connections=min(WARM, self.plan.load.connections), threads=1)
-        with servers_of([layer], replace(self.plan, load=warm), self.record, layer.name not in self.checked) as found:
+        with servers_of([layer], self.plan, self.record, layer.name not in self.checked) as found:
             self.checked.add(layer.name)
-            yield found.get(layer.name)
+            server = found.get(layer.name)
+            if server:
+                warm_up(server, warm, self.plan.lane)
+            yield server
         self.record.seconds = self.seconds
         self.watch.keep()
 
@@ -96,7 +99,7 @@ class Sweeper:
             timeout=max(seconds, self.plan.load.timeout),
         )
         reading = threading.Timer(max(0.1, seconds - EARLY), look)
-        (found,) = take([server], load, self.plan.lane, 0, len(self.record.windows) + 1, observed=ended(reading))
+        found = take(server, load, self.plan.lane, 0, observed=ended(reading))
         self.rps[server.layer.name] = max(found.rps, self.rps.get(server.layer.name, 0.0))
         return found
 
@@ -121,7 +124,7 @@ class Sweeper:
 
         def read() -> None:
             if self.plan.lane:
-                point.open_bytes = counters.read(pid).rss_bytes
+                point.open_bytes = server.meter.read().rss_bytes
 
         def look() -> None:
             point.opened = min(point.connections, max(0, files(pid) - before))
@@ -129,16 +132,16 @@ class Sweeper:
         try:
             if not server.contract.workload.requests_per_connection:
                 if self.plan.lane:
-                    point.before_bytes = counters.read(pid).rss_bytes
+                    point.before_bytes = server.meter.read().rss_bytes
                 hold(server, point, self.plan.lane, HOLDING, read)
                 settled(server, before)
-            turned_away, spent = limits.overflows(), counters.read(pid).cpu_ns if self.plan.lane else 0
+            turned_away, spent = limits.overflows(), server.meter.read().cpu_ns if self.plan.lane else 0
             point.window = self.window(server, point.connections, seconds, look if before else lambda: None)
             if turned_away is not None:
                 point.overflows = max(0, (limits.overflows() or 0) - turned_away)
             settled(server, before)
             if self.plan.lane:  # what was in flight at the end counts as answered, so let it be answered
-                point.window.server_cpu_ns = counters.read(pid).cpu_ns - spent
+                point.window.server_cpu_ns = max(0, server.meter.read().cpu_ns - spent)
             verify(server)
         except WrkFault as fault:
             point.limit = fault.message
@@ -162,7 +165,7 @@ class Sweeper:
             if not server:
                 return
             row = self.record.row(layer.name)
-            point = Served(layer=layer.name, requests=0, start_bytes=row.start_bytes[-1] if row.start_bytes else None)
+            point = Served(layer=layer.name, requests=0, start_bytes=server.start_bytes)
             until = time.monotonic() + PATIENCE
             with row.takes_faults(), suppress(WrkFault):
                 while point.requests < MANY and time.monotonic() < until:

@@ -31,6 +31,6 @@ def time_both(served: Mapping[str, tuple[Layer, Layer]], record: Versus, plan: P
             layers=selection.rows(),
         )
         try:
-            row.look = measure_pair(own, row.pair, watch).look
+            measure_pair(own, row.pair, watch)
         except ServerFault as fault:
             row.faults.append(f"{fault.layer} {fault.what}")

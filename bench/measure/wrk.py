@@ -26,6 +26,9 @@ from bench.host.signals import held
 
 POLL = 0.02  # seconds between checks of a running wrk
 GRACE = 10.0  # seconds past its window after which wrk counts as hung
+AGAIN = 0.2  # seconds after which a wrk that was told to end is told so again
+LONGEST = 3600  # seconds that a wrk may run which takes turns
+TIMEOUT = 20  # seconds that its requests may take, with all pauses
 LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
 
 
@@ -75,10 +78,13 @@ class Wrk:
     it sends; otherwise that is one per connection.
     """
 
-    def __init__(self, server: Server, load: Load) -> None:
+    def __init__(self, server: Server, load: Load, turns: bool = False) -> None:
+        if turns:
+            load = replace(load, seconds=LONGEST, timeout=max(load.timeout, TIMEOUT))
         self.server = server
         self.load = load
         self.unanswered = load.connections
+        self.ending = False
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
         user = server.contract.user
         script = "post.lua" if server.contract.workload.plain else "workload.lua"
@@ -138,9 +144,9 @@ class Wrk:
 
     def end(self) -> None:
         """Have it say what it counted, as Ctrl-C does; `finish` returns that."""
-        self.process.kill(signal.SIGINT)
         self.process.kill(signal.SIGCONT)
-        self.load = replace(self.load, seconds=0)
+        self.process.kill(signal.SIGINT)
+        self.load, self.ending = replace(self.load, seconds=0), True
 
     def _complaint(self) -> str:
         if (self.process.returncode or 0) < 0:
@@ -155,7 +161,9 @@ class Wrk:
         name = self.server.layer.name
         end = time.monotonic() + self.load.seconds
         try:
-            while self.process.wait(POLL) is None:
+            while self.process.wait(AGAIN if self.ending else POLL) is None:
+                if self.ending:  # the signal went to a thread of its that does not wait for the end
+                    self.process.kill(signal.SIGINT)
                 self.server.require_alive("died under load")
                 late = time.monotonic() - end
                 if late > LATE and self.process.stopped:

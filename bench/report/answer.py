@@ -4,7 +4,7 @@ from bench.data.record import Pair
 from bench.report.pair import sentence
 from bench.report.source import Source
 from bench.report.words import micro, thousands
-from bench.stats.verdict import LOOKS, outcome
+from bench.stats.verdict import outcome
 
 
 def words(source: Source) -> tuple[str, list[str]]:
@@ -34,7 +34,7 @@ def words(source: Source) -> tuple[str, list[str]]:
 
 
 def _pair(record: Pair) -> str:
-    said = sentence(outcome(record, LOOKS, record.threshold or 1.0))
+    said = sentence(outcome(record, record.threshold or 1.0))
     verdict, _, rest = said.partition(": ")
     return rest if verdict in ("same", "slower", "faster") else said
 
@@ -54,16 +54,19 @@ def _counted(source: Source) -> tuple[str, list[str]]:
 
 def _ground(source: Source) -> list[str]:
     """How far the figures can be trusted."""
-    record, seen = source.measured, source.disturbed
+    record, speeds = source.measured, source.speeds
     if not record:
         return []
-    if seen is None:
-        return ["No sensor on the servers' core: these figures are a mixture of its disturbed and undisturbed states."]
+    if not record.turn_ms:
+        return ["Measured in windows one after another, not by turns: these figures are indicative only."]
     margins = [row.margin for row in source.figures if row.margin is not None]
     ends = [*dict.fromkeys(f"±{each:.1f}" for each in (min(margins), max(margins)))] if margins else []
     known = f" Decays are known to {' to '.join(ends)} points." if ends else ""
     length = f" in {record.seconds:.0f} s" if record.seconds else ""
-    return [
-        f"The servers' core was disturbed for {100 * seen.share:.0f}% of the time; every CPU figure is for an"
-        f" undisturbed core that the layer has to itself. {len(record.windows)} windows{length}.{known}"
-    ]
+    slow = ""
+    if speeds:
+        slow = (
+            f" In {100 * speeds.slow:.0f}% of the turns, neighbours made the core up to {speeds.times:.1f} times as slow:"
+            " these do not count."
+        )
+    return [f"By turns on one core: {len(record.rounds)} rounds{length}.{known}{slow}"]

@@ -1,6 +1,6 @@
-"""record of windows -> what stands below its table: how it was measured, where, and what to do next.
+"""record -> what stands below its table: how it was measured, where, and what to do next.
 
-In short, at most five lines of 80 columns; with WIDE=1, everything.
+In short, a few lines of 80 columns; with WIDE=1, everything.
 """
 
 import math
@@ -11,24 +11,27 @@ from bench.data.record import Bench, Measured
 from bench.report.origin import LINE, ending, made, origin
 from bench.report.workload import driven, workload_lines
 from bench.stats.decay import Figures
-from bench.stats.disturbance import Disturbance, disturbance
+from bench.stats.levels import Levels
 from bench.stats.verdict import FLOOR
 
 LONGEST = 7200
 """Seconds: no longer BUDGET is ever suggested."""
+MATTERS = 5.0
+"""Points by which a plain wrk must read higher before it is mentioned."""
 
 
 def in_short(record: Measured, found: Sequence[Figures], path: str = "") -> list[str]:
-    """Five lines: what a decay is, how the run went, its machine, its record, and what to do next.
+    """A few lines: what a decay is, how the run went, its machine, its record, and what to do next.
 
     Without a path, as on a page, not the last two; a record that was made elsewhere has no last one.
     """
     has_decays = any(row.on for row in record.layers)
-    per = "CPU-second" if record.paired or not has_decays or record.machine else "second"
+    per = "CPU-second" if record.turn_ms or record.machine else "second"
     meaning = f"decay: % fewer requests per {per} than the layer it stands on"
     interval = ", ± at 95%" if any(each.margin for each in found) else ""
     lines = [f"{meaning}{interval}" if has_decays else "req/s per core: 1,000,000 / CPU µs"]
-    lines += [_how(record, found), f"Source: {record.source}" if record.source else "", made(record)]
+    lines += [_how(record, found), *wake_ups(found)]
+    lines += [f"Source: {record.source}" if record.source else "", made(record)]
     if path:
         lines += [f"Record: {path}", _next(record, found)]
     elif record.stopped:
@@ -38,19 +41,17 @@ def in_short(record: Measured, found: Sequence[Figures], path: str = "") -> list
 
 def _how(record: Measured, found: Sequence[Figures]) -> str:
     """How the run went: as many clauses as fit on a line, without the rounds if need be."""
-    seen = disturbance(record)
     has_decays = any(row.on for row in record.layers)
-    if has_decays and not record.paired:
-        state = "one after another, not in pairs: indicative only"
-    elif seen:
-        state = f"{100 * seen.share:.0f}% disturbed{', so extrapolated' if seen.scarce else ''}"
-    else:
-        state = "mixture: no sensor" if record.paired else ""
     seconds = [f"{record.seconds:.0f} s"] if record.seconds else []
-    count = len({window.round for window in record.windows})
+    count = len(record.rounds)
     rounds = [f"{count} round{'s' * (count != 1)}"] if record.machine and count else []
-    costs = [] if any(window.server_cpu_ns for window in record.windows) else ["CPU µs from req/s"]
-    last = [*filter(None, [state]), *(costs if record.windows else [])]
+    last = []
+    if has_decays and not record.turn_ms and record.machine:
+        last.append("one after another, not by turns: indicative only")
+    if speeds := Levels(record).speeds:
+        last.append(f"{100 * speeds.slow:.0f}% of turns slow, left out")
+    if not record.turn_ms and not any(window.server_cpu_ns for window in record.windows):
+        last.append("CPU µs from req/s")
     margins = _margins(record, found)
     for clauses in ([*seconds, *rounds, *last], [*seconds, *last]):
         if len(line := "; ".join(filter(None, [", ".join(clauses), margins]))) <= LINE:
@@ -58,10 +59,33 @@ def _how(record: Measured, found: Sequence[Figures]) -> str:
     return line
 
 
+def wake_ups(found: Sequence[Figures]) -> list[str]:
+    """What a wrk with a core of its own would show, where that is another picture: of the layer in which it differs
+    most.
+    """
+    told = [
+        (each.plain_decay - each.decay, each)
+        for each in found
+        if each.plain_decay is not None
+        and each.decay is not None
+        and each.plain_cpu_us
+        and each.cpu_us
+        and not each.bound
+    ]
+    off, each = max(told, key=lambda pair: pair[0], default=(0.0, None))
+    if not each or off < MATTERS:
+        return []
+    more = (each.plain_cpu_us or 0.0) - (each.cpu_us or 0.0)
+    sleeps = f"; wrk sleeps {each.sleeps:.1f} times per request" if each.sleeps else ""
+    return [
+        f"with wrk on a core of its own {each.layer} costs {more:.0f} µs more and reads {each.plain_decay:.0f}%{sleeps}"
+    ]
+
+
 def _margins(record: Measured, found: Sequence[Figures]) -> str:
     margins = sorted(each.margin for each in found if each.margin is not None)
     if not margins:
-        return "no margins: one round only" if any(each.decay is not None for each in found) and record.machine else ""
+        return "no margins: too few rounds" if any(each.decay is not None for each in found) and record.machine else ""
     target = missed(record, found)
     digits = 2 if target and round(margins[-1], 1) <= target else 1
     low, high = (f"±{each:.{digits}f}" for each in (margins[0], margins[-1]))
@@ -92,70 +116,55 @@ def _next(record: Measured, found: Sequence[Figures]) -> str:
     return f"Next: make anatomy{ladder}; make report; WIDE=1 for every column"
 
 
-def in_full(record: Measured, path: str = "") -> list[str]:
+def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[str]:
     """What the words mean, the method, and where it was made."""
     load = record.load
     wrk = driven(load)
     lines = ["req/s per core: 1,000,000 / CPU µs."]
     if any(row.on for row in record.layers):
-        per = "per CPU-second" if record.paired else "per second"
+        per = "per CPU-second" if record.turn_ms else "per second"
         lines = [
             f"decay: % fewer requests {per} than the layer it stands on; + µs/req: the CPU time per request that it"
             f" adds; {lines[0]}"
         ]
-    if record.paired:
-        windows = f"windows of {load.seconds} s of {wrk}"
-        seen = disturbance(record)
-        lines += _states(seen) if seen else []
+    if record.turn_ms:
         lines.append(
-            f"Decay and CPU time come from one fit to all solo windows and pairs, in {windows}; 95% intervals."
-            if seen
-            else f"Decay and CPU time come from pairs side by side on one core, in {windows}; the interval is from a"
-            " bootstrap over rounds and their windows. Mixture: no sensor recorded when the core was disturbed."
+            f"By turns: all servers share one core, each with its own {wrk}; one wrk at a time has it for"
+            f" {record.turn_ms} ms. 95% intervals, from the scatter of rounds."
         )
-    elif not any(window.server_cpu_ns for window in record.windows):
+        if speeds := Levels(record).speeds:
+            lines.append(
+                f"In {100 * speeds.slow:.0f}% of the time, neighbours made the core {speeds.times:.1f} times as slow:"
+                " figures are read at its fast speed, from a line through both."
+            )
+        lines += wake_ups(found)
+    elif any(row.on for row in record.layers):
+        lines.append("Decay and CPU time come from windows one after another, not from turns: they do not repeat well.")
+    if not record.turn_ms and not any(window.server_cpu_ns for window in record.windows):
         lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
-    elif not any(row.on for row in record.layers):
-        lines.append(f"CPU time comes from solo windows of {load.seconds} s of {wrk}.")
-    if not record.paired and any(row.on for row in record.layers):
-        lines.append("Decay and CPU time come from windows one after another, not from pairs: they do not repeat well.")
     lines += workload_lines(record)
     lines += _columns(record, wrk)
     if record.quota:
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
-    if record.seconds and record.window_seconds is not None:
-        outside = 100 * (1 - record.window_seconds / record.seconds)
-        lines.append(f"{record.seconds:.0f} s in all, {outside:.0f}% of it outside windows.")
+    if stopped := sum(bool(each.throttled) for each in record.rounds):
+        lines.append(
+            f"In {stopped} of {len(record.rounds)} rounds the container was throttled: it had used up its share of the CPU."
+        )
     return [*lines, *origin(record, wide=True), *([f"Record: {path}"] if path else [])]
-
-
-def _states(seen: Disturbance) -> list[str]:
-    """How much of the run was disturbed, and what the figures make of it."""
-    if seen.slow_us is None:
-        return ["0% disturbed: the servers' core had one speed throughout."]
-    slower = f"{seen.slow_us / seen.fast_us:.1f} times as slow"
-    lines = [
-        f"{100 * seen.share:.0f}% disturbed: for that share of the time, neighbours made the servers' core {slower}."
-        " All figures except solo req/s and latency are for an undisturbed core that the layer has to itself."
-    ]
-    if seen.scarce:
-        lines.append("Hardly any window was undisturbed: the figures are extrapolated, which widens their intervals.")
-    return lines
 
 
 def _columns(record: Measured, wrk: str) -> list[str]:
     lines = [
-        "share: requests per CPU-second, in percent of the lowest layer's. windows: solo + paired.",
+        "share: requests per CPU-second, in percent of the lowest layer's. idle CPU: percent of a core that a server uses"
+        " while nobody asks it anything, subtracted.",
         "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",
     ]
-    if record.paired:
+    if record.turn_ms:
+        lines.append(f"A/A noise floor: no difference below {FLOOR:g}% is claimed.")
+    if record.windows:
+        seconds = median(window.duration_us / 1e6 for window in record.windows)
         lines.append(
-            f"A/A noise floor: two copies of one program differ by up to {FLOOR:g}% on average; no smaller difference"
-            " is claimed (docs/METHOD.md)."
-        )
-    if solo := [window.duration_us / 1e6 for window in record.windows if window.pair is None]:
-        lines.append(
-            f"Solo req/s and latency: the median of windows of {median(solo):.0f} s in which a layer had its core to"
-            f" itself, at saturation, under {wrk}."
+            f"plain: the median of windows of {seconds:.0f} s under {wrk} on a core of its own, as everybody runs it;"
+            " sleeps: how often wrk fell asleep per request, which the server pays for."
         )
     return lines

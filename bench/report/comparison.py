@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.data.record import Verdict, Measured
+from bench.data.record import Measured, Verdict
 from bench.report.document import Column, Document, Table
 from bench.report.origin import cpu_name
 from bench.stats.comparison import Change, Obstacle, versions
@@ -13,8 +13,8 @@ COLUMNS = (
     Column("layer", "layer", left=True),
     Column("a_decay", "decay % A", "", "{a_decay:.1f}"),
     Column("b_decay", "decay % B", "", "{b_decay:.1f}"),
-    Column("a_cost", "CPU A", "", "{a_cost:.2f}", wide=True),
-    Column("b_cost", "CPU B", "", "{b_cost:.2f}", wide=True),
+    Column("a_cpu", "CPU A", "", "{a_cpu:.2f}", wide=True),
+    Column("b_cpu", "CPU B", "", "{b_cpu:.2f}", wide=True),
     Column("ratio", "ratio", "", "{ratio:.4f}"),
     Column("ratio_low ratio_high", "interval", "", "{ratio_low:.4f} - {ratio_high:.4f}"),
     Column("verdict", "verdict"),
@@ -26,7 +26,7 @@ SAID = {
     "workload": "their workloads are {a} and {b}",
     "contract": "their layers were checked against different contracts",
     "connections": "they were loaded with {a} and {b} connections",
-    "slices": "servers that shared a core had time slices of different lengths, or did not share one in both",
+    "turns": "only one of them was measured by turns",
 }
 
 
@@ -50,7 +50,7 @@ def comparison_document(
     changes: list[Change], a: Measured, b: Measured, threshold: float, wide: bool = False
 ) -> Document:
     """A sentence, the changes, and what else differs."""
-    rows = [{**msgspec.structs.asdict(each), "a_cost": each.a_cpu, "b_cost": each.b_cpu} for each in changes]
+    rows = [msgspec.structs.asdict(each) for each in changes]
     table = Table(COLUMNS, rows)
     level = f"{100 * (1 - 0.05 / len(changes)):.4g}% interval{'s, 95% for all together' if len(changes) > 1 else ''}"
     lowest = a.layers[0].name
@@ -62,7 +62,7 @@ def comparison_document(
         "",
         table,
         "",
-        *(["no interval: one of the records has only one round; record it with a longer BUDGET"] if lacking else []),
+        *(["no interval: one of the records has too few rounds; record it with a longer BUDGET"] if lacking else []),
         f"{cost}ratio: requests per CPU-second of B to those of A, each against {lowest} in its own record; {level}.",
         *(f"{side}: {', '.join(_made(record))}" for side, record in (("A", a), ("B", b))),
         *([f"differs: {'; '.join(differ)}"] if differ else []),

@@ -14,17 +14,17 @@ COLUMNS = (
     Column("decay", "decay", "%", "{decay:.1f}"),
     Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}"),
     Column("added_us", "+ µs/req", "", "{added_us:+,.1f}"),
-    Column("cost_us", "CPU µs/req", "", "{cost_us:,.1f}"),
+    Column("cpu_us", "CPU µs/req", "", "{cpu_us:,.1f}"),
     Column("rps_per_core"),
     Column("version"),
     Column("optimised"),
     Column("note"),
 )
-FIGURES = ("on", "decay", "decay_low", "decay_high", "added_us", "cost_us", "rps_per_core")
+FIGURES = ("on", "decay", "decay_low", "decay_high", "added_us", "cpu_us", "rps_per_core")
 METHOD = (
     "decay: % fewer requests per CPU-second than the layer it stands on, under the same Python."
-    " The Pythons were measured one after another, not side by side: decays come from pairs, but the CPU µs/req of two"
-    " Pythons also differ by what the machine did in between."
+    " The Pythons were measured one after another: the CPU"
+    " µs/req of two Pythons also differ by what the machine did in between."
 )
 
 

@@ -16,7 +16,6 @@ COLUMNS = (
     Column("differ", "differ", "pp", lambda row: _differ(row)),
     Column("on"),
     Column("beyond"),
-    Column("disturbed"),
     Column("records"),
     Column("cpu"),
     Column("cores"),
@@ -106,7 +105,6 @@ def _values(cell: Cell, found: Sequence[Cell]) -> Values:
         "instructions": cell.instructions,
         "differ": differ and differ.points,
         "beyond": differ and differ.beyond,
-        "disturbed": site.disturbed,
         "records": len(site.records),
         "cpu": site.machine.cpu,
         "cores": site.machine.cores,
@@ -126,6 +124,5 @@ def _say(site: Site, wide: bool) -> str:
     """A machine in one line."""
     how = {True: " (optimised)", False: " (not optimised)", None: ""}[site.python.optimised]
     count = f", {len(site.records)} records" if len(site.records) > 1 else ""
-    state = "mixture: no sensor" if site.disturbed is None else f"{site.disturbed:.0f}% disturbed"
     cpu = f"{site.machine.cpu}, {site.machine.system}" if wide else cpu_name(site.machine)
-    return f"{site.label}: {site.machine.cores} cores {cpu}, Python {site.python.version}{how}{count}, {state}"
+    return f"{site.label}: {site.machine.cores} cores {cpu}, Python {site.python.version}{how}{count}"

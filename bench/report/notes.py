@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bench.data.record import Bench, Row, Measured
-from bench.data.window import Window
-from bench.stats.decay import Figures, figures_of
-from bench.stats.estimate import decay
-from bench.stats.undisturbed import Undisturbed, disagreement, undisturbed
-from bench.stats.windows import BUSY, full_windows, good_windows, solo_windows
+from bench.data.record import Measured, Row
+from bench.stats.decay import Figures, figures
+from bench.stats.estimate import ROUNDS
+from bench.stats.windows import BUSY, full_windows, good_windows
 
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
 """Of the versions in a custom server's own environment, those that say how an app is served there."""
@@ -20,10 +18,10 @@ AS_JSON = "its answer is equal as JSON, not to the byte"
 DATED = "its answers have Date and Server headers"
 ALONE = "held to its request alone, not to contract.toml"
 OWN = "in an environment of its own"
-LEFT_OUT = "some of its windows were left out"
-THROTTLED = "some of its windows were throttled: the container had used up its CPU"
-OF_PAIRS = "CPU µs from pairs only: no solo window in which it filled its core"
-DISAGREE = "solo windows and pairs disagree: its decay lies between them"
+PLAIN = "measured under a wrk with a core of its own, like what it stands on: cannot take turns"
+LEFT_OUT = "some of its rounds were left out"
+IDLE = 0.5
+"""Percent of a core: a server that uses more while nobody asks it anything is said to."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -48,81 +46,68 @@ def marked(notes: Mapping[str, Sequence[Note]]) -> list[str]:
     return [*failed, *(f"{mark} {short}" for short, mark in marks(notes.values()).items())]
 
 
-def row_notes(record: Measured, fit: Undisturbed | None = None) -> dict[str, list[Note]]:
-    """What a reader must know of each layer's row; `fit` is the record's, if the caller has it."""
-    fit = fit or undisturbed(record)
-    found = {row.layer: row for row in figures_of(record, fit)}
-    return {row.name: _row(record, row, found[row.name], fit) for row in record.layers}
+def row_notes(record: Measured, found: Sequence[Figures] = ()) -> dict[str, list[Note]]:
+    """What a reader must know of each layer's row; `found` are the record's figures, if the caller has them."""
+    by_name = {row.layer: row for row in found or figures(record)}
+    return {row.name: _row(record, row, by_name[row.name]) for row in record.layers}
 
 
-def _row(record: Measured, row: Row, found: Figures, fit: Undisturbed | None) -> list[Note]:
+def _row(record: Measured, row: Row, found: Figures) -> list[Note]:
     if row.faults:
         return [Note(row.faults[0], fails=True)]
     notes = [Note(told, _short_terms(row))] if (told := terms(row)) else []
-    own = [each for each in record.windows if each.layer == row.name]
-    notes += _left_out(own)
-    if not any(not each.fault for each in own):
-        notes.append(Note("no good window" if own else "not measured", fails=True))
-    elif row.on and found.decay is None:
-        lacking = not good_windows(record, record.row(row.on))
-        why = f"{row.on} has no figure" if lacking else f"not measured beside {row.on}"
-        notes.append(Note(f"no decay: {why}", fails=True))
+    if row.plain and record.turn_ms:
+        notes.append(Note(f"{PLAIN} ({row.plain})", PLAIN))
+    notes += _left_out(record, row)
+    if found.cpu_us is None and not any(note.fails for note in notes):
+        notes.append(Note("not measured", fails=True))
+    elif row.on and found.decay is None and found.cpu_us is not None:
+        notes.append(Note(f"no decay: {row.on} has no figure", fails=True))
+    if (found.idle or 0.0) > IDLE:
+        notes.append(
+            Note(f"uses {found.idle:.1f}% of a core while nobody asks it anything, which is not in its figures")
+        )
     if found.decay is not None and found.margin is None and record.machine:
-        notes.append(Note("one round only, so no interval: try a longer BUDGET"))
-    if found.decay is not None and record.machine and not record.paired:
-        notes.append(Note("its decay is from windows one after another, not side by side: indicative only"))
-    margin, target = found.margin, record.precision if isinstance(record, Bench) else None
-    if target and margin and margin > target:
-        notes.append(Note(f"its decay is known to ±{margin:.2f} pp (target ±{target:g}): try a longer BUDGET"))
-    if fit and found.cpu_us and not fit.level(row.name):
-        level = "its CPU µs/req is that of its pairs, disturbed or not"
-        notes.append(Note(f"no solo window in which it filled its core: {level}", OF_PAIRS))
-    if fit and (told := _disagrees(fit, row, len(record.layers) - 1)):
-        notes.append(Note(told, DISAGREE))
+        notes.append(Note(f"no interval: {found.rounds} of the {ROUNDS} rounds that one needs"))
+    if found.decay is not None and record.machine and not record.turn_ms:
+        notes.append(Note("its decay is from windows one after another: indicative only"))
     return notes
 
 
-def _disagrees(fit: Undisturbed, row: Row, count: int) -> str:
-    """Where solo windows and pairs contradict each other, or nothing."""
-    found = disagreement(fit, row, 0.05 / max(count, 1))
-    if not found or found.low <= 0 <= found.high:
-        return ""
-    solo, pairs = decay(found.solo.mean), decay(found.pairs.mean)
-    return (
-        f"solo windows say {solo:.1f}%, pairs {pairs:.1f}%, which is more than their intervals explain: its decay"
-        " lies between"
-    )
-
-
-def _left_out(own: list[Window]) -> list[Note]:
+def _left_out(record: Measured, row: Row) -> list[Note]:
+    own = [each for made in record.rounds for each in made.instances if each.layer == row.name]
+    windows = [each for each in record.windows if each.layer == row.name]
     notes = []
-    if faults := [each.fault for each in own if each.fault]:
-        short = LEFT_OUT if len(faults) < len(own) else ""
-        notes.append(Note(f"{len(faults)} of {len(own)} windows left out: {faults[0]}", short, fails=not short))
-    if stopped := sum(bool(each.throttled) for each in own):
-        share = f"{stopped} of {len(own)} windows throttled"
-        notes.append(Note(f"{share}: the container had used up its share of the CPU", THROTTLED))
+    for what, each in (("rounds", own), ("plain windows", windows)):
+        if faults := [one.fault for one in each if one.fault]:
+            only = len(faults) == len(each) and (what == "rounds" or bool(row.plain) or not record.turn_ms)
+            text = f"{len(faults)} of {len(each)} {what} left out: {faults[0]}"
+            notes.append(Note(text, "" if only else LEFT_OUT, fails=only))
+    turns = [turn for made in record.rounds for turn in made.turns if turn.layer == row.name]
+    if void := sum(turn.cpu_ns is None for turn in turns):
+        text = f"{void} of {len(turns)} turns left out: some of its processes ended, and took their CPU time with them"
+        notes.append(Note(text, "" if void == len(turns) else LEFT_OUT, fails=void == len(turns)))
     return notes
 
 
-def solo_notes(record: Measured, row: Row, found: Figures) -> list[str]:
-    """Notes on a layer's solo requests/s, wherever that is shown."""
+def plain_notes(record: Measured, row: Row, found: Figures) -> list[str]:
+    """Notes on what a layer shows under a plain wrk, wherever that is shown."""
     if row.faults:
         return []
     used = full_windows(record, row)
     cores = max((each.cores for each in used), default=1)
     percent = 100 * max((each.busy or 0 for each in used), default=0)
     share = f"{percent:.0f}% of its {f'{cores} cores' if cores > 1 else 'core'}"
-    notes = [f"solo req/s is on {cores} cores, all else per CPU-second of one"] if cores > 1 else []
-    if idle := len(solo_windows(record, row)) - len(used):
-        left = f"{idle} of {idle + len(used)} solo windows left out"
+    notes = [f"plain req/s is on {cores} cores, all else per CPU-second of one"] if cores > 1 else []
+    if idle := len(good_windows(record, row)) - len(used):
+        left = f"{idle} of {idle + len(used)} plain windows left out"
         notes.append(f"{left}: the server had under {BUSY:.0%} of its core")
     if found.bound:
         shared = record.machine and cores >= record.machine.cores
         limit = "wrk had to share them" if shared else "the client or the machine was the limit"
-        notes.append(f"solo req/s is a lower bound: the server had at most {share}, so {limit}")
+        notes.append(f"plain req/s is a lower bound: the server had at most {share}, so {limit}")
     elif row.waits and used:
-        notes.append(f"it waits: solo it used {share}")
+        notes.append(f"it waits: under a plain wrk it used {share}")
     return notes
 
 

@@ -10,7 +10,6 @@ from bench.data.record import Kind, Measured
 from bench.data.store import RUNNING, is_live
 from bench.data.sweep import Sweep
 
-STEAL = 0.01  # share of the windows' time above which steal is reported
 LINE = 80
 NOISE = re.compile(r"\((R|TM|r|tm)\)|\bCPU\b|\bProcessor\b|@.*|\b\d+-Core\b")
 """What CPUs add to their names."""
@@ -94,7 +93,6 @@ def _troubles(record: Kind, machine: Machine) -> list[str]:
         f"others {sum(machine.others):.0f}% busy": machine.others,
         f"{', '.join(machine.hooks)} set": machine.hooks,
         "not pinned": record.cores is None,
-        f"{100 * stolen(record):.1f}% stolen": stolen(record) > STEAL,
     }
     return [words for words, is_so in found.items() if is_so]
 
@@ -105,13 +103,6 @@ def _is_slow(machine: Machine) -> bool:
 
 def _is_busy(machine: Machine) -> bool:
     return machine.load[0] > machine.cores / 4
-
-
-def stolen(record: Measured | Sweep) -> float:
-    """The share of the windows' time that other tenants of the machine took from the servers' core."""
-    spans = {(window.round, window.take): window for window in record.windows if window.steal_ns is not None}
-    duration = sum(window.duration_us for window in spans.values())
-    return sum(window.steal_ns or 0 for window in spans.values()) / 1e3 / duration if duration else 0.0
 
 
 def briefly(record: Kind) -> str:
@@ -153,8 +144,5 @@ def warnings(record: Kind) -> list[str]:
     if machine.hooks:
         lines.append(f"The environment had {', '.join(machine.hooks)} set, which can slow a server down: unset it.")
     if record.cores is None:
-        lines.append("The servers could not be pinned to a core of their own: pairs need Linux and two cores.")
-    if stolen(record) > STEAL:
-        share = f"{100 * stolen(record):.1f}%"
-        lines.append(f"Other tenants of the machine took {share} of the servers' core during windows.")
+        lines.append("The servers could not be pinned to a core: turns need Linux.")
     return lines

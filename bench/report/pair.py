@@ -7,8 +7,8 @@ from bench.report.document import Column, Document, Table, Values
 from bench.report.notes import terms
 from bench.report.origin import origin
 from bench.report.workload import workload_lines
-from bench.stats.estimate import decay
-from bench.stats.verdict import LOOKS, MIN_ROUNDS, Outcome, seconds_needed
+from bench.stats.estimate import ROUNDS, decay
+from bench.stats.verdict import LOOKS, Outcome, seconds_needed
 
 COLUMNS = (
     Column("a", "a", left=True, wide=True),
@@ -17,8 +17,7 @@ COLUMNS = (
     Column("ratio_low ratio_high", "interval", "", "{ratio_low:.4f} - {ratio_high:.4f}"),
     Column("decay", "decay", "%", "{decay:.2f}"),
     Column("verdict", "verdict", wide=True),
-    Column("windows", "windows", wide=True),
-    Column("restarts", "rounds"),
+    Column("rounds", "rounds"),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
     Column("level"),
 )
@@ -34,9 +33,9 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         "",
         *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
-        f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, in windows of {record.load.seconds} s"
-        f" side by side on one core, with new servers for each. The interval allows for {LOOKS} looks, whose"
-        " false-positive rate is 5% together (O'Brien and Fleming).",
+        f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, by turns of {record.turn_ms} ms on one"
+        f" core, with new servers for each round. The interval allows for {LOOKS} looks, whose false-positive rate is 5%"
+        " together (Pocock).",
         *origin(record, wide),
     ]
     return Document(said, table, single=True)
@@ -53,8 +52,7 @@ def _values(outcome: Outcome) -> Values:
         "ratio_high": math.exp(interval[1]) if interval else None,
         "decay": decay(found.mean) if found else None,
         "verdict": outcome.verdict,
-        "windows": found.windows if found else 0,
-        "restarts": found.rounds if found else 0,
+        "rounds": found.rounds if found else 0,
         "seconds": round(outcome.seconds, 1),
         "level": 1 - outcome.alpha,
     }
@@ -64,9 +62,9 @@ def sentence(outcome: Outcome) -> str:
     """The verdict in words, with its interval and the level of that."""
     found, a, b = outcome.found, outcome.a, outcome.b
     interval = found.interval(outcome.alpha) if found else None
-    if not found or not interval or found.rounds < MIN_ROUNDS:
+    if not found or not interval:
         rounds = found.rounds if found else 0
-        return f"unclear: {rounds} of the {MIN_ROUNDS} rounds that a verdict needs: try a longer BUDGET."
+        return f"unclear: {rounds} of the {ROUNDS} rounds that a verdict needs: try a longer BUDGET."
     low, high = (decay(each) for each in reversed(interval))
     level = f"{100 * (1 - outcome.alpha):.4g}% interval"
     match outcome.verdict:

@@ -9,7 +9,7 @@ from bench.report.document import Column, Document, Table, Values
 from bench.report.origin import origin
 
 COLUMNS = (
-    Column("planted", "injected", "%", "{planted:.2f}"),
+    Column("injected", "injected", "%", "{injected:.2f}"),
     Column("runs", "runs", wide=True),
     *(Column(key, key) for key in ("slower", "faster", "same", "unclear")),
     Column(
@@ -22,7 +22,7 @@ COLUMNS = (
     Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}", wide=True),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
 )
-FIRST = ("planted", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
+FIRST = ("injected", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 
@@ -46,7 +46,7 @@ def rows(record: Sensitivity) -> list[Values]:
         decays = sorted(trial.decay for trial in same)
         found.append(
             {
-                "planted": size,
+                "injected": size,
                 "runs": len(same),
                 **counts,
                 "called": called,
@@ -81,7 +81,7 @@ def sensitivity_document(record: Sensitivity, wide: bool = False) -> Document:
 
 def sentence(found: Sequence[Values]) -> str:
     """From which size on every slow-down was found, how often the next smaller one, and how often there was none."""
-    sizes = [row for row in found if row["planted"] > 0]
+    sizes = [row for row in found if row["injected"] > 0]
     whole = [*takewhile(lambda row: row["slower"] == row["runs"], reversed(sizes))]
     said = []
     if whole:
@@ -92,7 +92,7 @@ def sentence(found: Sequence[Values]) -> str:
         many = f"{missed[-1]['slower']} of {missed[-1]['runs']}"
         said.append(f"{many} of {missed[-1]['planted']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
     text = [f"A pair found {', and '.join(said)}"] if said else []
-    if none := [row for row in found if not row["planted"]]:
+    if none := [row for row in found if not row["injected"]]:
         often = (
             f"{none[0]['called']} of {none[0]['runs']} ({none[0]['called_low']:.0f} to {none[0]['called_high']:.0f}%)"
         )

@@ -1,4 +1,4 @@
-"""What a picture is made from: a record of windows, one of counts, or both, read once and fitted once; or a versus; or
+"""What a picture is made from: a record of times, one of counts, or both, read once; or a versus; or
 the releases of a package; or a sweep.
 """
 
@@ -14,10 +14,9 @@ from bench.data.workloads import in_order
 from bench.report.decay_table import decay_table
 from bench.report.document import Table
 from bench.stats.counts import Line, lines
-from bench.stats.decay import Figures, figures_of
-from bench.stats.disturbance import Disturbance, disturbance
+from bench.stats.decay import Figures, figures
 from bench.stats.history import Series
-from bench.stats.undisturbed import Undisturbed, undisturbed
+from bench.stats.levels import Levels, Speeds
 
 
 class Source(msgspec.Struct, dict=True):
@@ -42,14 +41,9 @@ class Source(msgspec.Struct, dict=True):
         return getattr(self.record, "ladder", "")
 
     @cached_property
-    def fit(self) -> Undisturbed | None:
-        """The fit of the windows."""
-        return undisturbed(self.measured) if self.measured else None
-
-    @cached_property
     def figures(self) -> list[Figures]:
         """The rows of the decay table."""
-        return figures_of(self.measured, self.fit) if self.measured else []
+        return figures(self.measured) if self.measured else []
 
     @cached_property
     def table(self) -> Table | None:
@@ -62,9 +56,9 @@ class Source(msgspec.Struct, dict=True):
         return lines(self.counted) if self.counted else []
 
     @cached_property
-    def disturbed(self) -> Disturbance | None:
-        """How disturbed the run was; None without a sensor."""
-        return disturbance(self.measured) if self.measured else None
+    def speeds(self) -> Speeds | None:
+        """The two speeds of the run's core, if it had two."""
+        return Levels(self.measured).speeds if self.measured else None
 
     def shown(self) -> list[Figures]:
         """The layers that have a figure."""

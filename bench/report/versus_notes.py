@@ -9,7 +9,7 @@ from bench.data.versus import Versus
 from bench.data.workloads import USER
 from bench.report.origin import origin
 from bench.report.workload import named
-from bench.stats.verdict import MIN_ROUNDS, seconds_needed
+from bench.stats.verdict import seconds_needed
 from bench.stats.versus import Judged, floor_of
 
 
@@ -103,7 +103,7 @@ def _unclear(judged: Judged) -> str:
     unclear: Verdict = "unclear"
     if not time or time.verdict != unclear:
         return ""
-    if not time.found or time.found.rounds < MIN_ROUNDS:
+    if not time.found or time.found.error is None:
         return (
             f"{judged.row.layer}: too few rounds in {time.seconds:.0f} s to say anything by time: try a longer BUDGET."
         )

@@ -1,7 +1,6 @@
 """Two records -> what changed between them, layer by layer, against each record's own lowest layer.
 
-Absolute figures of two machines or two days cannot be compared; a layer's cost in units of the lowest layer's can. Its
-logarithm is the sum of the log-ratios down the ladder, with the squares of their standard errors added up; the
+Absolute figures of two machines or two days cannot be compared; a layer's cost in units of the lowest layer's can. The
 difference of two records has Welch's degrees of freedom (Biometrika 34, 1947). The level is shared out over the layers
 (Bonferroni), so that two records of the same thing differ in any layer in at most 5% of cases.
 """
@@ -12,11 +11,10 @@ from typing import Literal, get_args
 import msgspec
 
 from bench.data.errors import BadInput
-from bench.data.record import Verdict, Measured
-from bench.stats.decay import figures, ratio_of
+from bench.data.record import Measured, Verdict
+from bench.stats.decay import Costs, figures
 from bench.stats.estimate import Estimate
-from bench.stats.undisturbed import undisturbed
-from bench.stats.verdict import MIN_ROUNDS, judge
+from bench.stats.verdict import judge
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -60,49 +58,30 @@ def compare(a: Measured, b: Measured, threshold: float) -> list[Change]:
                 ratio=math.exp(both.mean),
                 ratio_low=math.exp(interval[0]) if interval else None,
                 ratio_high=math.exp(interval[1]) if interval else None,
-                verdict=judge(both, alpha, threshold) if min(low.rounds, high.rounds) >= MIN_ROUNDS else "unclear",
+                verdict=judge(both, alpha, threshold),
             )
         )
     return found
 
 
 def climbs(record: Measured) -> dict[str, Estimate]:
-    """ln(rps(layer) / rps(lowest layer)) of each layer from which `on` leads down to the ladder's lowest."""
-    found: dict[str, Estimate] = {}
-    fit = undisturbed(record)
-    for row in record.layers[1:]:
-        step = ratio_of(record, row, fit)
-        below = found.get(row.on or "")
-        if step and row.on == record.layers[0].name:
-            found[row.name] = step
-        elif step and below:
-            whole = fit.ratio(row.name, record.layers[0].name) if fit else None
-            rounds = min(step.rounds, below.rounds)
-            windows = step.windows + below.windows
-            found[row.name] = (
-                msgspec.structs.replace(whole, rounds=rounds, windows=windows) if whole else _add(step, below, sign=1)
-            )
-    return found
+    """ln(rps(layer) / rps(lowest layer)) of each layer above the ladder's lowest."""
+    costs, lowest = Costs(record), record.layers[0].name
+    found = {row.name: costs.ratio(row.name, lowest) for row in record.layers[1:]}
+    return {name: each.estimate for name, each in found.items() if each}
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:
-    """The log-ratio of b to a, two records apart."""
-    return _add(b, a, sign=-1)
+    """The log-ratio of b to a, two records apart, with Welch's degrees of freedom."""
+    mean, rounds = b.mean - a.mean, min(a.rounds, b.rounds)
+    if a.error is None or b.error is None:
+        return Estimate(mean, None, rounds)
+    squares = (a.error**2, b.error**2)
+    spread = sum(square**2 / each.degrees for square, each in zip(squares, (a, b), strict=True))
+    return Estimate(mean, math.sqrt(sum(squares)), rounds, sum(squares) ** 2 / spread if spread else None)
 
 
-def _add(one: Estimate, other: Estimate, sign: int) -> Estimate:
-    """Take one + sign x other, of independent estimates; `rounds` is Welch's degrees of freedom, plus one."""
-    mean = one.mean + sign * other.mean
-    windows = one.windows + other.windows
-    if one.error is None or other.error is None:
-        return Estimate(mean, None, min(one.rounds, other.rounds), windows)
-    squares = (one.error**2, other.error**2)
-    spread = sum(square**2 / each.degrees for square, each in zip(squares, (one, other), strict=True))
-    freedom = sum(squares) ** 2 / spread if spread else one.degrees + other.degrees
-    return Estimate(mean, math.sqrt(sum(squares)), int(freedom) + 1, windows)
-
-
-What = Literal["python", "workload", "contract", "connections", "slices"]
+What = Literal["python", "workload", "contract", "connections", "turns"]
 MATTERS: tuple[What, ...] = get_args(What)
 
 
@@ -122,7 +101,7 @@ def obstacles(a: Measured, b: Measured) -> list[Obstacle]:
             "workload": each.workload,
             "contract": each.contract,
             "connections": each.load.connections,
-            "slices": each.cores and (each.cores.slice_ms or 0),
+            "turns": bool(each.turn_ms),
         }
         for each in (a, b)
     ]

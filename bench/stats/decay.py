@@ -1,37 +1,30 @@
 """record -> figures: what each layer costs, and what it loses against the layer that it stands on.
 
-With a sensor's readings (stats/undisturbed.py), every figure is for a core that is the layer's own and undisturbed:
-one fit of all windows gives the level of each layer, CPU µs per request; decay = 1 - CPU(on) / CPU(layer), in percent;
-added = CPU(layer) - CPU(on); share = CPU(lowest) / CPU(layer), in percent; requests/s per core = 1e6 / CPU(layer).
+From turns (stats/levels.py): CPU = microseconds of CPU time per request; decay = 1 - CPU(on) / CPU(layer), in percent;
+added = CPU(layer) - CPU(on); share = CPU(lowest) / CPU(layer), in percent; requests/s per core = 1e6 / CPU.
 
-Without, they are of the mixture of states that the run met: decays from pairs side by side, the lowest layer's CPU time
-measured in its pairs, every other from the decays, so that costs add up. From solo windows: the requests/s that wrk
-saw, and latency, as medians.
+From plain windows: what a wrk with a core of its own shows. A layer that cannot take turns has all its figures from
+them, and where no layer can, as on macOS, so have all.
 """
 
 import math
-from statistics import fmean, median
+from statistics import median
 
 import msgspec
 
-from bench.data.record import Row, Measured
-from bench.stats.estimate import Estimate, decay, estimate
-from bench.stats.memory import memory
-from bench.stats.undisturbed import Undisturbed, undisturbed
-from bench.stats.windows import full_windows, good_windows, is_bound, pair_windows, solo_windows
+from bench.data.record import Measured, Row
+from bench.stats.estimate import Estimate, Sample, combine, decay, mean_of
+from bench.stats.levels import Levels
+from bench.stats.windows import full_windows, good_windows, is_bound, window_costs
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the decay table. A figure is None where there is nothing to take it from."""
+    """One row of the decay table. A figure is None where there is nothing to take it from; names that end in `low` and
+    `high` are its 95% interval, except those of plain windows, which are their extremes.
+    """
 
     layer: str
     on: str | None
-    rps: float | None = None
-    """Requests per second that wrk saw in solo windows."""
-    rps_low: float | None = None
-    rps_high: float | None = None
-    bound: bool = False
-    """The server was not the limit: `rps` is a lower bound."""
     decay: float | None = None
     decay_low: float | None = None
     decay_high: float | None = None
@@ -39,7 +32,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Half the width of the decay's 95% interval, in percentage points."""
     cpu_us: float | None = None
     cpu_low: float | None = None
-    """With `cpu_high` its 95% interval, as for all names that end so; None without a sensor."""
     cpu_high: float | None = None
     added_us: float | None = None
     added_low: float | None = None
@@ -48,156 +40,171 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     rps_per_core_low: float | None = None
     rps_per_core_high: float | None = None
     share: float | None = None
+    idle: float | None = None
+    """Percent of a core that the server uses while nobody asks it anything, which is not in the other figures."""
+    rounds: int = 0
+    turns: int = 0
+    plain_rps: float | None = None
+    """Requests per second that a wrk with a core of its own saw: the median of `windows` plain windows."""
+    plain_rps_low: float | None = None
+    plain_rps_high: float | None = None
+    bound: bool = False
+    """The server was not the limit: `plain_rps` is a lower bound, and latency is not that of saturation."""
+    plain_cpu_us: float | None = None
+    plain_decay: float | None = None
+    sleeps: float | None = None
+    """How often wrk slept per request in plain windows."""
     p50_us: float | None = None
     p99_us: float | None = None
     p99_low: float | None = None
     p99_high: float | None = None
-    disturbed: float | None = None
-    """Percent of its windows' time in which the core was slow; None without a sensor."""
-    solo: int = 0
-    """Solo windows behind `rps` and the latencies."""
-    pairs: int = 0
-    """Measured side by side with `on`."""
-    rounds: int = 0
+    windows: int = 0
     rss_start: float | None = None
     """Bytes of resident memory before any load; as the next two, the median of rounds."""
     rss_end: float | None = None
     """... after `rss_requests` requests."""
     rss_requests: float | None = None
 
-    @property
-    def windows(self) -> int:
-        """All windows behind the row."""
-        return self.solo + self.pairs
+
+class Costs:
+    """What each layer of a record costs, by turns or by plain windows."""
+
+    def __init__(self, record: Measured) -> None:
+        self.record = record
+        self.levels = Levels(record)
+        self.rows = {row.name: row for row in record.layers}
+
+    def level(self, name: str) -> Sample | None:
+        """ln(µs of CPU time per request)."""
+        if self.rows[name].faults:
+            return None
+        return self._windows(name) if self._is_plain(name) else self.levels.level(name)
+
+    def ratio(self, name: str, on: str | None = None) -> Sample | None:
+        """ln(rps(layer) / rps(on)), by default of what it stands on; both by turns, or both in plain windows."""
+        on = on or self.rows[name].on
+        if on not in self.rows or self.rows[name].faults or self.rows[on].faults:
+            return None
+        if not self._is_plain(name) and not self._is_plain(on):
+            return self.levels.ratio(name, on)
+        one, two = self._windows(on), self._windows(name)
+        return combine(lambda below, own: below - own, one, two) if one and two else None
+
+    def added(self, name: str) -> Sample | None:
+        """µs per request that a layer adds to what it stands on."""
+        on = self.rows[name].on
+        step = self.ratio(name)
+        below = None if on is None or not step else self._windows(on) if self._is_plain(name) else self.level(on)
+        return combine(lambda low, each: math.exp(low) * math.expm1(-each), below, step) if below and step else None
+
+    def _is_plain(self, name: str) -> bool:
+        return bool(self.rows[name].plain) or not self.record.turn_ms
+
+    def _windows(self, name: str) -> Sample | None:
+        costs = window_costs(self.record, self.rows[name])
+        return mean_of({round_: math.log(cost) for round_, cost in costs.items()})
+
+
+def costs(record: Measured) -> dict[str, Sample]:
+    """ln(µs per request) of each layer that has one, so that the steps of the table add up: the lowest as measured,
+    every other from its ratio to the one it stands on.
+    """
+    return _costs(record, Costs(record))
+
+
+def _costs(record: Measured, found: Costs) -> dict[str, Sample]:
+    levels: dict[str, Sample] = {}
+    for row in record.layers:
+        step = None if row.plain else found.ratio(row.name)
+        below = levels.get(row.on or "")
+        level = combine(lambda low, each: low - each, below, step) if step and below else found.level(row.name)
+        if level:
+            levels[row.name] = level
+    return levels
 
 
 def figures(record: Measured) -> list[Figures]:
     """The decay table of a record, in its layers' order."""
-    return figures_of(record, undisturbed(record))
-
-
-def figures_of(record: Measured, fit: Undisturbed | None) -> list[Figures]:
-    """The same, with a fit that the caller has."""
-    found = {row.name: ratio_of(record, row, fit) for row in record.layers}
-    costs = _costs(record, found, fit)
-    lowest = next((costs.get(row.name) for row in record.layers if row.on is None), None)
-    return [_figures(record, row, found[row.name], costs, lowest, fit) for row in record.layers]
+    found = Costs(record)
+    levels = _costs(record, found)
+    lowest = next((levels.get(row.name) for row in record.layers if row.on is None), None)
+    return [_figures(record, row, found, levels, lowest) for row in record.layers]
 
 
 def ratio(record: Measured, row: Row) -> Estimate | None:
-    """ln(rps(layer) / rps(on)): of the fit of all windows where there was a sensor, or else of the mixture."""
-    return ratio_of(record, row, undisturbed(record))
+    """ln(rps(layer) / rps(on)) of one row."""
+    found = Costs(record).ratio(row.name)
+    return found.estimate if found else None
 
 
-def ratio_of(record: Measured, row: Row, fit: Undisturbed | None) -> Estimate | None:
-    """The same, with a fit that the caller has."""
-    if fit and row.on and any(each.kind == "pair" and each.pair == row.name for each in fit.seen):
-        return fit.ratio(row.name, row.on)
-    return mixture(record, row)
+def ratios(record: Measured) -> dict[str, Estimate]:
+    """... of every row that has one."""
+    found = Costs(record)
+    steps = {row.name: found.ratio(row.name) for row in record.layers if row.on}
+    return {name: step.estimate for name, step in steps.items() if step}
 
 
-def mixture(record: Measured, row: Row) -> Estimate | None:
-    """ln(rps(layer) / rps(on)) as the states of the core came: from pairs, or else from solo windows, by round."""
-    on = next((each for each in record.layers if each.name == row.on), None)
-    if on is None:
-        return None
-    ratios: dict[int, list[float]] = {}
-    if record.paired:
-        for lower, upper in pair_windows(record, row):
-            if upper.cpu_us and lower.cpu_us:
-                ratios.setdefault(upper.round, []).append(math.log(lower.cpu_us / upper.cpu_us))
-    else:
-        solo, below = _rps_by_round(record, row), _rps_by_round(record, on)
-        ratios = {each: [math.log(solo[each] / below[each])] for each in solo.keys() & below.keys()}
-    return estimate(ratios)
-
-
-def _rps_by_round(record: Measured, row: Row) -> dict[int, float]:
-    found: dict[int, list[float]] = {}
-    for window in solo_windows(record, row):
-        found.setdefault(window.round, []).append(window.rps)
-    return {round_: fmean(each) for round_, each in found.items()}
-
-
-def _costs(record: Measured, found: dict[str, Estimate | None], fit: Undisturbed | None) -> dict[str, float]:
-    """CPU microseconds per request of each layer: the fit's level; or measured for one that stands on nothing, by its
-    decay for any other.
-    """
-    costs: dict[str, float] = {}
-    for row in record.layers:
-        step = found[row.name]
-        if fit and (level := fit.level(row.name)):
-            costs[row.name] = math.exp(level.mean)
-        elif step and row.on in costs:
-            costs[row.name] = costs[row.on] / math.exp(step.mean)
-        elif row.on is None and (own := good_windows(record, row)):
-            paired = [each for each in own if each.pair]
-            cpu = [each.cpu_us for each in paired or own if each.cpu_us]
-            costs[row.name] = median(cpu) if cpu else 1e6 / median(each.rps for each in own)
-    return costs
-
-
-def _figures(
-    record: Measured,
-    row: Row,
-    found: Estimate | None,
-    costs: dict[str, float],
-    lowest: float | None,
-    fit: Undisturbed | None,
-) -> Figures:
+def _figures(record: Measured, row: Row, found: Costs, levels: dict[str, Sample], lowest: Sample | None) -> Figures:
     used = full_windows(record, row)
     rps = [each.rps for each in used]
     latencies = [each.latency_us for each in used if each.latency_us]
-    interval = found.interval() if found else None
-    cost, under = costs.get(row.name), costs.get(row.on or "")
-    level = fit.level(row.name) if fit else None
-    low, high = (level and level.interval()) or (None, None)
-    added = fit.added(row.name, row.on) if fit and row.on else None
-    less, more = (added and added.interval()) or (None, None)
-    resident = memory(record, row)
+    step, level, added = found.ratio(row.name), levels.get(row.name), found.added(row.name)
+    estimate = step.estimate if step else None
+    interval = estimate.interval() if estimate else None
+    low, high = (level and level.estimate.interval()) or (None, None)
+    less, more = (added and added.estimate.interval()) or (None, None)
+    plain, below = (
+        _plain(record, row),
+        _plain(record, next((each for each in record.layers if each.name == row.on), None)),
+    )
+    idle = found.levels.idle.get(row.name)
+    instances = [each for made in record.rounds for each in made.instances if each.layer == row.name and not each.fault]
     return Figures(
         layer=row.name,
         on=row.on,
-        rps=median(rps) if rps else None,
-        rps_low=min(rps, default=None),
-        rps_high=max(rps, default=None),
-        bound=is_bound(row, used),
-        decay=decay(found.mean) if found else None,
+        decay=decay(estimate.mean) if estimate else None,
         decay_low=decay(interval[1]) if interval else None,
         decay_high=decay(interval[0]) if interval else None,
-        margin=margin_of(found) if found else None,
-        cpu_us=cost,
+        margin=margin_of(estimate) if estimate else None,
+        cpu_us=math.exp(level.value) if level else None,
         cpu_low=None if low is None else math.exp(low),
         cpu_high=None if high is None else math.exp(high),
-        added_us=cost - under if cost and under else None,
+        added_us=added.value if added else None,
         added_low=less,
         added_high=more,
-        rps_per_core=1e6 / cost if cost else None,
+        rps_per_core=1e6 / math.exp(level.value) if level else None,
         rps_per_core_low=None if high is None else 1e6 / math.exp(high),
         rps_per_core_high=None if low is None else 1e6 / math.exp(low),
-        share=100 * lowest / cost if cost and lowest else None,
-        p50_us=median(each.p50 for each in latencies) if latencies else None,
-        p99_us=median(each.p99 for each in latencies) if latencies else None,
+        share=100 * math.exp(lowest.value - level.value) if level and lowest else None,
+        idle=None if idle is None else 100 * idle,
+        rounds=len(level.without) if level else 0,
+        turns=sum(turn.layer == row.name for made in record.rounds for turn in made.turns),
+        plain_rps=median(rps) if rps else None,
+        plain_rps_low=min(rps, default=None),
+        plain_rps_high=max(rps, default=None),
+        bound=is_bound(row, used),
+        plain_cpu_us=plain,
+        plain_decay=100 * (1 - below / plain) if plain and below else None,
+        sleeps=_median([each.sleeps for each in used]),
+        p50_us=_median([each.p50 for each in latencies]),
+        p99_us=_median([each.p99 for each in latencies]),
         p99_low=min((each.p99 for each in latencies), default=None),
         p99_high=max((each.p99 for each in latencies), default=None),
-        disturbed=_disturbed(record, row, fit),
-        solo=len(used),
-        pairs=found.windows if found and record.paired else 0,
-        rounds=found.rounds if found else len({each.round for each in used}),
-        rss_start=resident.start,
-        rss_end=resident.end,
-        rss_requests=resident.requests,
+        windows=len(used),
+        rss_start=_median([each.start_bytes for each in instances]),
+        rss_end=_median([each.end_bytes for each in instances]),
+        rss_requests=_median([each.requests for each in instances]),
     )
 
 
-def _disturbed(record: Measured, row: Row, fit: Undisturbed | None) -> float | None:
-    """Percent of the time of a row's windows, solo and with the layer below, in which the core was slow."""
-    shares = [
-        fit.slowness[each.take].share
-        for each in good_windows(record, row)
-        if fit and each.take in fit.slowness and each.pair in (None, row.name)
-    ]
-    return 100 * fmean(shares) if shares else None
+def _plain(record: Measured, row: Row | None) -> float | None:
+    """µs of CPU time per request in a layer's plain windows."""
+    return _median([each.cpu_us for each in good_windows(record, row)]) if row else None
+
+
+def _median(values: list[float | None] | list[int | None] | list[float] | list[int]) -> float | None:
+    known = [each for each in values if each is not None]
+    return float(median(known)) if known else None
 
 
 def margin_of(found: Estimate) -> float | None:

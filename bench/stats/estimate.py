@@ -1,34 +1,29 @@
-"""Pairs of windows -> a ratio with its interval. Pure: values in, values out.
+"""Values by round -> a mean with its interval. Pure: values in, values out.
 
-A pair of windows, taken side by side on one core, gives one log-ratio of CPU time per request. Measured of one round of
-the servers are not independent (memory layout and hash seed stay with a process), so the bootstrap has two stages: it
-resamples rounds, and inside them windows (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
-section 3.8). With the few rounds of a run its percentiles are too narrow; the interval is therefore
-
-    mean +- t(k - 1) x sqrt(k / (k - 1)) x standard error of the bootstrap,       k = rounds
-
-that is, Student's t with the bootstrap's standard error, freed of its narrowness bias (Hesterberg, What Teachers Should
-Know About the Bootstrap, The American Statistician 69(4), 2015, sections 3 and 4).
+What one round of servers gives is one value: instances differ for as long as they live (memory layout, hash seed), so
+the turns inside a round are not independent. The interval is Student's, from the scatter of rounds; where a figure is
+more than a mean (a line is fitted, costs are subtracted) the scatter is that of the jackknife's replicates, each of
+which leaves one round out (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11). For a mean both
+are the same.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from statistics import fmean
 
 import msgspec
-import numpy as np
 
-RESAMPLES = 4000
-SEED = 20260101  # the same record gives the same interval
+ROUNDS = 5
+"""With fewer rounds there is no interval."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """The mean of a log-ratio, its standard error, and what stands behind it."""
+    """A figure, mostly a log-ratio, with its standard error, and what stands behind it."""
 
     mean: float
     error: float | None
-    """Standard error, or None with fewer than two rounds."""
+    """Standard error, or None with fewer than ROUNDS rounds."""
     rounds: int
-    windows: int
     freedom: float | None = None
     """Degrees of freedom of the error; None: one fewer than there are rounds."""
 
@@ -38,7 +33,7 @@ class Estimate(msgspec.Struct, frozen=True):
         return self.rounds - 1 if self.freedom is None else self.freedom
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float] | None:
-        """The log-ratio's interval at level 1 - alpha, or None where there is too little for one."""
+        """The interval at level 1 - alpha, or None where there is too little for one."""
         if self.error is None:
             return None
         from scipy import special  # not above: it takes longer to load than most commands to run
@@ -47,34 +42,44 @@ class Estimate(msgspec.Struct, frozen=True):
         return self.mean - margin, self.mean + margin
 
 
-def estimate(ratios: Mapping[int, Sequence[float]]) -> Estimate | None:
-    """Estimate the mean of log-ratios, given by round; None where there are none.
+class Sample(msgspec.Struct, frozen=True):
+    """A figure from all rounds, and from all but one, by the round that is left out."""
 
-    Every round weighs the same, however many of its windows count.
-    """
-    groups = [list(group) for group in ratios.values() if group]
-    count = len(groups)
-    if not count:
+    value: float
+    without: Mapping[int, float]
+
+    @property
+    def estimate(self) -> Estimate:
+        """The figure with its error."""
+        count = len(self.without)
+        if count < ROUNDS:
+            return Estimate(self.value, None, count)
+        middle = fmean(self.without.values())
+        spread = sum((each - middle) ** 2 for each in self.without.values())
+        return Estimate(self.value, math.sqrt(spread * (count - 1) / count), count)
+
+
+def mean_of(values: Mapping[int, float], weights: Mapping[int, float] | None = None) -> Sample | None:
+    """The mean of values by round, by default all of one weight; None where there are none."""
+    weights = weights or dict.fromkeys(values, 1.0)
+    total, weight = sum(weights[each] * value for each, value in values.items()), sum(weights.values())
+    if not values:
         return None
-    mean = float(np.mean([np.mean(group) for group in groups]))
-    error = None if count < 2 else _bootstrap_error(groups) * math.sqrt(count / (count - 1))
-    return Estimate(mean, error, count, sum(map(len, groups)))
+    if len(values) == 1:
+        return Sample(total / weight, {**values})
+    return Sample(
+        total / weight,
+        {each: (total - weights[each] * value) / (weight - weights[each]) for each, value in values.items()},
+    )
 
 
-def _bootstrap_error(groups: list[list[float]]) -> float:
-    """The standard deviation of the mean of round means, over two-stage resamples."""
-    chance = np.random.default_rng(SEED)
-    sizes = np.array([len(group) for group in groups])
-    longest = int(sizes.max())
-    values = np.array([group + [0.0] * (longest - len(group)) for group in groups])
-    rounds = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
-    if longest == 1:  # as in a pair: there is nothing to resample inside a round
-        return float(values[rounds, 0].mean(axis=1).std())
-    size = sizes[rounds][..., None]
-    windows = (chance.random((*rounds.shape, longest)) * size).astype(int)
-    inside = np.arange(longest) < size
-    means = np.where(inside, values[rounds[..., None], windows], 0.0).sum(axis=2) / size[..., 0]
-    return float(means.mean(axis=1).std())
+def combine(function: Callable[..., float], *samples: Sample) -> Sample:
+    """A function of several figures, from the rounds that all of them have."""
+    shared = [each for each in samples[0].without if all(each in sample.without for sample in samples)]
+    return Sample(
+        function(*(sample.value for sample in samples)),
+        {each: function(*(sample.without[each] for sample in samples)) for each in shared},
+    )
 
 
 def decay(log_ratio: float) -> float:

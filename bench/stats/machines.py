@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.data.machine import Machine, Python, identity
-from bench.data.record import Anatomy, Row, Measured
+from bench.data.record import Anatomy, Measured, Row
 from bench.stats.counts import lines
-from bench.stats.decay import ratio_of
-from bench.stats.disturbance import disturbance
+from bench.stats.decay import ratios
 from bench.stats.estimate import Estimate, decay
-from bench.stats.undisturbed import undisturbed
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -26,8 +24,6 @@ class Site(msgspec.Struct, frozen=True):
     machine: Machine
     python: Python
     records: list[Measured]
-    disturbed: float | None
-    """Percent of the windows' time; None: a record has no sensor, so its decays are those of a mixture."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +59,11 @@ def sites(records: Mapping[str, Measured]) -> list[Site]:
 
 def _site(labelled: list[tuple[str, Measured]]) -> Site:
     records = [record for _, record in labelled]
-    shares = [disturbance(record) for record in records]
-    known = [100 * each.share for each in shares if each]
-    share = sum(known) / len(known) if len(known) == len(records) else None
     first = records[0]
     assert first.machine
     assert first.python
     label = min((each for each, _ in labelled), key=len)
-    return Site(label, first.machine, first.python, records, share)
+    return Site(label, first.machine, first.python, records)
 
 
 def cells(found: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[Cell]:
@@ -97,10 +90,8 @@ def cells(found: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[Cell]:
 def _estimates(site: Site) -> dict[tuple[str, str], list[Estimate]]:
     found: dict[tuple[str, str], list[Estimate]] = {}
     for record in site.records:
-        fit = undisturbed(record)
-        for row in record.layers:
-            if row.on and (step := ratio_of(record, row, fit)):
-                found.setdefault((row.name, row.on), []).append(step)
+        for name, step in ratios(record).items():
+            found.setdefault((name, record.row(name).on or ""), []).append(step)
     return found
 
 
@@ -114,8 +105,7 @@ def pool(found: Sequence[Estimate]) -> Estimate:
     off = sum(weight * (each.mean - mean) ** 2 for weight, (each, _) in zip(weights, sure, strict=True))
     birge = max(1.0, math.sqrt(off / (len(sure) - 1)))
     freedom = sum(each.degrees for each, _ in sure) if birge == 1 else len(sure) - 1
-    rounds, windows = sum(each.rounds for each, _ in sure), sum(each.windows for each, _ in sure)
-    return Estimate(mean, birge / math.sqrt(sum(weights)), rounds, windows, freedom)
+    return Estimate(mean, birge / math.sqrt(sum(weights)), sum(each.rounds for each, _ in sure), freedom)
 
 
 def spread(row: Sequence[Cell]) -> Spread | None:

@@ -98,7 +98,7 @@ def _judge(row: Compared, record: Versus, floor: dict[str, float]) -> Judged:
                 unsure = [each for each in map(spread, (row.a.counts, row.b.counts)) if each > UNSURE]
                 own = max([own, *([SCATTER] if same else []), *unsure])
             metrics[name] = _metric(change, own, record.limit)
-    time = outcome(row.pair, row.look, record.threshold) if row.pair and row.pair.windows else None
+    time = outcome(row.pair, record.threshold) if row.pair and row.pair.rounds else None
     if time and (cpu := _cpu(time, row)):
         metrics[CPU] = cpu
     by_counts = next((metrics[name].verdict for name in DECISIVE if name in metrics), None)

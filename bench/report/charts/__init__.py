@@ -5,7 +5,7 @@ Needs the group `report`; the rest of report/ does not. A new picture is a new f
 
 from collections.abc import Callable
 
-from bench.report.charts import bytecodes, cost, decays, instructions, latency, readings
+from bench.report.charts import bytecodes, cost, decays, instructions, latency
 from bench.report.charts.picture import Missing, Picture
 from bench.report.source import Source
 
@@ -15,6 +15,5 @@ PICTURES: tuple[Callable[[Source], Picture | Missing], ...] = (
     instructions.picture,
     bytecodes.picture,
     latency.picture,
-    readings.picture,
 )
 """Those that `make charts` draws."""

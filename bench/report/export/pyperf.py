@@ -1,4 +1,4 @@
-"""For pyperf: a suite of benchmarks such as `fastapi/cpu`, in seconds, with a run per round and a value per window.
+"""For pyperf: a suite of benchmarks such as `fastapi/cpu`, in seconds, with a run per round and a value per turn.
 
 pyperf wants two values or more of a benchmark, and metadata that are numbers or single lines of text.
 """
@@ -9,8 +9,9 @@ from itertools import groupby
 
 from bench.data.errors import BadInput
 from bench.data.record import Measured
+from bench.data.turns import Round
 from bench.report.escape import cell
-from bench.stats.calm import Cost, Costs, costs
+from bench.stats.levels import Cost, Levels
 
 Metadata = dict[str, str | int | float]
 LEAST = 2
@@ -21,37 +22,34 @@ def pyperf(records: Sequence[Measured]) -> str:
     """A benchmark for each layer with two values or more; raises BadInput where there is none, or two of one name."""
     benchmarks: dict[str, object] = {}
     for record in records:
-        for found in costs(record):
-            if found.layer in benchmarks:
-                raise BadInput(f"{found.layer}/cpu is in two of these records: name one of them with RECORD=")
-            if len(found.values) >= LEAST:
-                benchmarks[found.layer] = _benchmark(found, record)
+        levels = Levels(record)
+        for name in (row.name for row in record.layers if not row.faults):
+            costs = [each for each in levels.used if each.layer == name]
+            if costs and name in benchmarks:
+                raise BadInput(f"{name}/cpu is in two of these records: name one of them with RECORD=")
+            if len(costs) >= LEAST:
+                benchmarks[name] = _benchmark(name, costs, record)
     if not benchmarks:
-        raise BadInput(
-            "no layer has two windows with CPU times, as pyperf needs: try another RECORD=, or a longer BUDGET="
-        )
+        raise BadInput("no layer has two values by turns, as pyperf needs: try another RECORD=, or a longer BUDGET=")
     return json.dumps(
         {"version": "1.0", "metadata": {"unit": "second"}, "benchmarks": [*benchmarks.values()]}, indent=1
     )
 
 
-def _benchmark(found: Costs, record: Measured) -> dict[str, object]:
-    state = "read at an undisturbed core" if found.calm else "as measured, with what disturbed the core"
+def _benchmark(name: str, costs: Sequence[Cost], record: Measured) -> dict[str, object]:
     about: Metadata = {
-        "name": cell(f"{found.layer}/cpu"),
+        "name": cell(f"{name}/cpu"),
         "unit": "second",
-        "description": f"CPU seconds per request, one value per {found.windows} window, {state}",
+        "description": "CPU seconds per request, one value per turn that counts",
         **_machine(record),
     }
-    rounds = groupby(sorted(found.values, key=lambda each: each.window.round), key=lambda each: each.window.round)
-    return {"metadata": about, "runs": [_run([*own]) for _, own in rounds]}
+    rounds = groupby(costs, key=lambda each: each.round)
+    return {"metadata": about, "runs": [_run(record.rounds[number], [*own]) for number, own in rounds]}
 
 
-def _run(values: list[Cost]) -> dict[str, object]:
-    about: Metadata = {"loops": 1, "duration": sum(each.window.duration_us for each in values) / 1e6}
-    if start := values[0].window.start:
-        about["date"] = start.replace(tzinfo=None).isoformat(" ")
-    return {"metadata": about, "values": [each.cpu_us / 1e6 for each in values]}
+def _run(made: Round, costs: Sequence[Cost]) -> dict[str, object]:
+    about: Metadata = {"loops": 1, "duration": made.seconds, "date": made.start.replace(tzinfo=None).isoformat(" ")}
+    return {"metadata": about, "values": [each.cpu_us / each.requests / 1e6 for each in costs]}
 
 
 def _machine(record: Measured) -> Metadata:

@@ -1,7 +1,7 @@
 """The machine, the versions, notes on the layers, and the command that makes it again."""
 
 from bench.data.load import Load
-from bench.data.record import Bench, Kind, Layers, Pair, Measured
+from bench.data.record import Bench, Kind, Layers, Measured, Pair
 from bench.data.workloads import USER
 from bench.report.origin import warnings
 from bench.report.page.html import commands, definitions, folded, paragraphs
