@@ -48,6 +48,8 @@ class Cost(msgspec.Struct, frozen=True):
     round: int
     cpu_us: float
     requests: float
+    at_us: int = 0
+    """When it began, from the beginning of the round's first turn."""
 
     @property
     def log(self) -> float:
@@ -65,6 +67,7 @@ class Levels:
         self.speeds = two_speeds(off)
         most = self.speeds.fast + NEAR if self.speeds else math.inf
         self.used = [cost for cost, each in zip(self.costs, off, strict=True) if each <= most]
+        self.slow = [cost for cost, each in zip(self.costs, off, strict=True) if each > most]
         self._rounds = _by_round(self.used)
 
     def level(self, name: str) -> Sample | None:
@@ -107,10 +110,11 @@ def _costs(number: int, made: Round, idle: Mapping[str, float]) -> list[Cost]:
         if not mine or turn.cpu_ns is None:
             continue
         cpu = turn.cpu_ns / 1000 - idle.get(turn.layer, 0.0) * turn.span_us
-        cost = Cost(turn.layer, number, cpu, turn.bytes * mine.requests / mine.bytes)
+        cost = Cost(turn.layer, number, cpu, turn.bytes * mine.requests / mine.bytes, turn.at_us)
         if mine.cpu_from == "waited":
             sofar = whole.get(turn.layer)
-            cost = Cost(turn.layer, number, cpu + sofar.cpu_us, cost.requests + sofar.requests) if sofar else cost
+            if sofar:
+                cost = Cost(turn.layer, number, cpu + sofar.cpu_us, cost.requests + sofar.requests, sofar.at_us)
             whole[turn.layer] = cost
         else:
             found.append(cost)
