@@ -62,7 +62,7 @@ def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
 
 
 def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
-    """One for each record of windows, with its anatomy, each anatomy that is left, each versus, and each sweep."""
+    """One for each record of times, with its anatomy, each anatomy that is left, each versus, and each sweep."""
     paths = [*read]
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()

@@ -34,8 +34,8 @@ def picture(source: Source) -> Picture | Missing:
     said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{record.load.connections:,} connection{'s' * (record.load.connections != 1)}"
     more = (
-        "Dot: p50. Upright bar: p99. Each is the median of plain windows, in which wrk has a core of its own. Lines: the"
-        " range from window to window, which is not an interval.",
+        "Dot: p50. Upright bar: p99. Each is the median of plain windows: wrk has a core of its own. Lines: the range"
+        " from window to window, which is not an interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)

@@ -21,7 +21,7 @@ COLUMNS = (
     Column("layer", "layer", left=True),
     Column("turns", "turns"),
     Column("slow", "slow", "", "{slow:,}"),
-    Column("middle", "median", "×", "{middle:.3f}"),
+    Column("middle", "median of its figure", "", "{middle:.3f}"),
     Column("least most", "lowest - highest", "", "{least:.2f} - {most:.2f}"),
     Column("void", "without CPU time", "", "{void:,}"),
 )

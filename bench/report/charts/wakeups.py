@@ -27,13 +27,15 @@ def picture(source: Source) -> Picture | Missing:
         why = "no layer has both turns and plain windows: `make bench` ends with those, where there are two cores"
         return Missing(NAMED, TITLE, why)
     said = sentence(rows)
-    more = (
+    more = [
         "Full colour: CPU time of a server by turns, its client on the same core. Dashed: what it needs besides where"
         " wrk runs on another core, as everybody runs it. Most of that is waking wrk, which sleeps until answers come;"
         " some is data that moves between the cores' caches. A service whose clients are on other machines does not pay"
-        " for it.",
-    )
-    return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)
+        " for it."
+    ]
+    if source.speeds:
+        more.append("The core had two speeds: turns are at its fast one, plain windows at whichever it had.")
+    return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), tuple(more))
 
 
 def values(source: Source) -> list[dict[str, Any]]:
