@@ -75,8 +75,8 @@ class Wrk:
     summary; or for turns, between which it is paused, until `end` has it say what it counted.
 
     `preload` is a library that it loads first. It runs on the cores of the thread that starts it. `cpu_ns` is its CPU
-    time, known once it has ended, and so is `unanswered`: how many requests are in flight at the end, which wrk does not
-    count. scripts/workload.lua counts what it sends; otherwise that is one per connection.
+    time, known once it has ended, and so is `unanswered`: how many requests are in flight at the end, which wrk does
+    not count. scripts/workload.lua counts what it sends; otherwise that is one per connection.
     """
 
     def __init__(self, server: Server, load: Load, turns: bool = False, preload: Path | None = None) -> None:

@@ -148,8 +148,8 @@ def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
     if stopped := sum(bool(each.throttled) for each in record.rounds):
         lines.append(
-            f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share of"
-            " the CPU."
+            f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
+            " of the CPU."
         )
     return [*lines, *origin(record, wide=True), *([f"Record: {path}"] if path else [])]
 
