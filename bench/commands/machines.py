@@ -18,7 +18,7 @@ from bench.stats.machines import sites
 @records_option
 @click.option("--scheduler", default="", help="A Dask scheduler: first measure once on each of its hosts.")
 @click.option("--ladder", default="default", help="The ladder that is measured there.  [default]")
-@click.option("--budget", default=90.0, type=Number(1, 1e6), help="Time limit in seconds there.  [90]")
+@click.option("--budget", default=60.0, type=Number(1, 1e6), help="Time limit in seconds there.  [60]")
 @workload_option
 @printing_options
 def command(paths: str, scheduler: str, ladder: str, budget: float, workload: str, printing: Printing) -> None:

@@ -99,9 +99,9 @@ def contradiction(record: Kind) -> str:
         if window.layer not in on:
             return f"a plain window is of {window.layer!r}, but there is no row for it"
     for made in record.rounds if isinstance(record, Measured) else ():
-        for each in (*made.turns, *made.instances):
-            if each.layer not in on:
-                return f"a turn is of {each.layer!r}, but there is no row for it"
+        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
+            if name not in on:
+                return f"a turn is of {name!r}, but there is no row for it"
     return ""
 
 
