@@ -118,11 +118,15 @@ def spec(rows: list[dict[str, Any]], said: str) -> Spec:
         ],
     )
     one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y=y)
-    dots = base.transform_filter("!datum.slow").mark_point(
-        size=14, filled=True, color="var(--accent)", opacity=0.8, aria=False
+    marks = base.mark_point(filled=True, opacity=0.8, aria=False).encode(
+        shape=_unless_slow("circle", "cross"),
+        size=_unless_slow(14, 22),
+        angle=_unless_slow(0, 45),
+        color=_unless_slow("var(--accent)", "var(--slow)"),
     )
-    crosses = base.transform_filter("datum.slow").mark_point(
-        shape="cross", size=22, angle=45, filled=True, color="var(--slow)", opacity=0.9, aria=False
-    )
-    marks = [one, dots, *([crosses] if any(row["slow"] for row in shown) else [])]
-    return specified(alt.layer(*marks), HEIGHT, said)
+    return specified(alt.layer(one, marks), HEIGHT, said)
+
+
+def _unless_slow(counts: object, slow: object) -> Any:
+    """What a turn that counts looks like, and one that does not."""
+    return alt.condition("datum.slow", alt.value(slow), alt.value(counts))
