@@ -82,7 +82,7 @@ everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(c
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair versus compare workloads sweep machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads sweep machines history worker report charts export sensitivity anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -123,8 +123,6 @@ worker: setup counters #- measure: work for a scheduler on another machine: SCHE
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
-
-power: sensitivity # the old name, for one release
 
 anatomy: venv counters ## explain: where the work of one request goes, counted exactly
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)

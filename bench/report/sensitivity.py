@@ -86,11 +86,11 @@ def sentence(found: Sequence[Values]) -> str:
     said = []
     if whole:
         runs = sum(row["runs"] for row in whole)
-        said.append(f"every slow-down of {whole[-1]['planted']:.2f}% or more ({runs} of {runs} runs)")
+        said.append(f"every slow-down of {whole[-1]['injected']:.2f}% or more ({runs} of {runs} runs)")
     if missed := sizes[: len(sizes) - len(whole)]:
         low, high = clopper_pearson(missed[-1]["slower"], missed[-1]["runs"])
         many = f"{missed[-1]['slower']} of {missed[-1]['runs']}"
-        said.append(f"{many} of {missed[-1]['planted']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
+        said.append(f"{many} of {missed[-1]['injected']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
     text = [f"A pair found {', and '.join(said)}"] if said else []
     if none := [row for row in found if not row["injected"]]:
         often = (
