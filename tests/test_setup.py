@@ -546,7 +546,7 @@ def test_a_rule_is_one_command() -> None:
     rules = re.split(r"^(?=[a-z%-]+:)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1:]
     commands = {rule.partition(":")[0]: re.findall(r"^\t(.*)", rule, re.MULTILINE) for rule in rules}
     assert len(commands) > 15
-    assert [name for name, lines in commands.items() if len(lines) != 1] == ["power"], "a second name"
+    assert not [name for name, lines in commands.items() if len(lines) != 1]
 
 
 def test_each_test_file_is_in_one_half() -> None:

@@ -42,7 +42,7 @@ class Found(msgspec.Struct, frozen=True):
 @click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
 @click.option("--workload", "names", default="", help="Only these workloads, separated by commas or spaces.")
 @click.option("--measure", "measuring", is_flag=True, help="Measure each of them first, for BUDGET seconds.")
-@click.option("--budget", default=90.0, show_default=True, type=Number(1, 1e6), help="Time limit for each, in seconds.")
+@click.option("--budget", default=60.0, show_default=True, type=Number(1, 1e6), help="Time limit for each, in seconds.")
 @precision_option
 @records_option
 @driving_options

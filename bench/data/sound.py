@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from bench.data.errors import Fault
 from bench.data.kinds import Record
 from bench.data.record import Kind
 
@@ -13,8 +14,11 @@ MOST = 10_000
 """So many pieces are left out at most: each costs a check of the whole record."""
 
 
-class Unsound(Exception):
-    """The reader would refuse it, whatever is left out."""
+class Unsound(Fault):
+    """The reader would refuse a record, whatever is left out of it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"nothing is kept except what is printed: the record could not be read again: {why}")
 
 
 def sound(record: Kind) -> tuple[Kind, list[str]]:
@@ -42,22 +46,26 @@ def sound(record: Kind) -> tuple[Kind, list[str]]:
 
 def _cut(plain: Any, path: str) -> bool:
     """Remove the piece that a path, such as `$.rounds[3].turns[17][9]`, leads to; returns whether there is one."""
-    places: list[tuple[Any, str | int]] = []
+    places: list[tuple[Any, Any]] = []
     value = plain
-    for match in STEP.finditer(path if path.startswith("$") else ""):
-        step: str | int = match[1] or int(match[2] or -1)
-        if step == -1 or not isinstance(value, dict | list):
-            break  # `[...]`, some key of a mapping
-        places.append((value, step))
-        value = value[step] if isinstance(value, list) or step in value else None
-    items = [each for each in places if isinstance(each[0], list) and isinstance(each[1], int)]
-    parent, step = (_of_objects(items) or items or places or [(None, "")])[-1]
-    if not isinstance(parent, dict | list) or (isinstance(parent, dict) and step not in parent):
+    for step in _steps(path):
+        if isinstance(value, list) or (isinstance(value, dict) and step in value):
+            places.append((value, step))
+            value = value[step]
+    items = [each for each in places if isinstance(each[0], list)]
+    whole = [(parent, step) for parent, step in items if isinstance(parent[step], dict | list)]
+    if not places:
         return False
+    parent, step = (whole or items or places)[-1]  # what is in an array, such as a turn, belongs together
     del parent[step]
     return True
 
 
-def _of_objects(items: list[tuple[Any, str | int]]) -> list[tuple[Any, str | int]]:
-    """Those that are objects or arrays themselves, such as turns: what is in an array belongs together."""
-    return [each for each in items if isinstance(each[0][each[1]], dict | list)]
+def _steps(path: str) -> list[Any]:
+    """The keys and indices of a path, up to one that it does not name, `[...]`."""
+    found: list[Any] = []
+    for match in STEP.finditer(path if path.startswith("$") else ""):
+        if not match[1] and not match[2]:
+            break
+        found.append(match[1] or int(match[2]))
+    return found

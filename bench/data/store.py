@@ -100,9 +100,9 @@ def contradiction(record: Kind) -> str:
         if window.layer not in on:
             return f"a plain window is of {window.layer!r}, but there is no row for it"
     for made in record.rounds if isinstance(record, Measured) else ():
-        for each in (*made.turns, *made.instances):
-            if each.layer not in on:
-                return f"a turn is of {each.layer!r}, but there is no row for it"
+        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
+            if name not in on:
+                return f"a turn is of {name!r}, but there is no row for it"
     return ""
 
 
@@ -157,8 +157,6 @@ class Keeper:
         """
         try:
             path = self._write(self.record, self.folder)
-        except Unsound as error:
-            raise Fault(f"nothing is kept except what is printed, as the record could not be read again: {error}") from None
         except OSError as error:
             path = self._elsewhere(f"cannot write a record to {self.folder}: {error.strerror}")
         if self.left_out:
@@ -209,7 +207,8 @@ def latest(kind: str, *folders: Path, tell: Callable[[str], None] | None = None)
     for folder in folders or (RESULTS, REFERENCE / "default"):
         if path := newest_in(folder, kind, tell):
             return path
-    raise BadInput(f"no record of `make {kind}` in {os.path.relpath((folders or (RESULTS,))[0])}: `make {kind}` makes one")
+    where = os.path.relpath((folders or (RESULTS,))[0])
+    raise BadInput(f"no record of `make {kind}` in {where}: `make {kind}` makes one")
 
 
 def newest_in(folder: Path, kind: str, tell: Callable[[str], None] | None = None) -> Path | None:
