@@ -38,6 +38,7 @@ THRESHOLD   =# percent: smaller differences are the same (not diff) [1]
 FORCE       =# 1: compare records even if they are not comparable (compare)
 #= what is printed and kept
 RECORD      =# a record; several or folders: machines, report [the newest one]
+BASELINE    =# show every decay on this layer (table)
 FORMAT      =# text, markdown, csv or json                  [text]
 OUT         =# the file to write (report, charts, export)
 WIDE        =# 1: every column of a table and every line below it
@@ -82,7 +83,7 @@ everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(c
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair versus compare workloads sweep machines history worker report charts export sensitivity anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads sweep clients machines history worker report charts export sensitivity anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -111,6 +112,9 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 
 sweep: setup ## measure: 1 to 16,384 connections, or fixed rates: RATE="25% 50%"
 	$(bench) sweep $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(call option,RATE,rate) $(workload) $(call option,RECORD,record) $(run)
+
+clients: setup #- measure: what a wrk that sleeps makes of the same layers (docs/METHOD.md)
+	$(bench) clients $(call option,LAYERS,layers) $(ladder) $(workload) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
 	$(bench) machines $(call option,RECORD,record) $(if $(strip $(SCHEDULER)),$(everywhere)) $(workload) $(format)
@@ -146,7 +150,7 @@ ladders: venv ## show: the ladders and their layers: what can be measured
 	$(bench) ladders
 
 table: venv ## show: the decay table of a record, by default the newest
-	$(bench) table $(call option,RECORD,record) $(format)
+	$(bench) table $(call option,RECORD,record) $(call option,BASELINE,baseline) $(format)
 
 serve-%: venv ## serve: one layer in the foreground: make serve-starlette
 	$(bench) serve $* $(call option,PORT,port)

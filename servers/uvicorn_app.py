@@ -18,15 +18,15 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     """Answer the User request, in ASGI's terms: messages in, messages out."""
     if scope["type"] == "lifespan":
         return await live(receive, send)
-    body, more = b"", True
+    chunks, more = [], True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
-        body += message["body"]
+        chunks.append(message["body"])
         more = message["more_body"]
     try:
-        status, body = 200, endpoint(body)
+        status, body = 200, endpoint(b"".join(chunks))
     except REFUSED as why:
         status, body = 400, refusal(why)
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]

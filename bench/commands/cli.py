@@ -13,7 +13,7 @@ from bench.host.signals import stop_on_signals
 
 COMMANDS = (
     *("bench", "pair", "versus", "compare", "anatomy", "diff", "table", "serve", "ladders"),
-    *("workloads", "sweep", "machines", "history", "worker", "report", "charts", "export", "sensitivity"),
+    *("workloads", "sweep", "clients", "machines", "history", "worker", "report", "charts", "export", "sensitivity"),
     *("walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -16,6 +16,11 @@ from bench.data.record import Row
 
 TURN = 0.1
 """Seconds of a turn, unless TURN= says otherwise."""
+
+
+Client = Literal["same", "other", "awake"]
+"""Where the client of a turn is: on the servers' core; on the other one, where it falls asleep between answers; or
+there, but polling, so that it never does. The latter two are what `make clients` compares with."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -72,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True):
     precision: float | None = None
     threshold: float = 1.0
     """Percent: smaller differences count as the same."""
+    client: Client = "same"
 
     def served_by(self, python: str) -> "Plan":
         """The same, with every layer served by the Python of another main environment."""

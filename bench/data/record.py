@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bench.data.errors import ServerFault
+from bench.data.errors import BadInput, ServerFault
 from bench.data.load import Count, Load
 from bench.data.machine import Lane, Machine, Python
 from bench.data.turns import Round
@@ -158,6 +158,8 @@ class Measured(Layers, kw_only=True):
     """How long it took, in seconds."""
     turn_ms: Count | None = None
     """The length of a turn; null: this machine cannot take turns, so there are plain windows only."""
+    client: Literal["same", "other", "awake"] = "same"
+    """Where the clients of turns were: on the servers' core; on the other; or there and polling (docs/METHOD.md)."""
     cores: Lane | None = None
     """The core of the servers, and another one; null: they were not pinned."""
     quota: float | None = None
@@ -170,6 +172,15 @@ class Measured(Layers, kw_only=True):
     def size(self) -> int:
         """How many turns and plain windows there are."""
         return len(self.windows) + sum(len(each.turns) for each in self.rounds)
+
+
+def rebased[M: Measured](record: M, baseline: str) -> M:
+    """A record with all layers on one of them, since all share all cycles; raises BadInput for an unknown layer."""
+    names = [row.name for row in record.layers]
+    if baseline not in names:
+        raise BadInput(f"this record has no layer {baseline[:60]!r}: expected one of {', '.join(names)}")
+    rows = [msgspec.structs.replace(row, on=None if row.name == baseline else baseline) for row in record.layers]
+    return msgspec.structs.replace(record, layers=rows)
 
 
 class Bench(Measured, kw_only=True, tag="bench"):

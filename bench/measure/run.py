@@ -19,7 +19,7 @@ from bench.measure.turns import Table, seated
 from bench.measure.window import take, verify, warm_up
 from bench.stats.estimate import ROUNDS
 
-FIRST = 3.0
+FIRST = 2.0
 """Seconds that starting the servers is taken to need, until it was timed."""
 SLOW = 0.01
 """Seconds: a server whose answer takes longer does not come to rest between turns."""
@@ -38,11 +38,13 @@ class Run:
         self.watch = watch
         self.began = time.monotonic()
         self.turning = 0.0  # seconds in which there were turns
+        self.in_rounds = 0.0
         self.in_windows = 0.0
         self.kept = 0.0
         """Seconds of the budget that are kept for plain windows."""
         self.rounds = 0
         record.quota = quota.quota()
+        record.client = plan.client
         record.turn_ms = round(plan.turn * 1000) if plan.lane else None
 
     @property
@@ -63,7 +65,7 @@ class Run:
     @property
     def overhead(self) -> float:
         """The seconds that a round takes besides its turns and plain windows."""
-        return (self.seconds - self.turning - self.in_windows) / self.rounds if self.rounds else FIRST
+        return (self.in_rounds - self.turning - self.in_windows) / self.rounds if self.rounds else FIRST
 
     def has_time(self, rounds: int) -> bool:
         """Whether so many rounds fit the budget."""
@@ -106,6 +108,7 @@ class Run:
             for server in servers.values():
                 with self.record.row(server.layer.name).takes_faults():
                     verify(server)
+        self.in_rounds += time.monotonic() - begin
         made.seconds = time.monotonic() - begin - (self.in_windows - before)
         made.throttled = quota.throttled() - stopped
         self.record.rounds.append(made)
@@ -118,7 +121,7 @@ class Run:
         assert self.plan.lane
         self._tell("turns of " + ", ".join(server.layer.name for server in servers))
         begin = time.monotonic()
-        with seated(servers, self.plan.load, self.plan.lane, self.plan.turn) as table:
+        with seated(servers, self.plan, self.plan.lane) as table:
             end, half = time.monotonic() + seconds, len(servers) * self.plan.turn / 2
             while not table.cycles or time.monotonic() + half < end:
                 table.cycle()

@@ -8,13 +8,17 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from bench.data.errors import ServerFault, WrkFault
+from bench.data.errors import BadInput, ServerFault, WrkFault
+from bench.data.layers import ROOT
 from bench.data.load import Load
 from bench.data.machine import Lane
+from bench.data.plan import Plan
 from bench.data.turns import Instance, Turn
 from bench.host.cores import on_core
 from bench.host.counters import pin
+from bench.host.programs import last_line, run, scratch
 from bench.host.server import Server
 from bench.host.signals import held
 from bench.measure.answered import fault_of, unexpected
@@ -27,6 +31,8 @@ WARM_UP = 0.04
 """Seconds of load for each server before its first turn, all at once."""
 LOOK, REST = 0.0007, 1.0
 """Seconds between two looks at whether a server is at rest, and the most that it gets for that."""
+COMPILING = 60.0
+"""Seconds that the C compiler gets."""
 IDLE = 0.3
 """Seconds of a round for which nobody asks anything."""
 
@@ -34,9 +40,10 @@ IDLE = 0.3
 class Seat:
     """A running server and its client, and what was read of them at the end of their last turn."""
 
-    def __init__(self, server: Server, load: Load) -> None:
+    def __init__(self, server: Server, load: Load, preload: Path | None = None) -> None:
         self.server = server
-        self.client: Client = (Loop if server.layer.loop else Wrk)(server, load, turns=True)
+        loop = server.layer.loop
+        self.client: Client = Loop(server, load, turns=True) if loop else Wrk(server, load, turns=True, preload=preload)
         self.instance = Instance(layer=server.layer.name, cpu_from="group" if server.meter.group else "clocks")
         self.last: tuple[float, int, int, ClientCounters] | None = None
 
@@ -150,25 +157,39 @@ class Table:
             seat.instance.end_bytes = seat.server.meter.read().rss_bytes
 
 
+def awake(folder: Path) -> Path:
+    """The library that keeps a wrk awake, compiled into a folder; raises BadInput where that cannot be done."""
+    library = folder / "awake.so"
+    argv = ["cc", "-O2", "-shared", "-fPIC", str(ROOT / "scripts" / "awake.c"), "-o", str(library), "-ldl"]
+    try:
+        code, said = run(argv, COMPILING)
+    except OSError as error:
+        raise BadInput(f"a wrk that stays awake needs a C compiler: cc: {error.strerror}") from None
+    if code:
+        raise BadInput(f"a wrk that stays awake cannot be compiled: {last_line(said)}")
+    return library
+
+
 @contextmanager
-def seated(servers: Sequence[Server], load: Load, lane: Lane, seconds: float) -> Iterator[Table]:
+def seated(servers: Sequence[Server], plan: Plan, lane: Lane) -> Iterator[Table]:
     """The servers with their clients, all on the lane's core and warmed up; on leaving, what was counted is known.
 
-    Turns have so many seconds. This thread is on the lane's other core meanwhile, if there is one.
+    This thread is on the lane's other core meanwhile, if there is one.
     """
     seats: list[Seat] = []
-    core = {lane.server}
-    with on_core(lane.client):
+    core, apart = {lane.server}, plan.client != "same"
+    with scratch() as folder, on_core(lane.client):
+        preload = awake(folder) if plan.client == "awake" else None
         try:
             for server in servers:
                 server.meter.look()
-                pin(server.meter.known, core, batch=True)
-            with held(), on_core(lane.server):
-                seats += [Seat(server, load) for server in servers]
+                pin(server.meter.known, core, batch=not apart)
+            with held(), on_core(lane.client if apart else lane.server):
+                seats += [Seat(server, plan.load, preload) for server in servers]
             for seat in seats:
-                if isinstance(seat.client, Wrk):
+                if isinstance(seat.client, Wrk) and not apart:
                     pin([seat.client.process.pid], core, batch=True)
-            table = Table(seats, seconds)
+            table = Table(seats, plan.turn)
             time.sleep(WARM_UP * len(seats))
             for seat in seats:
                 if isinstance(seat.client, Wrk):

@@ -10,6 +10,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -73,12 +74,12 @@ class Wrk:
     """One wrk process against a server: for a plain window, of which `finish` waits for the end and returns the
     summary; or for turns, between which it is paused, until `end` has it say what it counted.
 
-    It runs on the cores of the thread that starts it. `cpu_ns` is its CPU time, known once it has ended, and so is
-    `unanswered`: how many requests are in flight at the end, which wrk does not count. scripts/workload.lua counts what
-    it sends; otherwise that is one per connection.
+    `preload` is a library that it loads first. It runs on the cores of the thread that starts it. `cpu_ns` is its CPU
+    time, known once it has ended, and so is `unanswered`: how many requests are in flight at the end, which wrk does
+    not count. scripts/workload.lua counts what it sends; otherwise that is one per connection.
     """
 
-    def __init__(self, server: Server, load: Load, turns: bool = False) -> None:
+    def __init__(self, server: Server, load: Load, turns: bool = False, preload: Path | None = None) -> None:
         if turns:
             load = replace(load, seconds=LONGEST, timeout=max(load.timeout, TIMEOUT))
         self.server = server
@@ -102,7 +103,7 @@ class Wrk:
         heard, said = os.pipe()
         self.pipe, self.errors = os.fdopen(reader, "rb"), os.fdopen(heard, "rb")
         try:
-            environment = {**os.environ, **asked}
+            environment = {**os.environ, **asked, **({"LD_PRELOAD": str(preload)} if preload else {})}
             self.process = guard().start(argv, environment, stderr=said, paths={"WRK_SUMMARY": writer})
         except BaseException:
             self.pipe.close()

@@ -66,7 +66,7 @@ def _ground(source: Source) -> list[str]:
     slow = ""
     if speeds:
         slow = (
-            f" In {100 * speeds.slow:.0f}% of the turns, neighbours made the core up to {speeds.times:.1f} times as slow:"
-            " these do not count."
+            f" In {100 * speeds.slow:.0f}% of the turns, neighbours made the core up to {speeds.times:.1f} times as"
+            " slow: these do not count."
         )
     return [f"By turns on one core: {len(record.rounds)} rounds{length}.{known}{slow}"]

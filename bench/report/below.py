@@ -148,15 +148,16 @@ def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
     if stopped := sum(bool(each.throttled) for each in record.rounds):
         lines.append(
-            f"In {stopped} of {len(record.rounds)} rounds the container was throttled: it had used up its share of the CPU."
+            f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
+            " of the CPU."
         )
     return [*lines, *origin(record, wide=True), *([f"Record: {path}"] if path else [])]
 
 
 def _columns(record: Measured, wrk: str) -> list[str]:
     lines = [
-        "share: requests per CPU-second, in percent of the lowest layer's. idle CPU: percent of a core that a server uses"
-        " while nobody asks it anything, subtracted.",
+        "share: requests per CPU-second, in percent of the lowest layer's. idle CPU: percent of a core that a server"
+        " uses while nobody asks it anything, subtracted.",
         "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",
     ]
     if record.turn_ms:

@@ -34,8 +34,8 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         *workload_lines(record),
         *(f"{row.name}: {told}" for row in record.layers if (told := terms(row))),
         f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, by turns of {record.turn_ms} ms on one"
-        f" core, with new servers for each round. The interval allows for {LOOKS} looks, whose false-positive rate is 5%"
-        " together (Pocock).",
+        f" core, with new servers for each round. The interval allows for {LOOKS} looks, whose false-positive rate is"
+        " 5% together (Pocock).",
         *origin(record, wide),
     ]
     return Document(said, table, single=True)

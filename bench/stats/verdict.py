@@ -2,8 +2,8 @@
 
 Looking at the figures while they come in raises the false-positive rate unless the looks are paid for. There are LOOKS
 of them, at even shares of the budget, each at the same level (Pocock, Biometrika 64, 1977), so that all of them
-together have a false-positive rate of 5%; z = 2.413 is from Jennison and Turnbull, Group Sequential Methods, 2000, table
-2.1. Bounds that ask more of early looks would keep a large difference waiting, for which few rounds are enough.
+together have a false-positive rate of 5%; z = 2.413 is from Jennison and Turnbull, Group Sequential Methods, 2000,
+table 2.1. Bounds that ask more of early looks would keep a large difference waiting, for which few rounds are enough.
 """
 
 import math
