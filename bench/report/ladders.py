@@ -18,6 +18,7 @@ from bench.data.record import Anatomy, Bench, Counts
 from bench.report.decay_table import decay_table
 from bench.report.document import Column, Table, Values
 from bench.report.escape import markdown
+from bench.report.notes import terms
 from bench.report.origin import origin
 from bench.stats.counts import components, lines
 
@@ -70,7 +71,8 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Ana
 
 def _alone(counted: Anatomy) -> list[Values]:
     """Rows of counts without times."""
-    return [{"layer": row.name, "on": row.on, "note": "; ".join(row.faults)} for row in counted.layers]
+    notes = {row.name: "; ".join(filter(None, [*row.faults, terms(row)])) for row in counted.layers}
+    return [{"layer": row.name, "on": row.on, "note": notes[row.name]} for row in counted.layers]
 
 
 def _commands(ladder: str, measured: Bench | None) -> list[str]:
