@@ -114,7 +114,7 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 sweep: setup ## measure: 1 to 16,384 connections, or fixed rates: RATE="25% 50%"
 	$(bench) sweep $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(call option,RATE,rate) $(call option,SECONDS,seconds) $(workload) $(call option,RECORD,record) $(loaded)
 
-clients: setup #- measure: what a wrk that sleeps makes of the same layers (docs/METHOD.md)
+clients: setup #- measure: what a wrk that sleeps makes of the same layers
 	$(bench) clients $(call option,LAYERS,layers) $(ladder) $(workload) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"

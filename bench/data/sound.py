@@ -1,4 +1,4 @@
-"""Nothing is written that its reader would refuse: a record without what does not fit its types."""
+"""Nothing is written that its reader would refuse: what contradicts itself, or does not fit its types."""
 
 import re
 from typing import Any
@@ -7,7 +7,8 @@ import msgspec
 
 from bench.data.errors import Fault
 from bench.data.kinds import Record
-from bench.data.record import Kind
+from bench.data.record import Kind, Layers, Measured
+from bench.data.versus import Versus
 
 STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 MOST = 10_000
@@ -26,6 +27,14 @@ def sound(record: Kind) -> tuple[Kind, list[str]]:
 
     A piece is the item of a list, such as a turn, or where there is no list, a key. Raises Unsound.
     """
+    found, left_out = _fitting(record)
+    if why := contradiction(found):
+        raise Unsound(why)
+    return found, left_out
+
+
+def _fitting(record: Kind) -> tuple[Kind, list[str]]:
+    """Without what does not fit its types."""
     data = msgspec.json.encode(record)
     try:
         msgspec.json.decode(data, type=Record)
@@ -42,6 +51,35 @@ def sound(record: Kind) -> tuple[Kind, list[str]]:
                 raise Unsound(str(error)) from None
             left_out.append(str(error))
     raise Unsound(left_out[-1])
+
+
+def contradiction(record: Kind) -> str:
+    """How a record contradicts itself, or an empty string."""
+    if isinstance(record, Versus):
+        return next(filter(None, (contradiction(row.pair) for row in record.layers if row.pair)), "")
+    if not isinstance(record, Layers):
+        return ""
+    names = [row.name for row in record.layers]
+    if twice := {name for name in names if names.count(name) > 1}:
+        return f"it has the layer {min(twice)!r} twice"
+    on = {row.name: row.on for row in record.layers}
+    for name in names:
+        seen, below = {name}, on[name]
+        while below is not None:
+            if below in seen:
+                return f"`on` of the layer {name!r} goes in a circle"
+            if below not in on:
+                return f"the layer {name!r} stands on {below!r}, which is not in it"
+            seen.add(below)
+            below = on[below]
+    for window in record.windows if isinstance(record, Measured) else ():
+        if window.layer not in on:
+            return f"a plain window is of {window.layer!r}, but there is no row for it"
+    for made in record.rounds if isinstance(record, Measured) else ():
+        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
+            if name not in on:
+                return f"a turn is of {name!r}, but there is no row for it"
+    return ""
 
 
 def _cut(plain: Any, path: str) -> bool:

@@ -14,9 +14,8 @@ from bench.data.errors import BadInput, Fault
 from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, Layers, Measured, Writer, now
-from bench.data.sound import Unsound, sound
-from bench.data.versus import Versus
+from bench.data.record import VERSION, Kind, Writer, now
+from bench.data.sound import Unsound, contradiction, sound
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
@@ -75,35 +74,6 @@ def _decode(data: bytes, path: Path) -> Kind:
         raise BadInput(f"{path} is a record of version {version}, this suite reads version {VERSION}: {what}")
     found: Kind = msgspec.json.decode(data, type=Record)
     return found
-
-
-def contradiction(record: Kind) -> str:
-    """How a record contradicts itself, or an empty string."""
-    if isinstance(record, Versus):
-        return next(filter(None, (contradiction(row.pair) for row in record.layers if row.pair)), "")
-    if not isinstance(record, Layers):
-        return ""
-    names = [row.name for row in record.layers]
-    if twice := {name for name in names if names.count(name) > 1}:
-        return f"it has the layer {min(twice)!r} twice"
-    on = {row.name: row.on for row in record.layers}
-    for name in names:
-        seen, below = {name}, on[name]
-        while below is not None:
-            if below in seen:
-                return f"`on` of the layer {name!r} goes in a circle"
-            if below not in on:
-                return f"the layer {name!r} stands on {below!r}, which is not in it"
-            seen.add(below)
-            below = on[below]
-    for window in record.windows if isinstance(record, Measured) else ():
-        if window.layer not in on:
-            return f"a plain window is of {window.layer!r}, but there is no row for it"
-    for made in record.rounds if isinstance(record, Measured) else ():
-        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
-            if name not in on:
-                return f"a turn is of {name!r}, but there is no row for it"
-    return ""
 
 
 def encode(value: object) -> bytes:
@@ -174,8 +144,6 @@ class Keeper:
 
     def _write(self, record: Kind, folder: Path) -> Path:
         record, self.left_out = sound(record)
-        if why := contradiction(record):
-            raise Unsound(why)
         with whole(encode(record), folder) as temporary:
             self.path = self.path or _claim(folder, record)
             temporary.replace(self.path)
