@@ -223,11 +223,16 @@ def enter_group(number: int) -> Path | None:
     """Make a control group below this process's own and enter it, so that a child begins there; None: not possible."""
     own = own_group()
     group = own / f"asgi-anatomy-{os.getpid()}-{number}" if own else None
+    if not group:
+        return None
     with contextlib.suppress(OSError):
-        if group:
-            group.mkdir()
+        group.mkdir()
+        try:
             (group / "cgroup.procs").write_text("0")
-            return group
+        except OSError:
+            group.rmdir()
+            raise
+        return group
     return None
 
 

@@ -98,7 +98,9 @@ class Server:
         self.wrap = wrap
         self.patience = patience
         self.sizes: list[int | None] = []
-        """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies."""
+        """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies, or may."""
+        self.seen: list[int | None] = []
+        """The sizes of its first answers."""
         self.start_bytes: int | None = None
         """Resident memory once it had started, where that is known."""
         self.slowest = 0.0
@@ -108,7 +110,7 @@ class Server:
     @property
     def answer_bytes(self) -> int | None:
         """The size of its answer to the only request of its workload; None if it varies, or there are more."""
-        return self.sizes[0] if len(self.sizes) == 1 else None
+        return self.seen[0] if len(self.seen) == 1 else None
 
     @property
     def url(self) -> str:
@@ -142,7 +144,9 @@ class Server:
             try:
                 tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
                 sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
-                self.sizes = [each.pop() if len(each) == 1 else None for each in sizes]
+                self.seen = [each.pop() if len(each) == 1 else None for each in sizes]
+                exact = self.layer.answer == "bytes"  # else a header may vary: bodies are verified, by samples
+                self.sizes = [each if exact else None for each in self.seen]
                 self.slowest = max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
                 break
             except Broken as broken:

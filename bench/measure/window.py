@@ -99,9 +99,6 @@ def at_rest(server: Server) -> Counters:
 def verify(server: Server) -> None:
     """Hold a server to its workload once more; raises ServerFault where it answers something else."""
     try:
-        answers = check_asked(server.contract, server.layer, server.host, server.port)
-        for size, answer in zip(server.sizes, answers, strict=True):
-            if size not in (None, len(answer.raw)):
-                raise Broken(f"{len(answer.raw)} bytes, before it were {size}")
+        check_asked(server.contract, server.layer, server.host, server.port)
     except (Broken, OSError) as error:
-        raise ServerFault(server.layer.name, f"answered wrongly after a window: {error}{server.last_lines()}") from None
+        raise ServerFault(server.layer.name, f"answered wrongly after a round: {error}{server.last_lines()}") from None
