@@ -49,7 +49,7 @@ def releases_of(path: Path) -> Releases:
 
 def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
     """The records that were named, or the newest bench; raises BadInput."""
-    paths = paths if paths.strip() else str(latest("bench"))
+    paths = paths if paths.strip() else str(latest("bench", tell=say))
     files = files_of(paths)
     past = [file for file in files if is_counted(file)]
     read = read_all(paths, say, past)

@@ -22,7 +22,6 @@ COLUMNS = (
     Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}", wide=True),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
 )
-FIRST = ("injected", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 
@@ -64,7 +63,7 @@ def rows(record: Sensitivity) -> list[Values]:
 def sensitivity_document(record: Sensitivity, wide: bool = False) -> Document:
     """A sentence, the table of what was found, and how often the interval was right."""
     found = rows(record)
-    table = Table(COLUMNS, found, FIRST)
+    table = Table(COLUMNS, found)
     inside = sum(trial.decay_low <= trial.injected <= trial.decay_high for trial in record.trials)
     said: list[str | Table] = [
         sentence(found),

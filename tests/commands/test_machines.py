@@ -73,5 +73,6 @@ def test_the_table(quick_bench: Bench, tmp_path: Path) -> None:
 def test_nothing_to_show(quick_bench: Bench, tmp_path: Path) -> None:
     done = quick_bench("machines", "--record", tmp_path)
     assert done.returncode == 2
-    assert "try RECORD=" in done.stderr
+    assert "no record of `make bench`" in done.stderr
+    assert "RECORD= names their files" in done.stderr
     assert quick_bench("machines", "--record", tmp_path / "none.json").returncode == 2
