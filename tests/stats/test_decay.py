@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -10,6 +11,7 @@ from bench.data.layers import ROOT
 from bench.data.load import Latency
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
+from bench.data.turns import Turn
 from bench.report.notes import plain_notes, row_notes
 from bench.stats.decay import Costs, costs, figures
 from tests.records import plain as record
@@ -22,6 +24,11 @@ COSTS = {"low": 10.0, "middle": 25.0, "high": 100.0}
 def turned(seed: int = 1, rounds: int = 6) -> Record:
     """A ladder by turns without any scatter, but for the answers that lie unread between two."""
     return Machine(seed, COSTS, instances=0, noise=0).record(rounds)
+
+
+def changed(turn: Turn, cpu_ns: int | None) -> Turn:
+    """A turn with another CPU time."""
+    return msgspec.structs.replace(turn, cpu_ns=cpu_ns)
 
 
 def test_the_published_decays() -> None:
@@ -78,10 +85,9 @@ def test_what_a_server_does_while_nobody_asks_is_subtracted() -> None:
             if instance.layer == "high":
                 instance.idle_us, instance.idle_cpu_ns = 300_000, 6_000_000
         each.turns = [
-            type(turn)(*(getattr(turn, name) for name in turn.__struct_fields__[:5]),
-                       (turn.cpu_ns or 0) + 20 * turn.span_us, *(getattr(turn, name) for name in turn.__struct_fields__[6:]))
-            if turn.layer == "high" else turn for turn in each.turns
-        ]  # fmt: skip
+            changed(turn, (turn.cpu_ns or 0) + 20 * turn.span_us) if turn.layer == "high" else turn
+            for turn in each.turns
+        ]
     high = figures(made)[2]
     assert high.idle == pytest.approx(2)
     assert high.cpu_us == pytest.approx(100, rel=0.01)
@@ -92,9 +98,7 @@ def test_turns_whose_cpu_time_is_unknown_are_left_out() -> None:
     made = turned()
     first = next(turn for turn in made.rounds[0].turns if turn.layer == "high")
     place = made.rounds[0].turns.index(first)
-    made.rounds[0].turns[place] = type(first)(
-        first.layer, first.cycle, first.at_us, first.wall_us, first.span_us, None, first.bytes, 0, 0, 0
-    )
+    made.rounds[0].turns[place] = changed(first, None)
     high = figures(made)[2]
     assert high.cpu_us == pytest.approx(100, rel=0.01)
     assert "1 of 48 turns left out: some of its processes ended" in note(made, "high")
@@ -110,9 +114,7 @@ def test_what_parents_waited_for_counts_over_a_round() -> None:
                 owed += turn.cpu_ns or 0
                 last = not any(later.layer == "high" for later in each.turns[place + 1 :])
                 paid, owed = (owed, 0) if last or turn.cycle % 3 == 2 else (0, owed)
-                each.turns[place] = type(turn)(
-                    turn.layer, turn.cycle, turn.at_us, turn.wall_us, turn.span_us, paid, turn.bytes, 0, 0, 0
-                )
+                each.turns[place] = changed(turn, paid)
         for instance in each.instances:
             instance.cpu_from = "waited" if instance.layer == "high" else "clocks"
     assert figures(made)[2].cpu_us == pytest.approx(100, rel=0.01)
@@ -219,13 +221,7 @@ def test_a_constant_factor_on_every_turn_changes_no_decay(factor: float) -> None
     made = turned()
     before = figures(made)[2]
     for each in made.rounds:
-        each.turns = [
-            type(turn)(
-                turn.layer, turn.cycle, turn.at_us, turn.wall_us, turn.span_us,
-                round(factor * (turn.cpu_ns or 0)), turn.bytes, 0, 0, 0,
-            )
-            for turn in each.turns
-        ]  # fmt: skip
+        each.turns = [changed(turn, round(factor * (turn.cpu_ns or 0))) for turn in each.turns]
     after = figures(made)[2]
     assert after.decay == pytest.approx(before.decay, rel=1e-4)
     assert after.share == pytest.approx(before.share, rel=1e-4)
