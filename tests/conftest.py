@@ -19,6 +19,7 @@ from bench.commands import cli
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue
+from bench.host.guardian import own_group
 from bench.host.server import Server
 from bench.host.signals import SIGNALS
 
@@ -166,3 +167,10 @@ def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
     while not (found := what()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
+
+
+def leftover_groups() -> list[Path]:
+    """The control groups whose guardian is gone."""
+    own = own_group()
+    found = own.glob("asgi-anatomy-*") if own else ()
+    return [path for path in found if not psutil.pid_exists(int(path.name.split("-")[2]))]
