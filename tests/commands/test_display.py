@@ -90,7 +90,7 @@ def test_the_table_fills_in_and_ctrl_c_leaves_a_clean_terminal(tmp_path: Path) -
     require_tool("wrk")
     options = ("--layers", "asyncio uvicorn", "--budget", 90, "--results", tmp_path / "results")
     terminal = Terminal("bench", *options)
-    assert wait_for(lambda: terminal.shows("round 3: "), 40), terminal.text
+    assert wait_for(lambda: terminal.shows("round 2: turns"), 40), terminal.text
     terminal.type(b"\x03")
     assert terminal.until_it_ends() == 130
     _, *moments = (screen(terminal.text[: found.start()]) for found in re.finditer(r"round \d+: ", terminal.text))

@@ -58,11 +58,10 @@ def test_an_injected_slow_down_is_found_within_20_seconds(
     assert found["verdict"] == verdict
     assert found["ratio_low"] < found["ratio"] < found["ratio_high"]
     assert (found["decay"] > 10) == (verdict == "slower")
-    assert found["rounds"] >= ROUNDS
     assert found["seconds"] <= 21
     (path,) = results.glob("*-pair.json")
     record = read_record(path, Pair)
-    assert len(record.rounds) == found["rounds"]
+    assert ROUNDS <= found["rounds"] <= len(record.rounds), "without those in which the core was slow throughout"
     assert not record.windows
 
 
@@ -109,7 +108,7 @@ def test_too_little_time(bench: Bench, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (("--a", "plain", "--b", "broken"), 1, "broken did not start (exit code 1)"),
+        (("--a", "plain", "--b", "broken", "--budget", "2"), 1, "broken did not start (exit code 1)"),
         (("--a", "plain", "--b", "nothing"), 2, "unknown layer 'nothing'"),
         (("--a", "plain"), 2, "a pair needs two layers: set A= and B="),
         (("--a", "plain", "--b", "slowed", "--budget", "0"), 2, "BUDGET (--budget): "),
@@ -130,7 +129,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
     run = spawn(tmp_path, *command)
     assert run.stderr
     for line in run.stderr:
-        if "round 3: starting" in line:
+        if "round 2: starting" in line:
             break
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=20)
@@ -139,7 +138,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path) -> None:
     assert "uvicorn" in out
     (path,) = (tmp_path / "results").glob("*-pair.json")
     record = read_record(path, Pair)
-    assert (len(record.rounds), record.stopped) == (2, "stopped by SIGTERM")
+    assert (len(record.rounds), record.stopped) == (1, "stopped by SIGTERM")
     assert {turn.layer for made in record.rounds for turn in made.turns} == {"asyncio", "uvicorn"}
 
 
@@ -156,8 +155,9 @@ def test_unclear_says_how_long_would_do() -> None:
     assert re.search(r"about \d+ s should be enough: try BUDGET=\d+", said), said
 
 
+@pytest.mark.all
 def test_a_size_of_slow_down(bench: Bench, tmp_path: Path) -> None:
-    options = ("--sizes", "25", "--runs", 1, "--budget", 7, "--results", tmp_path)
+    options = ("--sizes", "25", "--runs", 1, "--budget", 15, "--results", tmp_path)
     done = bench("sensitivity", *options, "--format", "json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
