@@ -115,6 +115,21 @@ def quick_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return run
 
 
+class Quiet:
+    """Watches a run, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        """What it was told."""
+
+    def tell(self, what: str, seconds: float) -> None:  # noqa: ARG002 (as every watch)
+        """Note it."""
+        self.lines.append(what)
+
+    def keep(self) -> None:
+        """Nothing is kept."""
+
+
 def default_signals() -> None:
     """In a child before it runs: signals as a terminal gives them. Where the suite was itself started with some ignored
     (in the background, by nohup, by some CI), its children would ignore them as well, and a test would wait for ever.

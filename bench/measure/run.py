@@ -25,6 +25,9 @@ SLOW = 0.01
 """Seconds: a server whose answer takes longer does not come to rest between turns."""
 FILLED = 0.5
 """Share of its turns below which a server and its client do not fill their core."""
+NOTHING = 0.001
+"""Share of its turns below which a server has done no work."""
+ELSEWHERE = "its own processes used next to no CPU time: does another one do its work?"
 ANSWERS = 3
 """A plain window of a server that cannot take turns holds so many of its answers, one after another."""
 
@@ -158,12 +161,15 @@ class Run:
                 self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
 
     def _fill(self, table: Table) -> None:
-        """In the first round: which servers do not fill their core in their turns."""
+        """In the first round: which servers do not fill their core in their turns, or do nothing in them."""
         for seat in table.seats:
             mine = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
             wall = sum(turn.wall_us for turn in mine) * 1000
-            busy = sum((turn.cpu_ns or 0) + turn.client_cpu_ns for turn in mine)
-            if mine and busy < FILLED * wall:
+            used = sum(turn.cpu_ns or 0 for turn in mine)
+            busy = used + sum(turn.client_cpu_ns for turn in mine)
+            if mine and used < NOTHING * wall and not seat.instance.fault:
+                self.record.row(seat.name).faults.append(ELSEWHERE)
+            elif mine and busy < FILLED * wall:
                 self.record.row(seat.name).plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
 
     def _window(self, server: Server) -> None:

@@ -27,7 +27,7 @@ from bench.measure.wrk import Wrk
 from bench.report.notes import row_notes
 from bench.stats.decay import figures
 from bench.stats.levels import Levels
-from tests.conftest import CATALOGUE, called, leftover_groups, processes, require, spawn, wait_for
+from tests.conftest import CATALOGUE, Quiet, called, leftover_groups, processes, require, spawn, wait_for
 
 TURN, CYCLES = 0.05, 8
 HERE = lane()
@@ -200,27 +200,13 @@ def test_a_wrk_that_is_killed_costs_its_instance_alone(contract: Contract, numbe
     assert not table.faults, "the server did nothing wrong"
 
 
-class Told:
-    """What a run tells."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def tell(self, what: str, _: float) -> None:
-        """Note it."""
-        self.lines.append(what)
-
-    def keep(self) -> None:
-        """Nothing is kept."""
-
-
 @pytest.fixture(scope="module")
 def odd(contract: Contract) -> Record:
     """One round of a server that waits, one that works in the background, and what they stand on."""
     layers = [CATALOGUE.layers["asyncio"], app_layer("waiting"), app_layer("restless")]
     selection = Selection(layers, {"asyncio": None, "waiting": "asyncio", "restless": "asyncio"}, contract)
     record = Record(load=Load(), layers=selection.rows())
-    run = Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Told())
+    run = Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Quiet())
     run.round(layers, 1.5)
     return record
 
