@@ -43,9 +43,11 @@ def hard(record: Layers) -> bytes:
     for row in record.layers:
         row.name, row.on = names.get(row.name, row.name), names.get(row.on or "", row.on)
     if isinstance(record, Measured):
-        for each in (*record.windows, *(instance for made in record.rounds for instance in made.instances)):
-            each.layer = names.get(each.layer, each.layer)
+        for window in record.windows:
+            window.layer = names.get(window.layer, window.layer)
         for made in record.rounds:
+            for instance in made.instances:
+                instance.layer = names.get(instance.layer, instance.layer)
             made.turns = [msgspec.structs.replace(turn, layer=names.get(turn.layer, turn.layer)) for turn in made.turns]
     if isinstance(record, Anatomy):
         for counts in record.anatomy:
