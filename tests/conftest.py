@@ -19,7 +19,7 @@ from bench.commands import cli
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue
-from bench.host.guardian import own_group
+from bench.host.control_groups import own_group
 from bench.host.server import Server
 from bench.host.signals import SIGNALS
 

@@ -1,4 +1,4 @@
-"""Control groups (version 2): a folder for each server, in which the kernel counts the CPU time of all its processes."""
+"""Control groups (version 2): a folder for each server, in which the kernel counts the CPU time of all it started."""
 
 import contextlib
 import os
