@@ -1,8 +1,5 @@
 """Nothing is written that its reader would refuse: what contradicts itself, or does not fit its types."""
 
-import re
-from typing import Any
-
 import msgspec
 
 from bench.data.errors import Fault
@@ -10,47 +7,20 @@ from bench.data.kinds import Record
 from bench.data.record import Kind, Layers, Measured
 from bench.data.versus import Versus
 
-STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
-MOST = 10_000
-"""So many pieces are left out at most: each costs a check of the whole record."""
-
 
 class Unsound(Fault):
-    """The reader would refuse a record, whatever is left out of it."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"nothing is kept except what is printed: the record could not be read again: {why}")
+    """The reader would refuse a record."""
 
 
-def sound(record: Kind) -> tuple[Kind, list[str]]:
-    """A record as its reader will see it, and why each piece was left out that the reader would refuse.
-
-    A piece is the item of a list, such as a turn, or where there is no list, a key. Raises Unsound.
-    """
-    found, left_out = _fitting(record)
-    if why := contradiction(found):
-        raise Unsound(why)
-    return found, left_out
-
-
-def _fitting(record: Kind) -> tuple[Kind, list[str]]:
-    """Without what does not fit its types."""
-    data = msgspec.json.encode(record)
+def require_sound(record: Kind) -> None:
+    """Raise Unsound unless a record can be read again."""
     try:
-        msgspec.json.decode(data, type=Record)
-        return record, []
-    except msgspec.ValidationError:
-        plain = msgspec.json.decode(data)
-    left_out: list[str] = []
-    while len(left_out) < MOST:
-        try:
-            found: Kind = msgspec.convert(plain, Record)
-            return found, left_out
-        except msgspec.ValidationError as error:
-            if not _cut(plain, str(error).rpartition(" - at `")[2]):
-                raise Unsound(str(error)) from None
-            left_out.append(str(error))
-    raise Unsound(left_out[-1])
+        msgspec.json.decode(msgspec.json.encode(record), type=Record)
+        why = contradiction(record)
+    except msgspec.ValidationError as error:
+        why = str(error)
+    if why:
+        raise Unsound(f"the record could not be read again: {why}")
 
 
 def contradiction(record: Kind) -> str:
@@ -80,30 +50,3 @@ def contradiction(record: Kind) -> str:
             if name not in on:
                 return f"a turn is of {name!r}, but there is no row for it"
     return ""
-
-
-def _cut(plain: Any, path: str) -> bool:
-    """Remove the piece that a path, such as `$.rounds[3].turns[17][9]`, leads to; returns whether there is one."""
-    places: list[tuple[Any, Any]] = []
-    value = plain
-    for step in _steps(path):
-        if isinstance(value, list) or (isinstance(value, dict) and step in value):
-            places.append((value, step))
-            value = value[step]
-    items = [each for each in places if isinstance(each[0], list)]
-    whole = [(parent, step) for parent, step in items if isinstance(parent[step], dict | list)]
-    if not places:
-        return False
-    parent, step = (whole or items or places)[-1]  # what is in an array, such as a turn, belongs together
-    del parent[step]
-    return True
-
-
-def _steps(path: str) -> list[Any]:
-    """The keys and indices of a path, up to one that it does not name, `[...]`."""
-    found: list[Any] = []
-    for match in STEP.finditer(path if path.startswith("$") else ""):
-        if not match[1] and not match[2]:
-            break
-        found.append(match[1] or int(match[2]))
-    return found

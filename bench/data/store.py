@@ -15,7 +15,7 @@ from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
 from bench.data.record import VERSION, Kind, Writer, now
-from bench.data.sound import Unsound, contradiction, sound
+from bench.data.sound import Unsound, contradiction, require_sound
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
@@ -109,7 +109,6 @@ class Keeper:
         self.folder = folder
         self.path: Path | None = None
         self.size = 0
-        self.left_out: list[str] = []
 
     def save(self) -> None:
         """Write the record if it has grown. If that fails, `finish` will run into it again and report it."""
@@ -122,17 +121,15 @@ class Keeper:
     def finish(self) -> Path:
         """Write the final record. If its folder fails (a full disk), use the system's temporary folder.
 
-        In that case, or where a part had to be left out since nobody could read it, raises Fault, which says where the
-        record is, or that it could not be kept.
+        In that case, or where nobody could read it again, raises Fault, which says where the record is, or what of it.
         """
         try:
-            path = self._write(self.record, self.folder)
+            return self._write(self.record, self.folder)
+        except Unsound as fault:
+            kept = f"{self.path} has what was measured before" if self.path else "nothing is kept"
+            raise Fault(f"{fault.message}: {kept}") from None
         except OSError as error:
-            path = self._elsewhere(f"cannot write a record to {self.folder}: {error.strerror}")
-        if self.left_out:
-            why = f"{len(self.left_out)} of its parts could not be read again, the first: {self.left_out[0]}"
-            raise Fault(f"{why}; the record without them is in {path}")
-        return path
+            return self._elsewhere(f"cannot write a record to {self.folder}: {error.strerror}")
 
     def _elsewhere(self, why: str) -> Path:
         self.path = None
@@ -143,7 +140,7 @@ class Keeper:
         raise Fault(f"{why}; the record is in {path}")
 
     def _write(self, record: Kind, folder: Path) -> Path:
-        record, self.left_out = sound(record)
+        require_sound(record)
         with whole(encode(record), folder) as temporary:
             self.path = self.path or _claim(folder, record)
             temporary.replace(self.path)
