@@ -7,17 +7,20 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
 from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
+from bench.data.plan import Client
 from bench.data.record import Anatomy, Bench, Kind, Sensitivity
 from bench.data.store import REFERENCE, newest_in, read_record
 from bench.data.workloads import read_entries, read_names
 from bench.report import answer
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.below import in_full
+from bench.report.clients import clients_document
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
 from bench.report.escape import markdown
@@ -55,7 +58,8 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "contract": contract_table(catalogue, contract).for_people("markdown"),
         },
         ROOT / "docs" / "METHOD.md": {
-            "sensitivity": sensitivity_document(tried).render("markdown") if tried else NOT_YET.format("sensitivity")
+            "clients": _clients(),
+            "sensitivity": sensitivity_document(tried).render("markdown") if tried else NOT_YET.format("sensitivity"),
         },
         ROOT / "docs" / "ANATOMY.md": {
             "anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)
@@ -94,6 +98,15 @@ def _front(measured: Bench | None, counted: Anatomy | None) -> dict[str, str]:
             "provenance": "\n\n".join(map(markdown, in_full(measured, source.figures))),
         }
     return {**times, "anatomy": anatomy_table(counted).for_people("markdown") if counted else again}
+
+
+def _clients() -> str:
+    """The same layers under three clients."""
+    read = [read_record(path, Bench) for path in sorted((REFERENCE / "clients").glob("*.json"))]
+    records = {record.client: record for record in read}
+    return (
+        clients_document(records).render("markdown") if {*records} == {*get_args(Client)} else NOT_YET.format("clients")
+    )
 
 
 def _history() -> Iterator[str]:
