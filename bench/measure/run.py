@@ -20,7 +20,7 @@ from bench.measure.window import take, verify, warm_up
 from bench.stats.estimate import ROUNDS
 
 FIRST = 2.0
-"""Seconds that starting the servers is taken to need, until it was timed."""
+"""Seconds that a round is taken to need besides its turns, until one was timed."""
 SLOW = 0.01
 """Seconds: a server whose answer takes longer does not come to rest between turns."""
 FILLED = 0.5
@@ -40,7 +40,7 @@ class Run:
         self.record = record
         self.watch = watch
         self.began = time.monotonic()
-        self.turning = 0.0  # seconds in which there were turns
+        self.turning = 0.0  # seconds in which turns were counted
         self.in_rounds = 0.0
         self.in_windows = 0.0
         self.kept = 0.0
@@ -123,18 +123,17 @@ class Run:
         """The turns of a round, and what came of them."""
         assert self.plan.lane
         self._tell("turns of " + ", ".join(server.layer.name for server in servers))
-        begin = time.monotonic()
         with seated(servers, self.plan, self.plan.lane) as table:
-            end, half = time.monotonic() + seconds, len(servers) * self.plan.turn / 2
-            while not table.cycles or time.monotonic() + half < end:
+            begin, half = time.monotonic(), len(servers) * self.plan.turn / 2
+            while not table.cycles or time.monotonic() + half < begin + seconds:
                 table.cycle()
+            self.turning += time.monotonic() - begin
             table.idle()
         made.turns, made.instances = table.turns, [seat.instance for seat in table.seats]
         for seat in table.seats:
             seat.instance.start_bytes = seat.server.start_bytes
         for fault in table.faults:
             self.record.row(fault.layer).faults.append(fault.what)
-        self.turning += time.monotonic() - begin
         if not self.rounds:
             self._fill(table)
 
