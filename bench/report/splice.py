@@ -50,7 +50,7 @@ PICTURE = """\
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
     """Each page, with the Markdown of its generated parts by name."""
     measured, counted = newest("default", "bench", Bench), newest("default", "anatomy", Anatomy)
-    tried = newest("default", "sensitivity", Sensitivity)
+    tried = newest("sensitivity", "sensitivity", Sensitivity)
     return {
         ROOT / "README.md": _front(measured, counted),
         ROOT / "docs" / "CONTRACT.md": {
