@@ -40,6 +40,15 @@ MORTAL = {
 }
 
 
+ELSEWHERE = """
+import subprocess, sys, time
+ours = [sys.executable, "-m", "servers.protocol_server", "--port", sys.argv[1]]
+code = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+subprocess.run([sys.executable, "-c", code, *ours])
+time.sleep(60)
+"""
+
+
 def app_layer(name: str) -> Layer:
     """An app of tests.odd_app, as the layer uvicorn is served."""
     uvicorn = CATALOGUE.layers["uvicorn"]
@@ -222,6 +231,34 @@ def test_what_waits_is_measured_in_plain_windows(odd: Record) -> None:
     assert 10 < figure.cpu_us < 5000
     assert figure.decay
     assert any(row.plain in note.text for note in row_notes(odd)["waiting"])
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["group", "clocks"])
+def test_work_of_a_process_that_left_its_parents(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: bool
+) -> None:
+    """A command that only starts a server elsewhere: its control group knows, and without one it has no figure."""
+    script = tmp_path / "elsewhere.py"
+    script.write_text(ELSEWHERE)
+    left = Layer(name="left", adds="", on="asyncio", command=f"{{python}} {script} {{port}}")
+    layers = [CATALOGUE.layers["asyncio"], left]
+    selection = Selection(layers, {"asyncio": None, "left": "asyncio"}, msgspec.structs.replace(contract, cases={}))
+    record = Record(load=Load(), layers=selection.rows())
+    if group:
+        with Server(CATALOGUE.layers["asyncio"], contract) as server:
+            require("" if server.meter.group else "no control group can be made here")
+    else:
+        monkeypatch.setattr("bench.host.server.Meter", lambda pid, _: Meter(pid))
+    Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Quiet()).round(layers, 0.5)
+    low, high = figures(record)
+    assert low.cpu_us
+    if group:
+        assert not record.layers[1].faults
+        assert high.cpu_us
+        assert high.cpu_us > 1
+    else:
+        assert record.layers[1].faults == ["its own processes used next to no CPU time: does another one do its work?"]
+        assert high.cpu_us is None
 
 
 def test_what_works_in_the_background_is_subtracted(odd: Record) -> None:
