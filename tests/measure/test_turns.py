@@ -27,7 +27,7 @@ from bench.measure.wrk import Wrk
 from bench.report.notes import row_notes
 from bench.stats.decay import figures
 from bench.stats.levels import Levels
-from tests.conftest import CATALOGUE, Quiet, called, leftover_groups, processes, require, spawn, wait_for
+from tests.conftest import CATALOGUE, Quiet, called, groups_of, guardians, processes, require, spawn, wait_for
 
 TURN, CYCLES = 0.05, 8
 HERE = lane()
@@ -240,9 +240,10 @@ def test_work_of_a_process_that_left_its_parents(
     """A command that only starts a server elsewhere: its control group knows, and without one it has no figure."""
     script = tmp_path / "elsewhere.py"
     script.write_text(ELSEWHERE)
-    left = Layer(name="left", adds="", on="asyncio", command=f"{{python}} {script} {{port}}")
+    command = f"{{python}} {script} {{port}}"
+    left = msgspec.structs.replace(CATALOGUE.layers["protocol"], name="left", on="asyncio", command=command)
     layers = [CATALOGUE.layers["asyncio"], left]
-    selection = Selection(layers, {"asyncio": None, "left": "asyncio"}, msgspec.structs.replace(contract, cases={}))
+    selection = Selection(layers, {"asyncio": None, "left": "asyncio"}, contract)
     record = Record(load=Load(), layers=selection.rows())
     if group:
         with Server(CATALOGUE.layers["asyncio"], contract) as server:
@@ -282,10 +283,11 @@ def test_a_signal_in_a_round_leaves_nothing(tmp_path: Path, number: signal.Signa
     """No process, no control group, no folder for temporary files."""
     run = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
     assert wait_for(lambda: len(called("wrk", tmp_path)) == 2)
+    made = guardians(tmp_path)
     time.sleep(0.5)
     run.send_signal(number)
     run.communicate(timeout=20)
     assert run.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert wait_for(lambda: not processes(tmp_path), 10)
     assert wait_for(lambda: {path.name for path in tmp_path.iterdir()} <= {"results"}, 5), [*tmp_path.iterdir()]
-    assert wait_for(lambda: not leftover_groups(), 5), leftover_groups()
+    assert wait_for(lambda: not groups_of(made), 5), groups_of(made)
