@@ -19,7 +19,7 @@ from bench.commands import cli
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue
-from bench.host.control_groups import own_group
+from bench.host.control_groups import NAME, own_group
 from bench.host.server import Server
 from bench.host.signals import SIGNALS
 
@@ -184,8 +184,16 @@ def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
     return found
 
 
-def leftover_groups() -> list[Path]:
-    """The control groups whose guardian is gone."""
+def guardians(folder: Path) -> list[int]:
+    """The guardians among the processes that were started with this folder."""
+    found = []
+    for process in family_of(folder):
+        with contextlib.suppress(psutil.Error):
+            found += [process.pid] if "bench.host.guardian" in process.cmdline() else []
+    return found
+
+
+def groups_of(guardians: list[int]) -> list[Path]:
+    """The control groups that they made, and that are still there."""
     own = own_group()
-    found = own.glob("asgi-anatomy-*") if own else ()
-    return [path for path in found if not psutil.pid_exists(int(path.name.split("-")[2]))]
+    return [path for pid in guardians for path in own.glob(f"{NAME}{pid}-*")] if own else []

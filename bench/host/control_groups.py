@@ -4,11 +4,14 @@ import contextlib
 import os
 from pathlib import Path
 
+NAME = "asgi-anatomy-"
+"""How the names of groups begin; the number of the process that made one follows."""
+
 
 def enter_group(number: int) -> Path | None:
     """Make a control group below this process's own and enter it, so that a child begins there; None: not possible."""
     own = own_group()
-    group = own / f"asgi-anatomy-{os.getpid()}-{number}" if own else None
+    group = own / f"{NAME}{os.getpid()}-{number}" if own else None
     if not group:
         return None
     with contextlib.suppress(OSError):
@@ -26,6 +29,16 @@ def leave_group(group: Path) -> None:
     """Go back to the group above."""
     with contextlib.suppress(OSError):
         (group.parent / "cgroup.procs").write_text("0")
+
+
+def remove_groups() -> None:
+    """Remove the groups of this process, and of those that are gone, in which no process is any more."""
+    own = own_group()
+    for group in own.glob(f"{NAME}*-*") if own else ():
+        maker = group.name.removeprefix(NAME).partition("-")[0]
+        if maker == str(os.getpid()) or not Path("/proc", maker).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def own_group(mounts: Path = Path("/proc/self/mounts"), own: Path = Path("/proc/self/cgroup")) -> Path | None:

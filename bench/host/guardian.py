@@ -21,12 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import msgspec
 import psutil
 
-from bench.host.control_groups import enter_group, leave_group
+from bench.host.control_groups import enter_group, leave_group, remove_groups
 
 SET_CHILD_SUBREAPER = 36  # prctl(2)
 POLITE, FORCED = 2.0, 5.0  # seconds to wait after TERM, and after KILL
@@ -105,7 +104,6 @@ class Guardian:
         self.wake = wake
         self.parent = os.getppid()
         self.children: dict[int, subprocess.Popen[bytes]] = {}
-        self.groups: list[Path] = []
         self.grouped = 0
         self.poll = select.poll()
         for fd in (harness.fileno(), wake):
@@ -175,7 +173,6 @@ class Guardian:
         finally:
             if group:
                 leave_group(group)
-                self.groups.append(group)
         self.children[child.pid] = child
         return Started(child.pid, os.fsencode(group or ""))
 
@@ -196,7 +193,7 @@ class Guardian:
         """End what was left behind, unless it may belong to a child that is still running."""
         if self.reap() and not self.children:
             self.end_all()
-        self.remove_groups()
+        remove_groups()
 
     def end_all(self) -> None:
         """End all descendants of this process, including any that they start meanwhile."""
@@ -211,14 +208,7 @@ class Guardian:
                             process.send_signal(number)
                             process.send_signal(signal.SIGCONT)  # a stopped process would not react
                 time.sleep(POLL)
-        self.remove_groups()
-
-    def remove_groups(self) -> None:
-        """Remove the control groups that no process is in any more."""
-        for group in [*self.groups]:
-            with contextlib.suppress(OSError):
-                group.rmdir()
-                self.groups.remove(group)
+        remove_groups()
 
 
 def receive(stream: socket.socket) -> tuple[bytes, list[int]]:

@@ -1,12 +1,10 @@
 """Custom servers: checked against a contract of their own, and blamed for what goes wrong in them."""
 
-import contextlib
 import io
 import json
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bench.anatomy.jobs import Job, count
@@ -252,30 +250,6 @@ def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) 
     assert ordered.index("uvicorn") < ordered.index("starlette") < ordered.index("wait-threads")
     assert ordered.index("uvicorn") < ordered.index("a:b") < ordered.index("a:b-x2")
     assert len(ordered) == len(layers)
-
-
-def test_work_that_another_process_does_is_no_figure(bench: Bench, tmp_path: Path) -> None:
-    """The command only holds the port's place: who answers is not among its processes."""
-    proxy = tmp_path / "elsewhere.py"
-    proxy.write_text(
-        "import subprocess, sys, time\n"
-        "ours = [sys.executable, '-m', 'servers.protocol_server', '--port', sys.argv[1]]\n"
-        "code = 'import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)'\n"
-        "subprocess.run([sys.executable, '-c', code, *ours])\n"
-        "time.sleep(60)\n"
-    )
-    options = ("--serve", f"{{python}} {proxy} {{port}}", "--results", tmp_path / "results")
-    done = bench("bench", *QUICK, *options)
-    try:
-        assert done.returncode == 1
-        assert "its own processes used next to no CPU time: does another one do its work?" in " ".join(
-            done.stdout.split()
-        )
-    finally:
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("TMPDIR") == str(tmp_path):
-                    process.kill()
 
 
 def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT
+from bench.data.record import VERSION, Kind, Writer
 from bench.data.record import Bench as Record
-from bench.data.record import Kind, Writer
 from bench.data.store import RUNNING, Keeper, latest, read_record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
 from tests.records import plain as record
@@ -177,7 +177,7 @@ def test_a_ladder_of_no_layers(quick_bench: Bench, tmp_path: Path) -> None:
 
 
 def bench_of(layers: list[dict[str, object]], **changes: object) -> str:
-    return json.dumps({"schema": 2, "command": "bench", "load": {}, "layers": layers, **changes})
+    return json.dumps({"schema": VERSION, "command": "bench", "load": {}, "layers": layers, **changes})
 
 
 def window_of(**changes: object) -> str:
@@ -201,7 +201,7 @@ MACHINE = {"cpu": "", "cores": 1, "memory_gib": 1, "system": "", "load": []}
         (bench_of([{"name": "a", "on": "b"}, {"name": "b", "on": "a"}]), "circle"),
         (bench_of([{"name": "a"}, {"name": "a"}]), "twice"),
         (bench_of([{"name": "a", "on": "b"}]), "is not in it"),
-        (bench_of([{"name": "a"}], schema=1, machine=MACHINE), "not a record"),
+        (bench_of([{"name": "a"}], schema=1, machine=MACHINE), "is a record of version 1, this suite reads"),
         (window_of(requests=-5), "not a record"),
         (window_of(requests=1e30), "not a record"),
         (window_of(server_cpu_ns=-1), "not a record"),

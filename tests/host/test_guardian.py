@@ -43,7 +43,7 @@ from bench.measure import run as runs
 from bench.measure.run import Run
 from bench.measure.turns import seated
 from bench.measure.wrk import Wrk
-from tests.conftest import CATALOGUE, Bench, Quiet, called, family_of, processes, spawn, wait_for
+from tests.conftest import CATALOGUE, Bench, Quiet, called, family_of, groups_of, guardians, processes, spawn, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -220,16 +220,18 @@ def test_a_harness_that_is_killed_leaves_nothing(tmp_path: Path, command: str, n
     harness.communicate()
 
 
-def test_a_guardian_that_is_killed_ends_the_run(tmp_path: Path) -> None:
+def test_a_guardian_that_is_killed_ends_the_run(own: Guard, tmp_path: Path) -> None:
     harness = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
     assert wait_for(lambda: called("wrk", tmp_path))
-    (guardian,) = (each for each in family_of(tmp_path) if "bench.host.guardian" in each.cmdline())
-    guardian.kill()
+    made = guardians(tmp_path)
+    os.kill(made[0], signal.SIGKILL)
     _, err = harness.communicate(timeout=20)
     assert harness.returncode == 1
     assert "Traceback" not in err
     assert "error: the process that starts servers (bench.host.guardian) has ended or does not answer" in err
     assert wait_for(lambda: gone(tmp_path), 5), family_of(tmp_path)
+    own.sweep()
+    assert not groups_of(made), "another guardian removes them"
 
 
 def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:

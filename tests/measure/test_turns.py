@@ -27,7 +27,7 @@ from bench.measure.wrk import Wrk
 from bench.report.notes import row_notes
 from bench.stats.decay import figures
 from bench.stats.levels import Levels
-from tests.conftest import CATALOGUE, Quiet, called, leftover_groups, processes, require, spawn, wait_for
+from tests.conftest import CATALOGUE, Quiet, called, groups_of, guardians, processes, require, spawn, wait_for
 
 TURN, CYCLES = 0.05, 8
 HERE = lane()
@@ -38,6 +38,15 @@ MORTAL = {
     )
     for kind in ("forking", "replacing")
 }
+
+
+ELSEWHERE = """
+import subprocess, sys, time
+ours = [sys.executable, "-m", "servers.protocol_server", "--port", sys.argv[1]]
+code = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+subprocess.run([sys.executable, "-c", code, *ours])
+time.sleep(60)
+"""
 
 
 def app_layer(name: str) -> Layer:
@@ -224,6 +233,35 @@ def test_what_waits_is_measured_in_plain_windows(odd: Record) -> None:
     assert any(row.plain in note.text for note in row_notes(odd)["waiting"])
 
 
+@pytest.mark.parametrize("group", [True, False], ids=["group", "clocks"])
+def test_work_of_a_process_that_left_its_parents(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: bool
+) -> None:
+    """A command that only starts a server elsewhere: its control group knows, and without one it has no figure."""
+    script = tmp_path / "elsewhere.py"
+    script.write_text(ELSEWHERE)
+    command = f"{{python}} {script} {{port}}"
+    left = msgspec.structs.replace(CATALOGUE.layers["protocol"], name="left", on="asyncio", command=command)
+    layers = [CATALOGUE.layers["asyncio"], left]
+    selection = Selection(layers, {"asyncio": None, "left": "asyncio"}, contract)
+    record = Record(load=Load(), layers=selection.rows())
+    if group:
+        with Server(CATALOGUE.layers["asyncio"], contract) as server:
+            require("" if server.meter.group else "no control group can be made here")
+    else:
+        monkeypatch.setattr("bench.host.server.Meter", lambda pid, _: Meter(pid))
+    Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Quiet()).round(layers, 0.5)
+    low, high = figures(record)
+    assert low.cpu_us
+    if group:
+        assert not record.layers[1].faults
+        assert high.cpu_us
+        assert high.cpu_us > 1
+    else:
+        assert record.layers[1].faults == ["its own processes used next to no CPU time: does another one do its work?"]
+        assert high.cpu_us is None
+
+
 def test_what_works_in_the_background_is_subtracted(odd: Record) -> None:
     row, figure = odd.row("restless"), figures(odd)[2]
     assert not row.plain
@@ -245,10 +283,11 @@ def test_a_signal_in_a_round_leaves_nothing(tmp_path: Path, number: signal.Signa
     """No process, no control group, no folder for temporary files."""
     run = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
     assert wait_for(lambda: len(called("wrk", tmp_path)) == 2)
+    made = guardians(tmp_path)
     time.sleep(0.5)
     run.send_signal(number)
     run.communicate(timeout=20)
     assert run.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert wait_for(lambda: not processes(tmp_path), 10)
     assert wait_for(lambda: {path.name for path in tmp_path.iterdir()} <= {"results"}, 5), [*tmp_path.iterdir()]
-    assert wait_for(lambda: not leftover_groups(), 5), leftover_groups()
+    assert wait_for(lambda: not groups_of(made), 5), groups_of(made)
