@@ -6,8 +6,7 @@ instances differ, too, by as much as a turn or two.
 
 On some machines a neighbour on the core's other hardware thread makes it slow for moments or minutes, by half or more,
 and some programs more than others. A turn knows: its layer costs half as much again. Where the turns of a run fall into
-two speeds, only those at the fast one count; a ratio takes all of them where fewer than ROUNDS rounds had fast ones.
-docs/METHOD.md shows what that is worth.
+two speeds, only those at the fast one count. docs/METHOD.md shows what that is worth.
 """
 
 import math
@@ -18,7 +17,7 @@ import msgspec
 
 from bench.data.record import Measured
 from bench.data.turns import Round
-from bench.stats.estimate import ROUNDS, Sample, combine, mean_of
+from bench.stats.estimate import Sample, combine, mean_of
 
 APART = 0.15
 """By how much, as a logarithm, two speeds differ at least."""
@@ -71,7 +70,6 @@ class Levels:
         self.used = [cost for cost, each in zip(self.costs, off, strict=True) if each <= most]
         self.slow = [cost for cost, each in zip(self.costs, off, strict=True) if each > most]
         self._rounds = _by_round(self.used)
-        self._every = _by_round(self.costs)
 
     def level(self, name: str) -> Sample | None:
         """ln(µs per request) of a layer, or None."""
@@ -83,9 +81,6 @@ class Levels:
         """ln(CPU time of `on` / CPU time of the layer), from the rounds that have both; None where there is none."""
         own, below = self._rounds.get(name, {}), self._rounds.get(on, {})
         shared = own.keys() & below.keys()
-        if len(shared) < ROUNDS:  # a wide interval, from turns at both speeds, says more than none
-            own, below = self._every.get(name, {}), self._every.get(on, {})
-            shared = own.keys() & below.keys()
         weights = {each: 1 / (1 + 1 / own[each][1] + 1 / below[each][1]) for each in sorted(shared)}
         return mean_of({each: below[each][0] - own[each][0] for each in weights}, weights)
 

@@ -44,21 +44,21 @@ def slowed(tmp_path: Path) -> Path:
         pytest.param("slowed", "plain", "faster", 0, marks=pytest.mark.all),
     ],
 )
-def test_an_injected_slow_down_is_found_within_40_seconds(
+def test_an_injected_slow_down_is_found_within_a_minute(
     bench: Bench, slowed: Path, tmp_path: Path, a: str, b: str, verdict: str, code: int
 ) -> None:
     begin = time.monotonic()
     results = tmp_path / "results"
-    options = ("--a", a, "--b", b, "--budget", 40, "--format", "json", "--results", results)
+    options = ("--a", a, "--b", b, "--budget", 60, "--format", "json", "--results", results)
     done = bench("--catalogue", slowed, "pair", *options)
     assert done.returncode == code, done.stdout + done.stderr
-    assert time.monotonic() - begin < 45
+    assert time.monotonic() - begin < 66
     found = json.loads(done.stdout)
     assert tuple(found) == tuple(key for column in COLUMNS for key in column.keys.split())
     assert found["verdict"] == verdict
     assert found["ratio_low"] < found["ratio"] < found["ratio_high"]
     assert (found["decay"] > 10) == (verdict == "slower")
-    assert found["seconds"] <= 41
+    assert found["seconds"] <= 61
     (path,) = results.glob("*-pair.json")
     record = read_record(path, Pair)
     assert ROUNDS <= found["rounds"] <= len(record.rounds), "without those in which the core was slow throughout"
