@@ -259,13 +259,13 @@ def test_a_ladder_under_several_pythons(bench: Bench, tmp_path: Path) -> None:
     old.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
     old.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    options = ("--layers", "protocol httptools", "--pythons", f"{own} 9.9 2.7", "--results", tmp_path / "results")
+    options = ("--layers", "asyncio uvicorn", "--pythons", f"{own} 9.9 2.7", "--results", tmp_path / "results")
     done = bench("bench", *QUICK, *options, "--format", "json", PATH=path)
     assert done.returncode == 1
     assert done.stderr.endswith("error: no figure for all under 9.9, all under 2.7: the table says why\n"), done.stderr
     rows = {(row["layer"], row["python"]): row for row in json.loads(done.stdout)}
-    assert [*rows] == [("protocol", own), ("httptools", own), ("all", "9.9"), ("all", "2.7")]
-    assert 0 < rows["httptools", own]["decay"] < 100
+    assert [*rows] == [("asyncio", own), ("uvicorn", own), ("all", "9.9"), ("all", "2.7")]
+    assert 0 < rows["uvicorn", own]["decay"] < 100
     assert rows["all", "9.9"]["note"].startswith("no Python 9.9 here")
     assert rows["all", "2.7"]["note"] == "2.7 is Python 2.7.18: 3.12 or newer is needed"
     assert only_record(tmp_path).python == read_python()
