@@ -86,7 +86,7 @@ def bench(tmp_path: Path) -> Bench:
             env={**os.environ, "TMPDIR": str(tmp_path), **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bench.anatomy.release import SECONDS, ReleaseJob, count_release, require_revision
 from bench.commands.output import say
+from bench.commands.progress import Display
 from bench.data.errors import Fault
 from bench.data.history import Found, keep
 from bench.host.signals import held
-from bench.report.progress import Display
 
 
 def count_all(

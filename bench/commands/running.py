@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.commands.options import Driving
 from bench.commands.output import say
+from bench.commands.progress import Display
 from bench.data.errors import BadInput, Fault, Problem, Stopped
 from bench.data.plan import Plan, Selection, Watch
 from bench.data.record import Kind, Layers, Measured
@@ -17,7 +18,6 @@ from bench.host.signals import held
 from bench.host.versions import read_versions
 from bench.measure.wrk import require_files, require_wrk
 from bench.report.decay_table import live_table
-from bench.report.progress import Display
 
 
 def check(plan: Plan, results: Path) -> None:

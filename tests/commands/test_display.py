@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.commands.progress import SHARE, Display
 from bench.data.layers import ROOT
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.measure.ladder import LAST
-from bench.report.progress import SHARE, Display
 from bench.stats.decay import figures
 from bench.stats.estimate import ROUNDS
 from tests.conftest import Bench, processes, require_tool, wait_for
@@ -156,3 +156,29 @@ def test_drawing_is_rare_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) ->
         display.close()
         assert 0 < display.drawing < SHARE * (time.monotonic() - display.began)
     os.close(master)
+
+
+def test_a_signal_is_not_lost_to_a_terminal_that_is_gone() -> None:
+    """What rich does on the way out fails to write, and that failure must not take the place of the signal's."""
+    script = """
+import os, pty, signal
+from bench.commands.progress import Display
+from bench.host.signals import stop_on_signals
+master, slave = pty.openpty()
+os.dup2(slave, 2)
+os.close(slave)
+display = Display(10)
+display.tell("a round", 1)
+class Signalled(type(display.bar)):
+    def __rich__(self):
+        os.close(master)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().__rich__()
+display.bar.__class__ = Signalled
+stop_on_signals()
+display.tell("another", 2)
+os.write(1, b"the signal was lost")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, timeout=20, check=False)
+    assert done.stdout == b""
+    assert done.returncode == 1

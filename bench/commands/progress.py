@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from bench.host.signals import held
 from bench.report.escape import cell
 
 SHARE = 0.01
@@ -78,7 +79,9 @@ class Display:
             self.live.update(Group(*above, self.bar), refresh=True)
 
     def _try(self, show: Callable[..., object], *arguments: object) -> None:
-        if not self.broken:
+        if self.broken:
+            return
+        with held():  # where rich's own clean-up fails to write, the signal's exception would be lost to that failure
             try:
                 show(*arguments)
             except (OSError, ValueError, SystemExit):  # the terminal was closed; for a closed pipe, rich exits
