@@ -2,8 +2,9 @@
 
 from statistics import median
 
-from bench.data.record import Row
 from bench.stats.memory import Memory, memory
+
+from bench.data.record import Row
 from tests.stats.test_comparison import BEFORE, record
 
 
