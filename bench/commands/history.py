@@ -140,7 +140,9 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
     """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
     ladder = catalogue.choose("", "default")
     every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
-    running = [each for each in every if package in map(canonicalize_name, each.versions) and not each.loop]
+    running = [
+        each for each in every if package in {*map(str, map(canonicalize_name, each.versions))} and not each.loop
+    ]
     if names:
         chosen = catalogue.choose(names, "default")
         if wrong := [each.name for each in chosen if each not in running]:

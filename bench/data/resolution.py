@@ -3,7 +3,6 @@
 import re
 import urllib.parse
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 import msgspec
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -63,12 +62,10 @@ def locked(pins: Iterable[Pin]) -> str:
 
 def read_lock(text: str) -> dict[str, Pin]:
     """The pins of a lock with hashes, by name, as uv writes it."""
-    found = {}
+    found: dict[str, Pin] = {}
     for name, what, rest in re.findall(r"^([A-Za-z0-9._-]+)(?:==| @ )(\S+)((?:.|\n(?=\s))*)", text, re.MULTILINE):
         url = what if "://" in what else ""
-        version = (
-            wheel_version(PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name)[1] if url else what
-        )
+        version = wheel_version(urllib.parse.unquote(url).rpartition("/")[2])[1] if url else what
         hashes = tuple(re.findall(r"--hash=(\S+)", rest))
         found[canonicalize_name(name)] = Pin(canonicalize_name(name), version, hashes, url)
     return found

@@ -53,9 +53,7 @@ def releases(package: str) -> tuple[Release, ...]:
     for file in _files(canonicalize_name(package)):
         try:
             _, version, _, offered = parse_wheel_filename(file.filename)
-            fits = not tags.isdisjoint(offered) and platform.python_version() in SpecifierSet(
-                file.requires_python or ""
-            )
+            fits = tags & offered and platform.python_version() in SpecifierSet(file.requires_python or "")
         except (ValueError, InvalidSpecifier):  # an archive of sources, or of another age
             continue
         if fits and not file.yanked and not version.is_prerelease:

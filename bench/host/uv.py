@@ -27,7 +27,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -274,7 +274,8 @@ def stop(number: int, _frame: FrameType | None) -> NoReturn:
 def run(what: str, *given: str) -> int:
     """Make what is asked for; returns the exit code."""
     try:
-        {"main": main, "serving": serving, "group": group, "lock": lock}[what](*given)
+        kinds: dict[str, Callable[..., None]] = {"main": main, "serving": serving, "group": group, "lock": lock}
+        kinds[what](*given)
     except SetupError as error:
         say(f"error: {error}")
     except OSError as error:

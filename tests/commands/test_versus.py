@@ -21,7 +21,7 @@ from bench.data.layers import ROOT, Catalogue
 from bench.data.store import read_record
 from bench.data.versus import Compared, Served, Versus
 from bench.data.workloads import read_workload
-from bench.host.sides import VENVS
+from bench.host.uv import VENVS
 from bench.report.versus import versus_document
 from tests.anatomy.test_jobs import Quiet
 from tests.conftest import Bench, require_tool

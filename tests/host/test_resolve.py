@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from bench.host.pip import Conflict, why
 
 from bench.data.errors import BadInput, Fault
 from bench.data.resolution import Pin, changed, moved
 from bench.host import pip
+from bench.host.pip import Conflict, why
 from bench.host.releases import _setting, before, releases
 from bench.host.resolve import Resolver
 from tests.host.packages import wheel

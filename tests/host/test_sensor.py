@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bench.host.sensor import EVERY_MS, LOOP, sensor
 
 from bench.data.layers import ROOT
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.host import quota
+from bench.host.sensor import EVERY_MS, LOOP, sensor
 from tests.conftest import Bench
 
 

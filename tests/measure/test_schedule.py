@@ -1,6 +1,7 @@
 """What a round holds: what is least known, in the time that there is."""
 
 import pytest
+
 from bench.measure.schedule import SOLO, Need, length, schedule
 
 A, B = ("low", "middle"), ("middle", "high")

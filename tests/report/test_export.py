@@ -11,7 +11,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from bench.stats.calm import costs
 from click.testing import CliRunner, Result
 
 from bench.commands.export import command
@@ -22,6 +21,7 @@ from bench.report.export.bencher import bencher
 from bench.report.export.github_action_benchmark import github_action_benchmark
 from bench.report.export.pyperf import pyperf
 from bench.report.export.speedscope import speedscope
+from bench.stats.calm import costs
 from bench.stats.counts import lines, total
 from bench.stats.decay import figures
 from tests.conftest import Bench, require_tool

@@ -2,9 +2,8 @@
 
 from statistics import median
 
-from bench.stats.memory import Memory, memory
-
 from bench.data.record import Row
+from bench.stats.memory import Memory, memory
 from tests.stats.test_comparison import BEFORE, record
 
 

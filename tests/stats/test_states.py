@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from bench.stats.disturbance import disturbance
-from bench.stats.states import slowness, smooth, states
 
 from bench.data.load import Load
 from bench.data.record import Bench, Row
 from bench.data.window import Take
+from bench.stats.disturbance import disturbance
+from bench.stats.states import slowness, smooth, states
 
 CHANCE = np.random.default_rng(7)
 

@@ -5,13 +5,13 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from bench.stats.undisturbed import Undisturbed, disagreement, same_program, undisturbed
 
 from bench.data.record import Bench, Row
 from bench.report.decay_table import decay_document
 from bench.stats.comparison import climbs
 from bench.stats.decay import figures, figures_of, mixture, ratio
 from bench.stats.estimate import decay
+from bench.stats.undisturbed import Undisturbed, disagreement, same_program, undisturbed
 from tests.stats.neighbours import COSTS, ON, run
 
 RUNS = 45
