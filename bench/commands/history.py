@@ -141,7 +141,7 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
     ladder = catalogue.choose("", "default")
     every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
     running = [
-        each for each in every if package in {*map(str, map(canonicalize_name, each.versions))} and not each.loop
+        each for each in every if canonicalize_name(package) in map(canonicalize_name, each.versions) and not each.loop
     ]
     if names:
         chosen = catalogue.choose(names, "default")

@@ -29,9 +29,8 @@ def serves_with(layer: Layer, package: str) -> bool:
     """Whether a layer uses a package; its environment must have been made."""
     if "{python}" not in layer.command:
         return False
-    return package in {*map(str, map(canonicalize_name, layer.versions))} or package in _imported(
-        layer.python, _modules(layer)
-    )
+    named = canonicalize_name(package) in map(canonicalize_name, layer.versions)
+    return named or package in _imported(layer.python, _modules(layer))
 
 
 def _modules(layer: Layer) -> tuple[str, ...]:

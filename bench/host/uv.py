@@ -175,8 +175,8 @@ def uv(*arguments: str) -> None:
 
 def command(*arguments: str) -> list[str]:
     """The words that run uv."""
-    no_index = "no-index" in settings() and settings()["no-index"] not in ("0", "false", "")
-    return [str(home() / "bin" / "uv"), *arguments, "--quiet", *(["--no-index"] if no_index else [])]
+    no_index = settings().get("no-index", "0").lower() in ("1", "true", "yes", "on")
+    return [str(home() / "bin" / "uv"), *arguments, *(["--no-index"] if no_index else [])]
 
 
 @functools.cache
@@ -203,33 +203,32 @@ def home() -> Path:
     return place
 
 
-@functools.cache
 def variables() -> dict[str, str]:
     """The environment that uv gets: the caller's, with what pip is configured with unless uv is told otherwise."""
     found = {name: value for name, value in os.environ.items() if not OURS.match(name)}
     for name, value in settings().items():
         if name in OF_PIP:
-            found.setdefault(OF_PIP[name], (", " if name == "find-links" else " ").join(value.split()))
+            found.setdefault(OF_PIP[name], ("," if name == "find-links" else " ").join(value.split()))
     if "extra-index-url" in settings():
         found.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")  # the newest of all indexes, as pip has it
-    own = {"UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON_PREFERENCE": "only-system", "UV_LINK_MODE": "hardlink"}
-    return found | own | {"PIP_CONFIG_FILE": os.devnull}
+    return found | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
+def settings() -> dict[str, str]:
+    """What pip is configured with, by the names of its options: by its files, and above those by variables."""
+    own = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name[:4] == "PIP_"}
+    return {name: value for name, value in (_files(own.get("config-file", "")) | own).items() if value}
 
 
 @functools.cache
-def settings() -> dict[str, str]:
-    """What pip is configured with, by the names of its options."""
-    own = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name[:4] == "PIP_"}
-    if own.get("config-file") == os.devnull:  # there are no files, as pip has it
-        return own
-    said = subprocess.run(
-        [home() / "bin" / "python", "-I", "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    ).stdout
-    found = {}
-    for section in ("global", "install"):
-        for name, value in re.findall(rf"^{section}\.([a-z-]+)=('.*'|\".*\")$", said, re.MULTILINE):
-            found[name] = str(ast.literal_eval(value))
-    return found | own
+def _files(named: str) -> dict[str, str]:
+    """What pip's files say; os.devnull as the name of one stands for none at all."""
+    if named == os.devnull:
+        return {}
+    pip = [home() / "bin" / "python", "-I", "-m", "pip", "config", "list"]
+    said = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
+    found = re.findall(r"^(global|install)\.([a-z-]+)=('.*'|\".*\")$", said, re.MULTILINE)
+    return {name: str(ast.literal_eval(value)) for _, name, value in sorted(found)}
 
 
 def why(said: str) -> str:
