@@ -21,8 +21,8 @@ PRECISION   =# stop once decays are known to ± this many points (bench) [0.5]
 SIZES       =# slow-downs to inject, in percent (sensitivity) [0 1 2 5 10]
 RUNS        =# runs of each size (sensitivity)              [20]
 #= how wrk loads the servers (bench, pair, sensitivity, sweep)
-TURN        =# length of a turn in milliseconds               [100]
-SECONDS     =# length of a window in seconds (sweep)       [2 or more]
+TURN        =# length of a turn in milliseconds (not sweep) [100]
+SECONDS     =# length of a window (sweep)                   [2 or more]
 CONNECTIONS =# wrk's connections; sweep: several [64, or the workload's]
 THREADS     =# wrk's threads                                [1]
 RATE        =# at fixed rates: "25% 50%" of what it can do, or 2000 (sweep)
@@ -66,9 +66,10 @@ given = $(if $(word 2,$(MAKECMDGOALS)),,$(strip $(foreach name,$(.VARIABLES),$(i
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 flag = $(if $(filter-out 0 no,$(strip $($1))),--$2)
 python = '$(subst ','\'',$(strip $(PYTHON)))'
-load = $(call option,TURN,turn) $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
+load = $(call option,CONNECTIONS,connections) $(call option,THREADS,threads)
 format = $(call option,FORMAT,format) $(call flag,WIDE,wide)
-run = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
+loaded = $(call option,BUDGET,budget) $(call option,PORT,port) $(call option,RESULTS,results) $(load) $(format)
+run = $(call option,TURN,turn) $(loaded)
 ladder = $(call option,LADDER,ladder) $(call option,PRECISION,precision)
 drawn = $(call option,RECORD,record) $(call option,OUT,out)
 workload = $(call option,WORKLOAD,workload)
@@ -83,7 +84,7 @@ everywhere = $(call option,SCHEDULER,scheduler) $(call option,LADDER,ladder) $(c
 two = $(call option,A,a) $(call option,B,b) $(call option,THRESHOLD,threshold)
 
 .SILENT:
-.PHONY: help venv setup tools counters bench pair versus compare workloads sweep clients machines history worker report charts export sensitivity power anatomy diff ladders table walk check-layer test \
+.PHONY: help venv setup tools counters bench pair versus compare workloads sweep clients machines history worker report charts export sensitivity anatomy diff ladders table walk check-layer test \
     test-all test-faults schema readme lock clean
 
 help:
@@ -111,9 +112,9 @@ workloads: setup ## measure: what layers cost by workload; MEASURE=1 measures fi
 	$(bench) workloads $(ladder) $(workload) $(call flag,MEASURE,measure) $(call option,RECORD,record) $(run)
 
 sweep: setup ## measure: 1 to 16,384 connections, or fixed rates: RATE="25% 50%"
-	$(bench) sweep $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(call option,RATE,rate) $(workload) $(call option,RECORD,record) $(run)
+	$(bench) sweep $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(call option,RATE,rate) $(call option,SECONDS,seconds) $(workload) $(call option,RECORD,record) $(loaded)
 
-clients: setup #- measure: what a wrk that sleeps makes of the same layers (docs/METHOD.md)
+clients: setup #- measure: what a wrk that sleeps makes of the same layers
 	$(bench) clients $(call option,LAYERS,layers) $(ladder) $(workload) $(run)
 
 machines: venv ## compare: several machines in one table: RECORD="files or folders"
@@ -127,8 +128,6 @@ worker: setup counters #- measure: work for a scheduler on another machine: SCHE
 
 sensitivity: setup #- measure: how often pair finds slow-downs of known size (hours)
 	$(bench) sensitivity $(call option,SIZES,sizes) $(call option,RUNS,runs) $(call option,THRESHOLD,threshold) $(run) $(call option,RECORD,record)
-
-power: sensitivity # the old name, for one release
 
 anatomy: venv counters ## explain: where the work of one request goes, counted exactly
 	$(bench) anatomy $(call option,LAYERS,layers) $(call option,LADDER,ladder) $(call option,WORKERS,workers) $(bring) $(anatomy)

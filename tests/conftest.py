@@ -19,6 +19,7 @@ from bench.commands import cli
 from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract, read_contract
 from bench.data.layers import ROOT, Catalogue
+from bench.host.control_groups import own_group
 from bench.host.server import Server
 from bench.host.signals import SIGNALS
 
@@ -114,6 +115,21 @@ def quick_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return run
 
 
+class Quiet:
+    """Watches a run, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        """What it was told."""
+
+    def tell(self, what: str, seconds: float) -> None:  # noqa: ARG002 (as every watch)
+        """Note it."""
+        self.lines.append(what)
+
+    def keep(self) -> None:
+        """Nothing is kept."""
+
+
 def default_signals() -> None:
     """In a child before it runs: signals as a terminal gives them. Where the suite was itself started with some ignored
     (in the background, by nohup, by some CI), its children would ignore them as well, and a test would wait for ever.
@@ -166,3 +182,10 @@ def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
     while not (found := what()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
+
+
+def leftover_groups() -> list[Path]:
+    """The control groups whose guardian is gone."""
+    own = own_group()
+    found = own.glob("asgi-anatomy-*") if own else ()
+    return [path for path in found if not psutil.pid_exists(int(path.name.split("-")[2]))]

@@ -87,7 +87,7 @@ def test_help_of_one_command(quick_bench: Bench) -> None:
     for name in cli.COMMANDS:
         assert max(map(len, quick_bench("help", name).stdout.splitlines())) <= 80, name
     said = sh("make", "help-pair").stdout
-    assert re.search(r"^BUDGET= .*\[90\]$", said, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^BUDGET= .*\[60\]$", said, re.MULTILINE | re.DOTALL)
     assert "0 same or faster, 1 a layer or the run failed, 2 bad input, 3 slower, 4 unclear, 128 + n" in said.replace(
         "\n", " "
     )
@@ -530,7 +530,7 @@ def test_a_fresh_clone(tmp_path: Path) -> None:
     """The whole set-up, and the first thing that a user types."""
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
     done = subprocess.run(
-        ["make", "bench", "BUDGET=1", "SECONDS=1", f"PYTHON={PYTHON}"],
+        ["make", "bench", "BUDGET=1", f"PYTHON={PYTHON}"],
         cwd=tmp_path / "clone", capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -546,7 +546,7 @@ def test_a_rule_is_one_command() -> None:
     rules = re.split(r"^(?=[a-z%-]+:)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1:]
     commands = {rule.partition(":")[0]: re.findall(r"^\t(.*)", rule, re.MULTILINE) for rule in rules}
     assert len(commands) > 15
-    assert [name for name, lines in commands.items() if len(lines) != 1] == ["power"], "a second name"
+    assert not [name for name, lines in commands.items() if len(lines) != 1]
 
 
 def test_each_test_file_is_in_one_half() -> None:

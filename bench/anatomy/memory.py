@@ -17,7 +17,7 @@ COLLECTORS = ("_Py_RunGC", "gc_collect_main")
 ALLOCATIONS, COLLECTIONS = "allocations", "collections per 1,000 requests"
 NO_SYMBOLS = (
     "no allocations, and the garbage collector is part of the interpreter here, which was built without symbols, or is"
-    " not CPython: what it costs is in the pairs of `make bench LADDER=gc`"
+    " not CPython: what it costs is in the decays of `make bench LADDER=gc`"
 )
 
 

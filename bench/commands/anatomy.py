@@ -104,7 +104,7 @@ def _write_trees(record: Anatomy, results: Path) -> None:
 def _beside(record: Anatomy, results: Path) -> Path | None:
     """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
     with contextlib.suppress(BadInput):
-        path = latest("bench", results)
+        path = latest("bench", results, tell=say)
         measured = read_record(path, Bench)
         if alike(measured, record) and [row.name for row in measured.layers] == [row.name for row in record.layers]:
             return path

@@ -17,8 +17,6 @@ COMMANDS = (
     *("walk", "readme", "schema", "check-layer", "help"),
 )
 """Each is bench/commands/NAME.py, imported when it is first used."""
-RENAMED = {"power": "sensitivity"}
-"""Names of the last release, which still work in this one."""
 
 
 class Commands(click.Group):
@@ -30,9 +28,6 @@ class Commands(click.Group):
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         """One of them, or None."""
-        if name in RENAMED:
-            say(f"warning: {name} is now called {RENAMED[name]}; the next release drops the old name")
-            name = RENAMED[name]
         return load(name) if name in COMMANDS else None
 
 
@@ -52,7 +47,7 @@ def main(context: click.Context, catalogue: Path) -> None:
     context.obj = catalogue
     stop_on_signals()
     given = os.environ.pop("GIVEN", "").split()
-    name = RENAMED.get(context.invoked_subcommand or "", context.invoked_subcommand)
+    name = context.invoked_subcommand
     if name in COMMANDS and (idle := [each for each in given if each not in {*taken(load(name)), "PYTHON"}]):
         say(f"warning: {' '.join(idle)} has no effect on `make {name}`: `make help-{name}` lists those that do")
 

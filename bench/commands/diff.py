@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bench.commands.options import Printing, printing_options, record_option
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.commands.records import anatomies
 from bench.data.errors import BadInput
 from bench.data.record import Anatomy
@@ -33,5 +33,5 @@ def _newest(layers: set[str]) -> tuple[Path, Anatomy]:
         for path, record in anatomies(sorted(folder.glob("*-anatomy.json"), reverse=True)):
             if layers <= {each.layer for each in record.anatomy if each.tree}:
                 return path, record
-    newest = latest("anatomy")
+    newest = latest("anatomy", tell=say)
     return newest, read_record(newest, Anatomy)

@@ -49,7 +49,7 @@ def releases_of(path: Path) -> Releases:
 
 def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
     """The records that were named, or the newest bench; raises BadInput."""
-    paths = paths if paths.strip() else str(latest("bench"))
+    paths = paths if paths.strip() else str(latest("bench", tell=say))
     files = files_of(paths)
     past = [file for file in files if is_counted(file)]
     read = read_all(paths, say, past)
@@ -62,7 +62,7 @@ def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
 
 
 def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
-    """One for each record of windows, with its anatomy, each anatomy that is left, each versus, and each sweep."""
+    """One for each record of times, with its anatomy, each anatomy that is left, each versus, and each sweep."""
     paths = [*read]
     counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()

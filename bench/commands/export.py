@@ -59,7 +59,7 @@ def _records(paths: str, form: str) -> list[Kind]:
     """The records that RECORD= names, those of other kinds in a folder left out; raises BadInput."""
     kinds = FORMATS[form].kinds
     if not paths.strip():
-        return [read_record(latest(_name(kinds[0])), Kind)]
+        return [read_record(latest(_name(kinds[0]), tell=say), Kind)]
     found: list[Kind] = []
     for file, record in read_all(paths, say).items():
         if isinstance(record, kinds):

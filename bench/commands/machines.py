@@ -1,5 +1,7 @@
 """`make machines`: each layer's decay on several machines."""
 
+import os
+
 import click
 
 from bench.commands.groups import needs_group
@@ -32,9 +34,8 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
         from bench.commands.machines_workers import bench_everywhere
 
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
-        failed = bench_everywhere(scheduler, options, budget, RESULTS / "machines")
-    folder = RESULTS / "machines" if (RESULTS / "machines").is_dir() else RESULTS
-    read = read_all(paths.strip() or str(folder), say)
+        failed = bench_everywhere(scheduler, options, budget, RESULTS)
+    read = read_all(paths.strip() or str(RESULTS), say)
     files = [*read]
     windows = {
         label(file, files).removesuffix("-bench"): record
@@ -49,15 +50,15 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
         )
     found = sites(measured)
     if not found and not failed:
-        where = paths or folder
-        raise BadInput(f"no record of `make bench` that says where it was made in {where}: try RECORD=results")
+        how = "`make bench` here and on another machine makes two, and RECORD= names their files or folders"
+        raise BadInput(
+            f"no record of `make bench` that says where it was made in {paths or os.path.relpath(RESULTS)}: {how}"
+        )
     kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
     counted = [record for record in read.values() if isinstance(record, Anatomy)]
     counted += [record for _, record in anatomies(kept)]
     counted = [record for record in counted if record.workload == (workload or USER)]
     counted.sort(key=lambda record: str(record.made), reverse=True)
     show(printing.render(machines_document(found, counted, printing.wide, failed)))
-    if folder.name == "machines" and not paths.strip() and not scheduler:
-        say("note: these are the records of results/machines; RECORD='results results/machines' adds your own")
     if failed:
         raise Fault(f"{', '.join(failed)}: no new record: see above")

@@ -52,7 +52,7 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Compare two layers side by side until it is clear whether B is slower than A, faster, or the same.
+    """Compare two layers by turns until it is clear whether B is slower than A, faster, or the same.
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """

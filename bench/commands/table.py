@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bench.commands.options import Printing, printing_options, record_option
-from bench.commands.output import show
+from bench.commands.output import say, show
 from bench.data.record import Measured, rebased
 from bench.data.store import latest, read_record
 from bench.report.decay_table import decay_document
@@ -18,7 +18,7 @@ from bench.report.decay_table import decay_document
 @printing_options
 def command(path: Path | None, baseline: str, printing: Printing) -> None:
     """Print the decay table of a record."""
-    source = path or latest("bench")
+    source = path or latest("bench", tell=say)
     record = read_record(source, Measured)
     if baseline:
         record = rebased(record, baseline)

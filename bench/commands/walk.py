@@ -6,6 +6,7 @@ import click
 
 from bench.commands import anatomy, bench, readme
 from bench.commands.options import budget_option
+from bench.commands.output import say
 from bench.data.catalogue import read_catalogue
 from bench.data.store import REFERENCE, latest
 
@@ -30,7 +31,7 @@ def command(context: click.Context, /, ladder: str, budget: float) -> None:
 
 def _keep_newest(folder: Path, kind: str) -> None:
     """Keep one reference record of each kind; git has the older ones."""
-    newest = latest(kind, folder)
+    newest = latest(kind, folder, tell=say)
     for path in folder.glob(f"2*-{kind}.json"):
         if path != newest:
             path.unlink()

@@ -1,7 +1,6 @@
 """The JSON file of a run, by kind: bench, pair, anatomy, sensitivity (versus: versus.py; all of them: kinds.py).
 
-Every table can be printed from it again. `command` says which kind it is; docs/RECORD.md explains every key. Keys that
-differ from the attribute are older names.
+Every table can be printed from it again. `command` says which kind it is; docs/RECORD.md explains every key.
 """
 
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 from bench.data.errors import BadInput, ServerFault
 from bench.data.load import Count, Load
@@ -18,7 +17,7 @@ from bench.data.machine import Lane, Machine, Python
 from bench.data.turns import Round
 from bench.data.window import Window
 
-VERSION = 2
+VERSION = 3
 COLLECTOR = "instructions in the collector"
 """The key, in what an anatomy says of memory, of those that are also part of its instructions."""
 Verdict = Literal["same", "slower", "faster", "unclear"]
@@ -111,7 +110,7 @@ class Writer(msgspec.Struct, frozen=True):
 class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
     """What every kind of record has."""
 
-    version: Annotated[int, Meta(ge=VERSION, le=VERSION)] = field(default=VERSION, name="schema")
+    schema: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION
     made: datetime | None = None
     source: str = ""
     """Where the figures come from, if not from a run of this suite."""

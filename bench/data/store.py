@@ -14,16 +14,16 @@ from bench.data.errors import BadInput, Fault
 from bench.data.files import whole
 from bench.data.kinds import Record
 from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, Layers, Measured, Writer, now
-from bench.data.schema1 import upgrade
-from bench.data.versus import Versus
+from bench.data.record import VERSION, Kind, Writer, now
+from bench.data.sound import Unsound, contradiction, require_sound
 
 RESULTS = ROOT / "results"
 REFERENCE = RESULTS / "reference"
 LARGEST = 256 * 2**20  # bytes: a larger file is not read as a record
 RUNNING = "running"
+SPREAD = re.compile(rb'\[\n((?: *(?:"(?:[^"\\]|\\.)*"|[-+.\w]+),?\n)+) *\]')
+"""An array of strings and numbers that has a line for each. No string has a line break in it."""
 NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
-OLD_NAMES = {"sensitivity": "power"}
 SHOWN_BY = {
     "bench": "make table RECORD={path}",
     "pair": "make table RECORD={path}",
@@ -37,7 +37,7 @@ SHOWN_BY = {
 def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     """Read a record of one kind, or of any kind if that is Kind.
 
-    Raises BadInput for a file that is not a record, has a later version, contradicts itself, or is of another kind.
+    Raises BadInput for a file that is not a record, has another version, contradicts itself, or is of another kind.
     """
     try:
         if not path.is_file() and path.exists() and not path.is_dir():
@@ -61,57 +61,29 @@ def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     return record
 
 
+class _Version(msgspec.Struct):
+    schema: int | None = None
+
+
 def _decode(data: bytes, path: Path) -> Kind:
-    plain = msgspec.json.decode(data)
-    if not isinstance(plain, dict):
-        raise msgspec.ValidationError("expected a JSON object")
-    version = plain.get("schema", 1 if "trials" in plain else None)
-    if version == 1:
-        plain = upgrade(plain)
-    elif isinstance(version, int) and version > VERSION:
-        raise BadInput(f"{path} is a record of version {version}, this suite reads up to {VERSION}: update the suite")
-    elif version is None:
+    version = msgspec.json.decode(data, type=_Version).schema
+    if version is None:
         raise msgspec.ValidationError("the key `schema` is missing")
-    found: Kind = msgspec.convert(plain, Record)
+    if version != VERSION:
+        what = "update the suite" if version > VERSION else "measure again, or print it with the release that made it"
+        raise BadInput(f"{path} is a record of version {version}, this suite reads version {VERSION}: {what}")
+    found: Kind = msgspec.json.decode(data, type=Record)
     return found
 
 
-def contradiction(record: Kind) -> str:
-    """How a record contradicts itself, or an empty string."""
-    if isinstance(record, Versus):
-        return next(filter(None, (contradiction(row.pair) for row in record.layers if row.pair)), "")
-    if not isinstance(record, Layers):
-        return ""
-    names = [row.name for row in record.layers]
-    if twice := {name for name in names if names.count(name) > 1}:
-        return f"it has the layer {min(twice)!r} twice"
-    on = {row.name: row.on for row in record.layers}
-    for name in names:
-        seen, below = {name}, on[name]
-        while below is not None:
-            if below in seen:
-                return f"`on` of the layer {name!r} goes in a circle"
-            if below not in on:
-                return f"the layer {name!r} stands on {below!r}, which is not in it"
-            seen.add(below)
-            below = on[below]
-    for window in record.windows if isinstance(record, Measured) else ():
-        if window.layer not in on:
-            return f"a plain window is of {window.layer!r}, but there is no row for it"
-    for made in record.rounds if isinstance(record, Measured) else ():
-        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
-            if name not in on:
-                return f"a turn is of {name!r}, but there is no row for it"
-    return ""
-
-
 def encode(value: object) -> bytes:
-    """Indented JSON with a final newline, in which the home folder is `~`."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+    """Indented JSON with a final newline, in which the home folder is `~`. An array of plain values is one line."""
+    data = msgspec.json.format(msgspec.json.encode(value), indent=1)
+    data = SPREAD.sub(lambda found: b"[" + b" ".join(line.strip() for line in found[1].splitlines()) + b"]", data)
     home = str(Path.home())
     if len(home) > 1:
-        text = re.sub(re.escape(msgspec.json.encode(home).decode().strip('"')) + r"(?![\w.-])", "~", text)
-    return text.encode() + b"\n"
+        data = re.sub(re.escape(msgspec.json.encode(home).strip(b'"')) + rb"(?![\w.-])", b"~", data)
+    return data + b"\n"
 
 
 def require_folder(folder: Path) -> None:
@@ -139,22 +111,27 @@ class Keeper:
         self.size = 0
 
     def save(self) -> None:
-        """Write the record if it has grown. If the disk is full, `finish` will run into that again and report it."""
+        """Write the record if it has grown. If that fails, `finish` will run into it again and report it."""
         if self.record.size > self.size:
             writer = Writer(os.getpid(), psutil.Process().create_time())
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, Unsound):
                 self._write(msgspec.structs.replace(self.record, stopped=RUNNING, writer=writer), self.folder)
                 self.size = self.record.size
 
     def finish(self) -> Path:
         """Write the final record. If its folder fails (a full disk), use the system's temporary folder.
 
-        In that case raises Fault, which says where the record is, or that it could not be kept.
+        In that case, or where nobody could read it again, raises Fault, which says where the record is, or what of it.
         """
         try:
             return self._write(self.record, self.folder)
+        except Unsound as fault:
+            kept = f"{self.path} has what was measured before" if self.path else "nothing is kept"
+            raise Fault(f"{fault.message}: {kept}") from None
         except OSError as error:
-            why = f"cannot write a record to {self.folder}: {error.strerror}"
+            return self._elsewhere(f"cannot write a record to {self.folder}: {error.strerror}")
+
+    def _elsewhere(self, why: str) -> Path:
         self.path = None
         try:
             path = self._write(self.record, Path(tempfile.gettempdir()))
@@ -163,6 +140,7 @@ class Keeper:
         raise Fault(f"{why}; the record is in {path}")
 
     def _write(self, record: Kind, folder: Path) -> Path:
+        require_sound(record)
         with whole(encode(record), folder) as temporary:
             self.path = self.path or _claim(folder, record)
             temporary.replace(self.path)
@@ -189,20 +167,28 @@ def is_live(record: Kind) -> bool:
     return False
 
 
-def latest(kind: str, *folders: Path) -> Path:
-    """The newest finished record of a kind, from the first of these folders that has one."""
+def latest(kind: str, *folders: Path, tell: Callable[[str], None] | None = None) -> Path:
+    """The newest finished record of a kind, from the first of these folders that has one; see `newest_in`."""
     for folder in folders or (RESULTS, REFERENCE / "default"):
-        if path := newest_in(folder, kind):
+        if path := newest_in(folder, kind, tell):
             return path
-    raise BadInput(f"no record of `make {kind}` in {os.path.relpath(folder)}")
+    where = os.path.relpath((folders or (RESULTS,))[0])
+    raise BadInput(f"no record of `make {kind}` in {where}: `make {kind}` makes one")
 
 
-def newest_in(folder: Path, kind: str) -> Path | None:
-    """The newest finished record of a kind in a folder, or None."""
-    found = {path for name in (kind, OLD_NAMES.get(kind, kind)) for path in folder.glob(f"2*-{name}.json")}
-    for path in sorted(found, key=_age, reverse=True):
-        if path.stat().st_size and not is_live(read_record(path, Kind)):
-            return path
+def newest_in(folder: Path, kind: str, tell: Callable[[str], None] | None = None) -> Path | None:
+    """The newest finished record of a kind in a folder, or None.
+
+    One that cannot be read is skipped, with a note; without `tell`, raises BadInput.
+    """
+    for path in sorted(folder.glob(f"2*-{kind}.json"), key=_age, reverse=True):
+        try:
+            if path.stat().st_size and not is_live(read_record(path, Kind)):
+                return path
+        except BadInput as error:
+            if not tell:
+                raise
+            tell(f"note: skipped: {error.message}")
     return None
 
 

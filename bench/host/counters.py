@@ -134,6 +134,14 @@ def asleep(pid: int) -> bool:
         return True
 
 
+def runs(pid: int) -> bool:
+    """Whether a process works, or waits for a core."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except OSError:
+        return False
+
+
 def settle(pid: int, seconds: float = 10.0) -> None:
     """Wait until a server's other processes have started, too: one that answers may have others that are still busy
     with imports. So many seconds at most; a single process that answers has started.

@@ -98,7 +98,7 @@ class Server:
         self.wrap = wrap
         self.patience = patience
         self.sizes: list[int | None] = []
-        """The sizes of its answers to the requests of its workload, known once it is ready; None if one varies, or may."""
+        """The sizes of its answers to the requests of its workload, known once it is ready; None: it varies, or may."""
         self.seen: list[int | None] = []
         """The sizes of its first answers."""
         self.start_bytes: int | None = None

@@ -20,11 +20,14 @@ from bench.measure.window import take, verify, warm_up
 from bench.stats.estimate import ROUNDS
 
 FIRST = 2.0
-"""Seconds that starting the servers is taken to need, until it was timed."""
+"""Seconds that a round is taken to need besides its turns, until one was timed."""
 SLOW = 0.01
 """Seconds: a server whose answer takes longer does not come to rest between turns."""
 FILLED = 0.5
 """Share of its turns below which a server and its client do not fill their core."""
+NOTHING = 0.001
+"""Share of its turns below which a server has done no work."""
+ELSEWHERE = "its own processes used next to no CPU time: does another one do its work?"
 ANSWERS = 3
 """A plain window of a server that cannot take turns holds so many of its answers, one after another."""
 
@@ -37,7 +40,7 @@ class Run:
         self.record = record
         self.watch = watch
         self.began = time.monotonic()
-        self.turning = 0.0  # seconds in which there were turns
+        self.turning = 0.0  # seconds in which turns were counted
         self.in_rounds = 0.0
         self.in_windows = 0.0
         self.kept = 0.0
@@ -120,18 +123,17 @@ class Run:
         """The turns of a round, and what came of them."""
         assert self.plan.lane
         self._tell("turns of " + ", ".join(server.layer.name for server in servers))
-        begin = time.monotonic()
         with seated(servers, self.plan, self.plan.lane) as table:
-            end, half = time.monotonic() + seconds, len(servers) * self.plan.turn / 2
-            while not table.cycles or time.monotonic() + half < end:
+            begin, half = time.monotonic(), len(servers) * self.plan.turn / 2
+            while not table.cycles or time.monotonic() + half < begin + seconds:
                 table.cycle()
+            self.turning += time.monotonic() - begin
             table.idle()
         made.turns, made.instances = table.turns, [seat.instance for seat in table.seats]
         for seat in table.seats:
             seat.instance.start_bytes = seat.server.start_bytes
         for fault in table.faults:
             self.record.row(fault.layer).faults.append(fault.what)
-        self.turning += time.monotonic() - begin
         if not self.rounds:
             self._fill(table)
 
@@ -158,12 +160,15 @@ class Run:
                 self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
 
     def _fill(self, table: Table) -> None:
-        """In the first round: which servers do not fill their core in their turns."""
+        """In the first round: which servers do not fill their core in their turns, or do nothing in them."""
         for seat in table.seats:
             mine = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
             wall = sum(turn.wall_us for turn in mine) * 1000
-            busy = sum((turn.cpu_ns or 0) + turn.client_cpu_ns for turn in mine)
-            if mine and busy < FILLED * wall:
+            used = sum(turn.cpu_ns or 0 for turn in mine)
+            busy = used + sum(turn.client_cpu_ns for turn in mine)
+            if mine and used < NOTHING * wall and not seat.instance.fault:
+                self.record.row(seat.name).faults.append(ELSEWHERE)
+            elif mine and busy < FILLED * wall:
                 self.record.row(seat.name).plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
 
     def _window(self, server: Server) -> None:

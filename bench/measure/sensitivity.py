@@ -75,7 +75,7 @@ def try_once(plan: Plan, percent: float, turn: float, watch: Watch) -> Trial:
     found = ratio(record, record.layers[1])
     interval = found.interval() if found else None
     if not found or not interval:
-        raise Fault("a pair had too few windows to be judged: try a longer BUDGET")
+        raise Fault("a pair had too few rounds to be judged: try a longer BUDGET")
     size = 100 * (1 - 1 / (1 + turns * turn))
     low, high = (decay(each) for each in reversed(interval))
     return Trial(size, outcome.verdict, decay(found.mean), low, high, found.rounds, record.seconds or 0)

@@ -17,7 +17,7 @@ from bench.data.machine import Lane
 from bench.data.plan import Plan
 from bench.data.turns import Instance, Turn
 from bench.host.cores import on_core
-from bench.host.counters import pin
+from bench.host.counters import pin, runs
 from bench.host.programs import last_line, run, scratch
 from bench.host.server import Server
 from bench.host.signals import held
@@ -57,8 +57,10 @@ class Seat:
         self.client.pause()
         meter, deadline = self.server.meter, time.monotonic() + REST
         before, now = -1, meter.clocks_ns()
-        while now != before and time.monotonic() < deadline:
+        while (now != before or any(map(runs, meter.known))) and time.monotonic() < deadline:
             time.sleep(LOOK)
+            if meter.group:  # it says quickly which processes there are: the children of a moment ago may work on
+                meter.look()
             before, now = now, meter.clocks_ns()
 
     def turn(self, seconds: float) -> tuple[int, int]:

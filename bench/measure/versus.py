@@ -14,7 +14,7 @@ from bench.measure.pair import measure_pair
 
 
 def time_both(served: Mapping[str, tuple[Layer, Layer]], record: Versus, plan: Plan, watch: Watch) -> None:
-    """Measure both sides of each layer side by side; those left share the time left. A fault goes into the row."""
+    """Measure both sides of each layer by turns; those left share the time left. A fault goes into the row."""
     begin = time.monotonic()
     rows = [row for row in record.layers if row.layer in served and not row.faults]
     for place, row in enumerate(rows):

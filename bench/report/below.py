@@ -135,7 +135,7 @@ def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[
         if speeds := Levels(record).speeds:
             lines.append(
                 f"In {100 * speeds.slow:.0f}% of the time, neighbours made the core {speeds.times:.1f} times as slow:"
-                " figures are read at its fast speed, from a line through both."
+                " only turns at its fast speed count."
             )
         lines += wake_ups(found)
     elif any(row.on for row in record.layers):

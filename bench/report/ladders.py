@@ -1,4 +1,5 @@
-"""The bench and anatomy records of a ladder -> its part of docs/LADDERS.md, with the reasons for what its layers cost.
+"""The anatomy of a ladder, and its bench if there is one -> its part of docs/LADDERS.md, with the reasons for what its
+layers cost.
 
 A `why` of a ladder in layers.toml is a template that is filled in from the anatomy, so a sentence that names a package
 or a component the layer does not have is an error. The fields compare a layer with the one it stands on:
@@ -15,12 +16,17 @@ from bench.data.errors import BadInput
 from bench.data.layers import BAD_TEMPLATE, Catalogue
 from bench.data.record import Anatomy, Bench, Counts
 from bench.report.decay_table import decay_table
-from bench.report.document import Column, Table
+from bench.report.document import Column, Table, Values
 from bench.report.escape import markdown
+from bench.report.notes import terms
 from bench.report.origin import origin
 from bench.stats.counts import components, lines
 
-SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "windows", "rounds")
+SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "rounds")
+BUDGET = 60
+"""Seconds: the default of make bench."""
+ALONE = (Column("layer", "layer", left=True, tree="on"),)
+"""The columns before those of COUNTED where there are no times."""
 COUNTED = (
     Column("instructions", "instructions", "", "{instructions:,.0f}"),
     Column("added", "added", "", "{added:+,.0f}"),
@@ -42,26 +48,40 @@ def title(catalogue: Catalogue, ladder: str) -> str:
     return f"### {ladder}\n\n{adds[:1].upper()}{adds[1:]}."
 
 
-def part(catalogue: Catalogue, ladder: str, measured: Bench, counted: Anatomy) -> str:
-    """One ladder's part of the page, as Markdown."""
+def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Anatomy) -> str:
+    """One ladder's part of the page, as Markdown: counts, and times where they were measured."""
     nothing = dict.fromkeys(column.keys for column in COUNTED)
     counts = {line.layer: msgspec.structs.asdict(line) for line in lines(counted)}
-    decays = decay_table(measured, SHOWN)
-    rows = [{**row, **{key: counts.get(row["layer"], nothing)[key] for key in nothing}} for row in decays.rows]
+    times = decay_table(measured, SHOWN) if measured else Table(ALONE, _alone(counted))
+    rows = [{**row, **{key: counts.get(row["layer"], nothing)[key] for key in nothing}} for row in times.rows]
     why = catalogue.ladders[ladder].why
     ground = {row.name: row.on for row in counted.layers}
     names = [row["layer"] for row in rows]
     reasons = [reason(name, why[name], ground.get(name), counted) for name in names if name in why]
-    budget = "" if not measured.budget or measured.budget == 90 else f" BUDGET={measured.budget:.0f}"
     parts = (
         title(catalogue, ladder),
-        Table([*decays.columns, *COUNTED], rows).for_people("markdown", wide=True),
+        Table([*times.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
-        f"Produced by `make bench LADDER={ladder}{budget}` and `make anatomy LADDER={ladder}`.",
-        " ".join(map(markdown, origin(measured, wide=True))),
+        f"Produced by {' and '.join(_commands(ladder, measured))}.",
+        " ".join(map(markdown, origin(measured or counted, wide=True))),
     )
     return "\n\n".join(filter(None, parts))
+
+
+def _alone(counted: Anatomy) -> list[Values]:
+    """Rows of counts without times."""
+    notes = {row.name: "; ".join(filter(None, [*row.faults, terms(row)])) for row in counted.layers}
+    return [{"layer": row.name, "on": row.on, "note": notes[row.name]} for row in counted.layers]
+
+
+def _commands(ladder: str, measured: Bench | None) -> list[str]:
+    """What to type for a ladder's part."""
+    counts = f"`make anatomy LADDER={ladder}`"
+    if not measured:
+        return [counts]
+    budget = "" if measured.budget in (None, BUDGET) else f" BUDGET={measured.budget:.0f}"
+    return [f"`make bench LADDER={ladder}{budget}`", counts]
 
 
 def reason(layer: str, why: str, on: str | None, counted: Anatomy) -> str:

@@ -25,7 +25,7 @@ COLUMNS = (
 
 def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Document:
     """A sentence, the figures, and what they mean."""
-    table = Table(COLUMNS, [_values(outcome)], ("a", "b", "ratio", "ratio_low", "ratio_high", "decay"))
+    table = Table(COLUMNS, [_values(outcome)])
     said: list[str | Table] = [
         sentence(outcome),
         "",

@@ -22,7 +22,6 @@ COLUMNS = (
     Column("decay_low decay_high", "from - to", "", "{decay_low:.2f} - {decay_high:.2f}", wide=True),
     Column("seconds", "seconds", "", "{seconds:.0f}"),
 )
-FIRST = ("injected", "runs", "slower", "faster", "same", "unclear", "decay", "decay_low", "decay_high", "seconds")
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "unclear")
 
 
@@ -64,7 +63,7 @@ def rows(record: Sensitivity) -> list[Values]:
 def sensitivity_document(record: Sensitivity, wide: bool = False) -> Document:
     """A sentence, the table of what was found, and how often the interval was right."""
     found = rows(record)
-    table = Table(COLUMNS, found, FIRST)
+    table = Table(COLUMNS, found)
     inside = sum(trial.decay_low <= trial.injected <= trial.decay_high for trial in record.trials)
     said: list[str | Table] = [
         sentence(found),
@@ -86,11 +85,11 @@ def sentence(found: Sequence[Values]) -> str:
     said = []
     if whole:
         runs = sum(row["runs"] for row in whole)
-        said.append(f"every slow-down of {whole[-1]['planted']:.2f}% or more ({runs} of {runs} runs)")
+        said.append(f"every slow-down of {whole[-1]['injected']:.2f}% or more ({runs} of {runs} runs)")
     if missed := sizes[: len(sizes) - len(whole)]:
         low, high = clopper_pearson(missed[-1]["slower"], missed[-1]["runs"])
         many = f"{missed[-1]['slower']} of {missed[-1]['runs']}"
-        said.append(f"{many} of {missed[-1]['planted']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
+        said.append(f"{many} of {missed[-1]['injected']:.2f}% ({100 * low:.0f} to {100 * high:.0f}%)")
     text = [f"A pair found {', and '.join(said)}"] if said else []
     if none := [row for row in found if not row["injected"]]:
         often = (

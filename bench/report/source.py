@@ -56,9 +56,14 @@ class Source(msgspec.Struct, dict=True):
         return lines(self.counted) if self.counted else []
 
     @cached_property
+    def levels(self) -> Levels | None:
+        """The turns of the run."""
+        return Levels(self.measured) if self.measured else None
+
+    @property
     def speeds(self) -> Speeds | None:
         """The two speeds of the run's core, if it had two."""
-        return Levels(self.measured).speeds if self.measured else None
+        return self.levels.speeds if self.levels else None
 
     def shown(self) -> list[Figures]:
         """The layers that have a figure."""

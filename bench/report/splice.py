@@ -7,17 +7,20 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from bench.data.contract import Contract, differences
 from bench.data.errors import BadInput
 from bench.data.history import read_all
 from bench.data.layers import ROOT, Catalogue
-from bench.data.record import Anatomy, Bench, Sensitivity
-from bench.data.store import REFERENCE, latest, read_record
+from bench.data.plan import Client
+from bench.data.record import Anatomy, Bench, Kind, Sensitivity
+from bench.data.store import REFERENCE, newest_in, read_record
 from bench.data.workloads import read_entries, read_names
 from bench.report import answer
 from bench.report.anatomy import anatomy_document, anatomy_table
 from bench.report.below import in_full
+from bench.report.clients import clients_document
 from bench.report.decay_table import decay_document
 from bench.report.document import Column, Table
 from bench.report.escape import markdown
@@ -35,7 +38,7 @@ RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
 
 
-NO_HISTORY = "No releases are on record yet: `make history PACKAGE=fastapi`."
+NOT_YET = "Not on record yet: `make {}`."
 PICTURE = """\
 <picture>
 <source media="(prefers-color-scheme: dark)" srcset="charts/{name}-dark.svg">
@@ -46,36 +49,64 @@ PICTURE = """\
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
     """Each page, with the Markdown of its generated parts by name."""
-    measured = read_record(latest("bench", REFERENCE / "default"), Bench)
-    counted = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
-    tried = read_record(latest("sensitivity", REFERENCE), Sensitivity)
-    counts = anatomy_table(counted).for_people("markdown")
-    source = Source("default", measured, counted)
+    measured, counted = newest("default", "bench", Bench), newest("default", "anatomy", Anatomy)
+    tried = newest("default", "sensitivity", Sensitivity)
     return {
-        ROOT / "README.md": {
-            "answer": _answer(source),
-            "table": decay_document(measured).render("markdown"),
-            "yours": yours_table(source).for_people("markdown"),
-            "anatomy": counts,
-            "provenance": "\n\n".join(map(markdown, in_full(measured))),
-        },
+        ROOT / "README.md": _front(measured, counted),
         ROOT / "docs" / "CONTRACT.md": {
             "layers": layers_table(catalogue).for_people("markdown"),
             "contract": contract_table(catalogue, contract).for_people("markdown"),
         },
-        ROOT / "docs" / "METHOD.md": {"sensitivity": sensitivity_document(tried).render("markdown")},
-        ROOT / "docs" / "ANATOMY.md": {"anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)},
+        ROOT / "docs" / "METHOD.md": {
+            "clients": _clients(),
+            "sensitivity": sensitivity_document(tried).render("markdown") if tried else NOT_YET.format("sensitivity"),
+        },
+        ROOT / "docs" / "ANATOMY.md": {
+            "anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)
+            if counted
+            else NOT_YET.format("anatomy")
+        },
         ROOT / "docs" / "WORKLOADS.md": {
             "workloads": workloads_table().for_people("markdown"),
             "arena": workloads_table("arena").for_people("markdown"),
             "matrix": _matrix(catalogue, "default"),
             "arena-matrix": _matrix(catalogue, "arena"),
         },
-        ROOT / "docs" / "HISTORY.md": {"history": "\n\n".join(_history()) or NO_HISTORY},
+        ROOT / "docs" / "HISTORY.md": {"history": "\n\n".join(_history()) or NOT_YET.format("history PACKAGE=fastapi")},
         ROOT / "docs" / "LADDERS.md": {
             "ladders": "\n\n".join(ladder_part(catalogue, name) for name in catalogue.ladders)
         },
     }
+
+
+def newest[K: Kind](ladder: str, name: str, kind: type[K]) -> K | None:
+    """The newest reference record of a ladder, or None; raises BadInput."""
+    path = newest_in(REFERENCE / ladder, name)
+    return read_record(path, kind) if path else None
+
+
+def _front(measured: Bench | None, counted: Anatomy | None) -> dict[str, str]:
+    """The parts of README.md: times and counts of the default ladder."""
+    source = Source("default", measured, counted)
+    again = NOT_YET.format("walk LADDER=default")
+    times = dict.fromkeys(("answer", "table", "yours", "provenance"), again)
+    if measured:
+        times = {
+            "answer": _answer(source),
+            "table": decay_document(measured).render("markdown"),
+            "yours": yours_table(source).for_people("markdown"),
+            "provenance": "\n\n".join(map(markdown, in_full(measured, source.figures))),
+        }
+    return {**times, "anatomy": anatomy_table(counted).for_people("markdown") if counted else again}
+
+
+def _clients() -> str:
+    """The same layers under three clients."""
+    read = [read_record(path, Bench) for path in sorted((REFERENCE / "clients").glob("*.json"))]
+    records = {record.client: record for record in read}
+    return (
+        clients_document(records).render("markdown") if {*records} == {*get_args(Client)} else NOT_YET.format("clients")
+    )
 
 
 def _history() -> Iterator[str]:
@@ -96,28 +127,27 @@ def _picture(name: str, alt: str) -> str:
 
 def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
-    folder = REFERENCE / ladder
-    if not all(any(folder.glob(f"*-{kind}.json")) for kind in ("bench", "anatomy")):
+    counted = newest(ladder, "anatomy", Anatomy)
+    if not counted:
         layers = layers_table(catalogue, ladder).for_people("markdown")
-        return "\n\n".join((title(catalogue, ladder), layers, f"Not on record yet: `make walk LADDER={ladder}`."))
-    measured = read_record(latest("bench", folder), Bench)
-    return part(catalogue, ladder, measured, read_record(latest("anatomy", folder), Anatomy))
+        return "\n\n".join((title(catalogue, ladder), layers, NOT_YET.format(f"walk LADDER={ladder}")))
+    return part(catalogue, ladder, newest(ladder, "bench", Bench), counted)
 
 
 def _matrix(catalogue: Catalogue, ladder: str) -> str:
     """The workloads of a ladder, from the newest reference record of each."""
-    again = f"make workloads MEASURE=1{f' LADDER={ladder}' if ladder != 'default' else ''}"
+    again = f"workloads MEASURE=1{f' LADDER={ladder}' if ladder != 'default' else ''}"
     folders = [each for each in (REFERENCE / "workloads", REFERENCE / ladder) if each.is_dir()]
     read = [read_record(path, Bench) for folder in folders for path in sorted(folder.glob("*-bench.json"))]
     found = next((each.records for each in matrices(read) if each.ladder == ladder), None)
     if not found:
-        return f"No reference records yet: `{again}`."
+        return NOT_YET.format(again)
     published = {
         name: entry.published for name, entry in read_entries(catalogue.choose("", ladder)[0].contract).items()
     }
     document = workloads_document(found, next(iter(found)), [], [], published)
     picture = _picture(f"matrix-{ladder}", f"Decays of the ladder {ladder} by layer and workload")
-    return f"{picture}\n\n{document.render('markdown')}\n\nProduced by `{again}`."
+    return f"{picture}\n\n{document.render('markdown')}\n\nProduced by `make {again}`."
 
 
 def workloads_table(contract: str = "") -> Table:

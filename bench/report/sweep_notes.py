@@ -102,7 +102,9 @@ def notes(record: Sweep, wide: bool) -> list[str]:
         "memory: what a connection adds to the server's resident memory once it has had one answer, without load; <: it"
         " grew by less than 1 MiB. CPU µs/req includes opening and closing the connections."
     )
-    said.append("CPU µs/req is as measured, not that of an undisturbed core: do not compare it with `make bench`.")
+    said.append(
+        "CPU µs/req is that under a wrk with a core of its own, not by turns: do not compare it with `make bench`."
+    )
     if wide:
         said.append("A window is at least SECONDS long, and long enough for about five answers per connection.")
     return said

@@ -80,8 +80,7 @@ def _floor(record: Versus, judged: list[Judged]) -> list[str]:
     if times := [each.time for each in judged if each.time]:
         alpha = min(each.alpha for each in times)
         lines.append(
-            f"By time: windows side by side on one core, intervals at {100 * (1 - alpha):.4g}%; below"
-            f" {record.threshold:g}%: same."
+            f"By time: turns on one core, intervals at {100 * (1 - alpha):.4g}%; below {record.threshold:g}%: same."
         )
     return lines
 

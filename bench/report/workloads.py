@@ -11,9 +11,8 @@ from bench.stats.workloads import NEAR, Cell, Spread, cells, spread
 
 PUBLISHED = ("arena-fastapi", "arena-starlette")
 """What the `published` decays of workloads.toml are of."""
-FIRST = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high")
 NO_MARGINS = "No margins: each record has one round only; a longer BUDGET= has more."
-KEYS = (*FIRST, "cpu_us")
+KEYS = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high", "cpu_us")
 PUBLISHED_COLUMNS = (
     Column("workload", "workload", left=True),
     Column("published", "published", "%", "{published:g}"),
@@ -51,7 +50,7 @@ def workloads_document(
     first = next(iter(records.values()), None)
     said += origin(first)[:1] if first else []
     data = [{"workload": each.workload, **{key: getattr(each.row, key) for key in KEYS[1:]}} for each in found]
-    return Document(said, Table([Column(key) for key in KEYS], data, FIRST))
+    return Document(said, Table([Column(key) for key in KEYS], data))
 
 
 def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, show: str) -> list[Table]:

@@ -1,7 +1,8 @@
 """Turns -> what a request costs each layer: CPU time, by round, at the speed of an undisturbed core.
 
 A round's figure is the sum of CPU time over the sum of requests of its turns: what a client had not read at the end of
-one turn it reads in the next, so in sums that cancels out.
+one turn it reads in the next, so in sums that cancels out. A round with more turns weighs more, but not by much:
+instances differ, too, by as much as a turn or two.
 
 On some machines a neighbour on the core's other hardware thread makes it slow for moments or minutes, by half or more,
 and some programs more than others. A turn knows: its layer costs half as much again. Where the turns of a run fall into
@@ -48,6 +49,8 @@ class Cost(msgspec.Struct, frozen=True):
     round: int
     cpu_us: float
     requests: float
+    at_us: int = 0
+    """When it began, from the beginning of the round's first turn."""
 
     @property
     def log(self) -> float:
@@ -65,20 +68,20 @@ class Levels:
         self.speeds = two_speeds(off)
         most = self.speeds.fast + NEAR if self.speeds else math.inf
         self.used = [cost for cost, each in zip(self.costs, off, strict=True) if each <= most]
+        self.slow = [cost for cost, each in zip(self.costs, off, strict=True) if each > most]
         self._rounds = _by_round(self.used)
 
     def level(self, name: str) -> Sample | None:
         """ln(µs per request) of a layer, or None."""
         mine = self._rounds.get(name, {})
-        return mean_of(
-            {each: cost for each, (cost, _) in mine.items()}, {each: count for each, (_, count) in mine.items()}
-        )
+        weights = {each: 1 / (1 + 1 / count) for each, (_, count) in mine.items()}
+        return mean_of({each: cost for each, (cost, _) in mine.items()}, weights)
 
     def ratio(self, name: str, on: str) -> Sample | None:
         """ln(CPU time of `on` / CPU time of the layer), from the rounds that have both; None where there is none."""
         own, below = self._rounds.get(name, {}), self._rounds.get(on, {})
         shared = own.keys() & below.keys()
-        weights = {each: 1 / (1 / own[each][1] + 1 / below[each][1]) for each in sorted(shared)}
+        weights = {each: 1 / (1 + 1 / own[each][1] + 1 / below[each][1]) for each in sorted(shared)}
         return mean_of({each: below[each][0] - own[each][0] for each in weights}, weights)
 
     def added(self, name: str, on: str) -> Sample | None:
@@ -107,10 +110,11 @@ def _costs(number: int, made: Round, idle: Mapping[str, float]) -> list[Cost]:
         if not mine or turn.cpu_ns is None:
             continue
         cpu = turn.cpu_ns / 1000 - idle.get(turn.layer, 0.0) * turn.span_us
-        cost = Cost(turn.layer, number, cpu, turn.bytes * mine.requests / mine.bytes)
+        cost = Cost(turn.layer, number, cpu, turn.bytes * mine.requests / mine.bytes, turn.at_us)
         if mine.cpu_from == "waited":
             sofar = whole.get(turn.layer)
-            cost = Cost(turn.layer, number, cpu + sofar.cpu_us, cost.requests + sofar.requests) if sofar else cost
+            if sofar:
+                cost = Cost(turn.layer, number, cpu + sofar.cpu_us, cost.requests + sofar.requests, sofar.at_us)
             whole[turn.layer] = cost
         else:
             found.append(cost)

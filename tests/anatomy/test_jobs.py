@@ -27,20 +27,10 @@ from bench.data.record import Anatomy, Counts, Frame
 from bench.host.executor import Cores
 from bench.host.guards import guard
 from bench.host.server import Server
-from tests.conftest import CATALOGUE, family_of, processes, require_tool, wait_for
+from tests.conftest import CATALOGUE, Quiet, family_of, processes, require_tool, wait_for
 
 BROKEN = Layer(name="broken", adds="", command="{python} -c 'exit(3)'")
 PYTHON: Part = "calls and bytecodes"
-
-
-class Quiet:
-    """Watches nothing."""
-
-    def tell(self, what: str, seconds: float) -> None:
-        """Nothing is told."""
-
-    def keep(self) -> None:
-        """Nothing is kept."""
 
 
 def test_jobs_and_results_can_be_pickled(contract: Contract) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from bench.data.layers import ROOT
+from bench.data.machine import Lane
 from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.host.machine import read_python
 from tests.conftest import Bench, default_signals, processes, spawn
 
-QUICK = ("--seconds", 1, "--budget", 1)
+QUICK = ("--budget", 1)
 
 
 def only_record(folder: Path) -> Record:
@@ -52,25 +53,29 @@ def test_the_whole_ladder(bench: Bench, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = {row["layer"]: row for row in json.loads(done.stdout)}
     assert [*rows] == ["asyncio", "uvicorn", "starlette", "dumproute", "fastapi"]
-    assert rows["asyncio"]["rps"] > rows["uvicorn"]["rps"] > rows["fastapi"]["rps"] > 0
-    assert 0 < rows["asyncio"]["p50_us"] < rows["asyncio"]["p99_us"]
+    rates = [rows[name]["rps_per_core"] for name in ("asyncio", "uvicorn", "fastapi")]
+    assert rates[0] > rates[1] > rates[2] > 100
+    assert all(row["turns"] >= row["rounds"] == 1 for row in rows.values())
+    assert all(row["plain_rps"] is None for row in rows.values()), "there was no time for plain windows"
     assert 0 < rows["uvicorn"]["decay"] < 100
     assert 10 * 2**20 < rows["asyncio"]["rss_start"] < rows["fastapi"]["rss_start"] <= rows["fastapi"]["rss_end"] * 1.1
     assert rows["fastapi"]["rss_requests"] > 100
     assert "round 1: " in done.stderr
-    assert "the 0 s left of BUDGET=1 is too short for another" in done.stderr
     record = only_record(tmp_path)
-    assert len([window for window in record.windows if window.pair is None]) == 5
-    assert len([window for window in record.windows if window.pair == "fastapi"]) == 2
-    for window in record.windows:
-        assert not window.fault
-        assert window.server_cpu_ns
-        assert window.client_cpu_ns
-        assert window.client_sleeps
-        assert window.peak_bytes
-        assert window.peak_bytes > 10 * 2**20
-        assert window.steal_ns is not None
-        assert window.switches is not None
+    (made,) = record.rounds
+    assert record.turn_ms == 100
+    assert made.throttled is not None
+    assert {turn.layer for turn in made.turns} == {*rows}
+    for turn in made.turns:
+        assert turn.cpu_ns
+        assert turn.client_cpu_ns
+        assert turn.bytes
+    for instance in made.instances:
+        assert not instance.fault
+        assert instance.requests
+        assert instance.errors
+        assert instance.end_bytes
+        assert instance.end_bytes > 10 * 2**20
     assert record.machine
     assert record.python
     assert record.packages["starlette"]
@@ -97,15 +102,15 @@ def test_a_layer_that_goes_wrong_is_a_row_that_says_so(bench: Bench, odd: Path, 
     assert "Bob" in notes["lying"]
     assert "Bob" in notes["liar"]
     assert "contract: chunked" in notes["unruly"]
-    windows = only_record(tmp_path).windows
-    assert {window.layer for window in windows if not window.fault} == {"asyncio"}
+    (made,) = only_record(tmp_path).rounds
+    assert {each.layer for each in made.instances if not each.fault} >= {"asyncio"}
     assert "Traceback" not in done.stderr
     assert not processes(tmp_path)
 
 
 @pytest.mark.all  # test_display.py's run ends before its own, and that of the whole ladder after one round
 def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tmp_path: Path) -> None:
-    options = ("--layers", "asyncio uvicorn", "--seconds", 1, "--precision", 0.001, "--budget", 9)
+    options = ("--layers", "asyncio uvicorn", "--precision", 0.001, "--budget", 9)
     done = bench("bench", *options, "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
     assert "pp (target ±0.001)" in done.stdout
@@ -114,20 +119,18 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
     assert seconds <= 11
 
 
-def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
+def test_one_core_is_enough_for_turns(tmp_path: Path) -> None:
     one = ("import os, sys; os.sched_setaffinity(0, {0}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",)
     command = [sys.executable, "-c", *one, "-m", "bench"]
-    options = ["--layers", "asyncio uvicorn", "--seconds", "1", "--budget", "1", "--results", str(tmp_path)]
+    options = ["--layers", "asyncio uvicorn", "--budget", "1", "--results", str(tmp_path / "results")]
     done = subprocess.run(
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "one after another, not in pairs: indicative only" in done.stdout
-    assert "not pinned" in done.stdout
-    pair = [*command, "pair", "--a", "asyncio", "--b", "uvicorn", "--results", str(tmp_path)]
-    refused = subprocess.run(pair, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert refused.returncode == 2
-    assert "a pair needs Linux and two cores" in refused.stderr
+    record = only_record(tmp_path)
+    assert record.cores == Lane(0, None)
+    assert not record.windows, "a plain wrk needs a core of its own"
+    assert {turn.layer for made in record.rounds for turn in made.turns if turn.cpu_ns} == {"asyncio", "uvicorn"}
 
 
 @pytest.mark.parametrize(
@@ -135,13 +138,11 @@ def test_one_core_is_not_enough_for_pairs(tmp_path: Path) -> None:
     [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.all) for each in (signal.SIGTERM, signal.SIGQUIT))],
 )
 def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
-    arguments = ["bench", "--layers", "asyncio uvicorn", "--seconds", "1", "--results", str(tmp_path / "results")]
+    arguments = ["bench", "--layers", "asyncio uvicorn", "--results", str(tmp_path / "results")]
     run = spawn(tmp_path, *arguments)
     assert run.stderr
-    seen = 0
-    for line in run.stderr:  # two of them are done when the third begins
-        seen += "round" in line and "starting" not in line
-        if seen == 3:
+    for line in run.stderr:  # one is done when the second begins
+        if "round 2: turns" in line:
             break
     time.sleep(0.3)
     run.send_signal(number)
@@ -150,7 +151,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
     assert err.splitlines()[-1] == f"error: stopped by {number.name}"
     assert "asyncio" in out
     record = only_record(tmp_path)
-    assert 2 <= len(record.windows) <= 3, "two steps, of which one may be a pair"
+    assert len(record.rounds) == 1
     assert record.stopped == f"stopped by {number.name}"
     assert not processes(tmp_path)
     assert [*tmp_path.iterdir()] == [tmp_path / "results"]
@@ -163,7 +164,8 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
         (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
         (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
         (("bench", "--threads", "9", "--connections", "4"), "9 threads need at least as many connections"),
-        (("bench", "--seconds", "0"), "error: SECONDS (--seconds): expected a whole number from 1 to 3,600, not 0"),
+        (("bench", "--turn", "4"), "error: TURN (--turn): expected a number from 5 to 10,000, not 4"),
+        (("sweep", "--seconds", "0"), "error: SECONDS (--seconds): expected a whole number from "),
         (("bench", "--port", "70000"), "PORT (--port): expected a whole number from 0 to 65,535, not 70000"),
         (("serve", "nothing"), "unknown layer 'nothing'"),
         (("table", "--record", "README.md"), "README.md is not a record"),
@@ -207,7 +209,7 @@ def test_limits(tmp_path: Path, limit: tuple[str, int], code: int, error: str) -
         f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_{name}, ({most}, {most}));"
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
-    bench = ["-m", "bench", "bench", "--layers", "asyncio,uvicorn", "--budget", "1", "--seconds", "1"]
+    bench = ["-m", "bench", "bench", "--budget", "1"]
     done = subprocess.run(
         [sys.executable, "-c", limited, *bench, "--results", tmp_path / "results"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},

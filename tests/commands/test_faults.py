@@ -18,8 +18,8 @@ from tests.conftest import Bench, processes, spawn, wait_for
 QUICK, ALL = 2, 200
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL)
 COMMANDS = (
-    ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60),
-    ("pair", "--a", "asyncio", "--b", "uvicorn", "--seconds", 1, "--budget", 60),
+    ("bench", "--layers", "asyncio uvicorn", "--budget", 60),
+    ("pair", "--a", "asyncio", "--b", "uvicorn", "--budget", 60),
     ("anatomy", "--layers", "asyncio uvicorn"),
 )
 

@@ -18,12 +18,12 @@ from bench.data.record import Bench as Record
 from bench.data.record import Kind, Writer
 from bench.data.store import RUNNING, Keeper, latest, read_record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
-from tests.stats.test_decay import record
+from tests.records import plain as record
 
 pytestmark = pytest.mark.faults
 
-LONG = ("bench", "--layers", "asyncio uvicorn", "--seconds", 1, "--budget", 60, "--precision", 0.01)
-SHORT = ("bench", "--layers", "asyncio", "--seconds", 1, "--budget", 1)
+LONG = ("bench", "--layers", "asyncio uvicorn", "--budget", 60, "--precision", 0.01)
+SHORT = ("bench", "--layers", "asyncio", "--budget", 1)
 
 
 def kept(folder: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def test_a_terminal_that_closes(tmp_path: Path) -> None:
     (path,) = kept(tmp_path)
     found = read_record(path, Record)
     assert found.stopped == "stopped by SIGHUP"
-    assert found.windows
+    assert found.rounds
     assert not processes(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
     subprocess.run(f"{command} 2>&1 >/dev/null | head -1", shell=True, cwd=ROOT, timeout=60, check=True)
     (path,) = kept(tmp_path)
     found = read_record(path, Record)
-    assert (found.stopped, len(found.windows)) == ("", 1)
+    assert (found.stopped, len(found.rounds)) == ("", 1)
 
 
 def test_a_table_that_nobody_reads_to_its_end(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_after_sigkill_the_rounds_until_then_are_there(bench: Bench, tmp_path: P
         (path,) = kept(tmp_path)
         live = read_record(path, Record)
         assert live.stopped == RUNNING
-        assert live.windows
+        assert live.rounds
         with pytest.raises(BadInput, match="no record of `make bench`"):
             latest("bench", tmp_path / "results")
         assert "is still in progress" in bench("table", "--record", path).stdout
@@ -152,7 +152,7 @@ def test_an_anatomy_on_a_full_disk_is_printed_and_says_what_was_lost(tmp_path: P
         (("bench", "--layers", ","), "',' names no layer"),
         (("bench", "--budget", "nan"), "BUDGET (--budget): expected a number from 1 to 1,000,000, not nan"),
         (("bench", "--precision", "nan"), "PRECISION (--precision): expected a number from 0 to 100, not nan"),
-        (("bench", "--seconds", "two"), "SECONDS (--seconds): expected a whole number from 1 to 3,600, not two"),
+        (("bench", "--turn", "two"), "TURN (--turn): expected a number from 5 to 10,000, not two"),
         (
             ("pair", "--a", "uvicorn", "--b", "uvicorn", "--threshold", "inf"),
             "THRESHOLD (--threshold): expected a number from 0.01 to 50, not inf",
@@ -181,10 +181,15 @@ def bench_of(layers: list[dict[str, object]], **changes: object) -> str:
 
 
 def window_of(**changes: object) -> str:
-    window = {"layer": "low", "restart": 0, "requests": 1, "duration_us": 1, **changes}
+    window = {"layer": "low", "round": 0, "requests": 1, "duration_us": 1, **changes}
     return bench_of([{"name": "low"}], windows=[window])
 
 
+def round_of(**changes: object) -> str:
+    return bench_of([{"name": "low"}], rounds=[{"start": "2026-01-01T00:00:00Z", "seconds": 1, **changes}])
+
+
+TURN = ["low", 0, 0, 100_000, 100_000, 90_000_000, 1000, 10_000_000, 5, 5]
 MACHINE = {"cpu": "", "cores": 1, "memory_gib": 1, "system": "", "load": []}
 
 
@@ -201,7 +206,10 @@ MACHINE = {"cpu": "", "cores": 1, "memory_gib": 1, "system": "", "load": []}
         (window_of(requests=1e30), "not a record"),
         (window_of(server_cpu_ns=-1), "not a record"),
         (window_of(layer="high"), "no row"),
-        (window_of(pair="high"), "no row"),
+        (round_of(turns=[["high", *TURN[1:]]]), "no row"),
+        (round_of(turns=[[*TURN[:5], -1, *TURN[6:]]]), "not a record"),
+        (round_of(instances=[{"layer": "high"}]), "no row"),
+        (round_of(instances=[{"layer": "low", "requests": -1}]), "not a record"),
     ],
 )
 def test_records_that_contradict_themselves(quick_bench: Bench, tmp_path: Path, text: str, error: str) -> None:

@@ -23,8 +23,7 @@ from bench.data.versus import Compared, Served, Versus
 from bench.data.workloads import read_workload
 from bench.host.uv import VENVS
 from bench.report.versus import versus_document
-from tests.anatomy.test_jobs import Quiet
-from tests.conftest import Bench, require_tool
+from tests.conftest import Bench, Quiet, require_tool
 from tests.host import packages
 from tests.host.test_cluster import scheduler, worker
 
@@ -193,8 +192,6 @@ def test_a_release_against_itself_in_time(bench: Bench, tmp_path: Path) -> None:
         25,
         "--threshold",
         30,
-        "--seconds",
-        1,
     )
     version = packages_version()
     done = bench("versus", "--package", "uvicorn", "--a", version, "--b", version, *options, "--results", tmp_path)

@@ -64,7 +64,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(bench: Bench, tmp_path:
         for name, command in (("lacking", "no-such-cargo build"), ("failing", "sh -c 'echo no crates; exit 101'"))
     )
     catalogue.write_text(f'{sound}{odd}[ladders.default]\nadds = ""\nlayers = ["asyncio", "lacking", "failing"]\n')
-    options = ("--budget", 1, "--seconds", 1, "--results", tmp_path / "results")
+    options = ("--budget", 1, "--results", tmp_path / "results")
     done = bench("--catalogue", catalogue, "bench", *options)
     assert done.returncode == 1
     assert "no figure for lacking, failing" in done.stderr

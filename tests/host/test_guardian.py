@@ -32,6 +32,7 @@ from bench.data.record import Bench as Record
 from bench.data.store import read_record
 from bench.host import conformance, signals
 from bench.host.children import Guard
+from bench.host.cores import lane
 from bench.host.executor import Cores
 from bench.host.guards import guard
 from bench.host.programs import run
@@ -39,15 +40,15 @@ from bench.host.server import Server, require_ports
 from bench.host.variables import clean_environment
 from bench.host.versions import read_packages
 from bench.measure import run as runs
-from bench.measure import window
 from bench.measure.run import Run
+from bench.measure.turns import seated
 from bench.measure.wrk import Wrk
-from tests.conftest import CATALOGUE, Bench, called, family_of, processes, spawn, wait_for
+from tests.conftest import CATALOGUE, Bench, Quiet, called, family_of, processes, spawn, wait_for
 
 pytestmark = pytest.mark.faults
 
 NOBODY = 65534
-QUICK = ("--seconds", 1, "--budget", 1)
+QUICK = ("--budget", 1)
 DAEMON = """
 import os, runpy, sys
 if os.fork():
@@ -269,22 +270,23 @@ def test_ctrl_c_ends_what_is_served(tmp_path: Path, layer: str) -> None:
     assert gone(tmp_path)
 
 
-def test_a_signal_while_wrks_are_stopped_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped = []
+def test_a_signal_while_wrks_are_stopped_leaves_none(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch, servers: dict[str, Server]
+) -> None:
+    plan, stop, told = Plan(Selection([], {}, contract), lane=lane()), Wrk.stop, []
 
-    class Fake:
-        def __init__(self, server: object, _load: Load) -> None:
-            self.server = server
+    def signalled(wrk: Wrk) -> None:
+        told.append(wrk.process.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop(wrk)
 
-        def stop(self) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
-            stopped.append(self.server)
-
-    monkeypatch.setattr(window, "Wrk", Fake)
-    servers: list[Any] = [type("AnyServer", (), {"layer": CATALOGUE.layers["asyncio"]})() for _ in range(2)]
-    with stopping_on_signals(), pytest.raises(Stopped), window.driven(servers, Load()):
-        pass
-    assert stopped == servers
+    monkeypatch.setattr(Wrk, "stop", signalled)
+    assert plan.lane
+    both = [servers["asyncio"], servers["uvicorn"]]
+    with stopping_on_signals(), pytest.raises(Stopped), seated(both, plan, plan.lane) as table:
+        table.cycle()
+    assert len({*told}) == 2
+    assert not [pid for pid in told if psutil.pid_exists(pid)]
 
 
 def test_a_signal_is_heard_while_starting_fails() -> None:
@@ -335,21 +337,23 @@ def test_what_a_server_forks_twice_ends_with_it(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
-def test_a_wrk_that_is_killed_costs_no_layer(tmp_path: Path) -> None:
-    harness = spawn(tmp_path, "bench", "--layers", "asyncio", *QUICK, "--results", tmp_path / "results")
+def test_a_wrk_that_is_killed_costs_no_layer(quick_bench: Bench, tmp_path: Path) -> None:
+    harness = spawn(tmp_path, "bench", "--layers", "asyncio", "--budget", 4, "--results", tmp_path / "results")
     assert harness.stderr
     line = ""
-    while "round 1: asyncio" not in line:
+    while "round 1: turns of asyncio" not in line:
         line = harness.stderr.readline()
     kill_first(tmp_path, "wrk")
-    out, err = harness.communicate(timeout=20)
+    _, err = harness.communicate(timeout=20)
     assert harness.returncode == 0, err
-    assert "wrk, which loaded asyncio, was ended by SIGKILL from outside: the window is taken once more" in err
     (path,) = (tmp_path / "results").glob("*.json")
-    (one,) = read_record(path, Record).windows
-    assert one.requests
-    assert not one.fault
-    assert "asyncio" in out
+    faults = [each.fault for made in read_record(path, Record).rounds for each in made.instances]
+    assert faults[0]
+    assert faults[0].startswith("wrk, which loaded asyncio, ")
+    assert faults[1:] == [None] * len(faults[1:])
+    assert f"1 of {len(faults)} rounds left out" in " ".join(
+        quick_bench("table", "--record", path, "--wide").stdout.split()
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
@@ -370,20 +374,6 @@ def server_of(servers: dict[str, Server]) -> Callable[[str], Server]:
     return servers.__getitem__
 
 
-class Told:
-    """What a run tells."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def tell(self, what: str, _: float) -> None:
-        """Note it."""
-        self.lines.append(what)
-
-    def keep(self) -> None:
-        """Nothing is kept."""
-
-
 def test_a_wrk_that_fails_twice_is_a_window_left_out(
     contract: Contract, monkeypatch: pytest.MonkeyPatch, servers: dict[str, Server]
 ) -> None:
@@ -396,15 +386,12 @@ def test_a_wrk_that_fails_twice_is_a_window_left_out(
     monkeypatch.setattr(runs, "take", fail)
     selection = select(CATALOGUE, contract, names="asyncio uvicorn")
     record = Record(load=Load(), layers=selection.rows())
-    told = Told()
+    told = Quiet()
     run = Run(Plan(selection, budget=1), record, told)
-    run.window([servers["asyncio"], servers["uvicorn"]], Load(), "uvicorn")
+    run._window(servers["asyncio"])
     assert len(tries) == 2
     assert told.lines[-1] == "wrk was ended: the window is left out"
-    assert [(each.layer, each.fault) for each in record.windows] == [
-        ("asyncio", "wrk was ended"),
-        ("uvicorn", "wrk was ended"),
-    ]
+    assert [(each.layer, each.fault) for each in record.windows] == [("asyncio", "wrk was ended")]
     assert not any(row.faults for row in record.layers)
 
 
@@ -435,7 +422,7 @@ def test_a_valgrind_that_is_killed_is_started_once_more(contract: Contract) -> N
     record = Anatomy(layers=[])
     later(0.5, lambda: callgrind_of("servers.endpoint_server"))
     with Cores() as cores:
-        dissect(Selection([], {}, contract), record, Told(), cores)
+        dissect(Selection([], {}, contract), record, Quiet(), cores)
     assert record.endpoint
     assert record.endpoint.notes == []
     assert record.endpoint.instructions
@@ -447,7 +434,7 @@ def test_a_valgrind_that_is_killed_twice_leaves_the_rest_of_an_anatomy(contract:
     later(0.5, lambda: [callgrind_of("servers.endpoint_server") for _ in range(2)])
     begin = time.monotonic()
     with Cores() as cores:
-        dissect(Selection([], {}, contract), record, Told(), cores)
+        dissect(Selection([], {}, contract), record, Quiet(), cores)
     assert time.monotonic() - begin < 12
     assert record.endpoint
     (note,) = record.endpoint.notes

@@ -43,8 +43,8 @@ def driven_at_once(catalogue: Catalogue, contract: Contract) -> dict[str, tuple[
     with ExitStack() as stack:
         starlette = catalogue.layers["starlette"]
         servers = [stack.enter_context(Server(starlette, asked(contract, name))) for name in DRIVEN]
-        with driven(servers, Load(seconds=1, connections=4)) as wrks:
-            summaries = [wrk.finish() for wrk in wrks]
+        wrks = [stack.enter_context(driven(server, Load(seconds=1, connections=4))) for server in servers]
+        summaries = [wrk.finish() for wrk in wrks]
         for server in servers:
             verify(server)
         each = zip(summaries, servers, [wrk.unanswered for wrk in wrks], strict=True)
@@ -102,7 +102,7 @@ def test_what_reaches_a_server(contract: Contract, workload: str, fewest: int | 
 
 
 def test_a_layer_that_cannot_be_asked_is_a_row_that_says_so(bench: Bench, tmp_path: Path) -> None:
-    options = ("--workload", "wrong", "--layers", "endpoint asyncio", "--seconds", 1, "--budget", 1)
+    options = ("--workload", "wrong", "--layers", "endpoint asyncio", "--budget", 1)
     done = bench("bench", *options, "--results", tmp_path / "results")
     assert done.returncode == 1
     assert "endpoint: cannot run the workload wrong: it calls the endpoint with one body" in done.stdout
@@ -110,8 +110,8 @@ def test_a_layer_that_cannot_be_asked_is_a_row_that_says_so(bench: Bench, tmp_pa
     (path,) = (tmp_path / "results").glob("*.json")
     record = read_record(path, Record)
     assert record.workload == "wrong"
-    (window,) = [each for each in record.windows if not each.fault]
-    assert window.statuses.keys() == {"200", "400"}, "the layer asyncio has no routes"
+    (instance,) = [each for made in record.rounds for each in made.instances if not each.fault]
+    assert instance.statuses.keys() == {"200", "400"}, "the layer asyncio has no routes"
 
     matrix = bench("workloads", "--record", path, "--workload", "wrong short")
     assert matrix.returncode == 0, matrix.stderr
@@ -129,9 +129,9 @@ def test_the_arena(catalogue: Catalogue, layer: str) -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(Server(catalogue.layers[layer], asked(arena, name))) for name in workloads]
         assert check(arena, servers[0].layer, servers[0].host, servers[0].port) == []
-        with driven(servers, Load(seconds=1, connections=2)) as wrks:
-            for server, wrk in zip(servers, wrks, strict=True):
-                assert fault_of(wrk.finish(), server, wrk.unanswered) is None, server.contract.workload.name
+        wrks = [stack.enter_context(driven(server, Load(seconds=1, connections=2))) for server in servers]
+        for server, wrk in zip(servers, wrks, strict=True):
+            assert fault_of(wrk.finish(), server, wrk.unanswered) is None, server.contract.workload.name
 
 
 def test_a_long_answer_is_held_to_its_value(catalogue: Catalogue) -> None:
@@ -165,9 +165,9 @@ def test_every_layer_of_the_arena_answers_every_workload(catalogue: Catalogue) -
         for layer in layers:
             with (
                 Server(layer, asked(contract_of(layers), name)) as server,
-                driven([server], Load(seconds=1, connections=4)) as wrks,
+                driven(server, Load(seconds=1, connections=4)) as wrk,
             ):
-                assert fault_of(wrks[0].finish(), server, wrks[0].unanswered) is None, (name, layer.name)
+                assert fault_of(wrk.finish(), server, wrk.unanswered) is None, (name, layer.name)
 
 
 @pytest.mark.all
@@ -176,10 +176,9 @@ def test_every_layer_of_the_default_ladder_answers_every_workload(catalogue: Cat
         for layer in catalogue.choose("", "default"):
             with (
                 Server(layer, asked(contract, name)) as server,
-                driven([server], Load(seconds=1, connections=4)) as wrks,
+                driven(server, Load(seconds=1, connections=4)) as wrk,
             ):
-                summary = wrks[0].finish()
-                assert fault_of(summary, server, wrks[0].unanswered) is None, (name, layer.name)
+                assert fault_of(wrk.finish(), server, wrk.unanswered) is None, (name, layer.name)
 
 
 @contextmanager

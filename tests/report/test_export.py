@@ -3,11 +3,11 @@
 import json
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 from base64 import b64encode
 from pathlib import Path
+from statistics import fmean
 
 import jsonschema
 import pytest
@@ -15,22 +15,23 @@ from click.testing import CliRunner, Result
 
 from bench.commands.export import command
 from bench.data.layers import ROOT
-from bench.data.record import Anatomy, Kind, Windows
+from bench.data.record import Anatomy, Kind
 from bench.data.store import encode, latest, read_record
 from bench.report.export.bencher import bencher
 from bench.report.export.github_action_benchmark import github_action_benchmark
 from bench.report.export.pyperf import pyperf
 from bench.report.export.speedscope import speedscope
-from bench.stats.calm import costs
 from bench.stats.counts import lines, total
 from bench.stats.decay import figures
 from tests.conftest import Bench, require_tool
-from tests.stats.neighbours import COSTS, run
-from tests.stats.test_comparison import BEFORE, record
+from tests.records import BEFORE, by_turns
+from tests.report.ladder import ladder
+from tests.stats.machine import LADDER
 
 DEFAULT = ROOT / "results" / "reference" / "default"
-BENCH, ANATOMY = latest("bench", DEFAULT), latest("anatomy", DEFAULT)
-OTHERS = [latest(kind, DEFAULT.with_name("transport")) for kind in ("bench", "anatomy")]
+ANATOMY = latest("anatomy", DEFAULT)
+OTHER = latest("anatomy", DEFAULT.with_name("transport"))
+RUN = ladder()
 BMF = {
     "type": "object",
     "minProperties": 1,
@@ -54,7 +55,7 @@ def export(*arguments: object) -> Result:
 
 def test_pyperf_finds_the_layer_that_changed(tmp_path: Path) -> None:
     for name, high in (("before", 60.0), ("after", 66.0)):
-        (tmp_path / f"{name}.json").write_text(pyperf([record(1, {**BEFORE, "high": high})]))
+        (tmp_path / f"{name}.json").write_text(pyperf([by_turns(1, {**BEFORE, "high": high})]))
     done = subprocess.run(
         [sys.executable, "-m", "pyperf", "compare_to", "--verbose", "before.json", "after.json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
@@ -66,38 +67,34 @@ def test_pyperf_finds_the_layer_that_changed(tmp_path: Path) -> None:
 
 def test_pyperf_reads_a_run(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    path.write_text(pyperf([read_record(BENCH, Windows)]))
+    path.write_text(pyperf([RUN]))
     shown = subprocess.run(
         [sys.executable, "-m", "pyperf", "show", "--metadata", path],
         capture_output=True, text=True, timeout=60, check=True,
     ).stdout  # fmt: skip
-    for row in figures(read_record(BENCH, Windows)):
+    for row in figures(RUN):
         assert re.search(rf"^{row.layer}/cpu$", shown, re.M)
-    assert "- description: CPU seconds per request, one value per solo window, read at an undisturbed core" in shown
+    assert "- description: CPU seconds per request, one value per turn that counts" in shown
     assert "- cpu_model_name: " in shown
 
 
-def test_values_are_of_an_undisturbed_core() -> None:
-    """Their scatter is then that of windows and servers, not of the neighbours; their mean is the table's figure."""
-    disturbed = run(4, rounds=12, busy=0.5)
-    for found in costs(disturbed):
-        values = [each.cpu_us for each in found.values]
-        raw = [each.window.cpu_us or 0 for each in found.values]
-        assert (found.windows, found.calm, len(values)) == ("solo", True, 12)
-        assert statistics.fmean(values) == pytest.approx(COSTS[found.layer], rel=0.03)
-        assert statistics.stdev(values) < statistics.stdev(raw) / 3
-    quiet = run(4, busy=0.0)
-    assert [each.cpu_us for found in costs(quiet) for each in found.values] == [
-        each.window.cpu_us for found in costs(quiet) for each in found.values
-    ]
-    (old, *_) = costs(record(1, BEFORE))
-    assert (old.windows, old.calm) == ("paired", False)
+def test_values_are_of_turns_that_count() -> None:
+    """Their scatter is then that of turns and servers, not of the neighbours; their mean is the table's figure."""
+    made = ladder(4, rounds=12, two_speeds=True)
+    turns = sum(len(each.turns) for each in made.rounds)
+    found = {each["metadata"]["name"]: each["runs"] for each in json.loads(pyperf([made]))["benchmarks"]}
+    assert [*found] == [f"{name}/cpu" for name in LADDER]
+    for row in figures(made):
+        values = [value for run in found[f"{row.layer}/cpu"] for value in run["values"]]
+        assert len(values) < 0.9 * turns / len(LADDER), "slow turns are left out"
+        assert fmean(values) == pytest.approx(1e-6 * row.cpu_us, rel=0.02)  # type: ignore[operator]
+        assert max(values) < 1.3 * min(values)
 
 
 def test_github_action_benchmark() -> None:
-    records: list[Kind] = [read_record(BENCH, Kind), read_record(ANATOMY, Kind)]
+    records: list[Kind] = [RUN, read_record(ANATOMY, Kind)]
     entries = {each.pop("name"): each for each in json.loads(github_action_benchmark(records))}
-    names = [row.layer for row in figures(read_record(BENCH, Windows))]
+    names = [row.layer for row in figures(RUN)]
     assert [*entries] == [f"{name}/{what}" for what in ("cpu", "instructions") for name in names]
     for entry in entries.values():
         assert {*entry} == {"unit", "value", "range", "extra"}
@@ -106,14 +103,14 @@ def test_github_action_benchmark() -> None:
     assert entries["fastapi/instructions"]["unit"] == "instructions/request"
     for line in lines(read_record(ANATOMY, Anatomy)):
         assert entries[f"{line.layer}/instructions"]["value"] == pytest.approx(line.instructions)
-    for row in figures(read_record(BENCH, Windows)):
+    for row in figures(RUN):
         assert entries[f"{row.layer}/cpu"]["value"] == pytest.approx(row.cpu_us, abs=1e-3)
 
 
 def test_bencher() -> None:
-    found = json.loads(bencher([read_record(BENCH, Kind), read_record(ANATOMY, Kind)]))
+    found = json.loads(bencher([RUN, read_record(ANATOMY, Kind)]))
     jsonschema.validate(found, BMF)
-    for row in figures(read_record(BENCH, Windows)):
+    for row in figures(RUN):
         assert row.cpu_us
         cpu = found[row.layer]["cpu-ns-per-request"]
         assert cpu["value"] == pytest.approx(1e3 * row.cpu_us, rel=1e-3)
@@ -158,42 +155,58 @@ def test_speedscope_opens_it(tmp_path: Path) -> None:
     assert "(1/5)" in page, "a profile per layer"
 
 
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Two records of times and two of counts of the same layers, and a record of one turn."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    for name in ("run", "again"):
+        (folder / f"{name}.json").write_bytes(encode(RUN))
+    shutil.copy(ANATOMY, folder / "counts.json")
+    shutil.copy(OTHER, folder / "others.json")
+    short = by_turns(1, BEFORE, rounds=1)
+    short.rounds[0].turns = short.rounds[0].turns[:1]
+    (folder / "short.json").write_bytes(encode(short))
+    return folder
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("form", "records", "out", "said"),
     [
-        (["--format", "pyperf", "--record", ANATOMY], "is a record of `make anatomy`: FORMAT=pyperf needs one of"),
-        (["--format", "speedscope", "--record", BENCH], "FORMAT=speedscope needs one of `make anatomy`"),
-        (["--format", "speedscope", "--record", ROOT / "tests"], "no record of `make anatomy` in "),
-        (["--format", "bencher", "--record", f"{DEFAULT} {OTHERS[0]}"], "asyncio/cpu is in two of these records"),
-        (["--format", "pyperf", "--record", f"{BENCH} {OTHERS[0]}"], "asyncio/cpu is in two of these records"),
-        (["--format", "speedscope", "--record", f"{ANATOMY} {OTHERS[1]}"], "the call tree of asyncio is in two"),
-        (["--format", "bencher", "--record", BENCH, "--out", "/dev/null"], "OUT=/dev/null is not a regular file"),
-        (["--format", "bencher", "--record", BENCH, "--out", "/none/x"], "cannot write OUT=/none/x: No such file"),
+        ("pyperf", "counts", "", "is a record of `make anatomy`: FORMAT=pyperf needs one of"),
+        ("pyperf", "short", "", "no layer has two values by turns, as pyperf needs"),
+        ("pyperf", "run again", "", "asyncio/cpu is in two of these records"),
+        ("speedscope", "run", "", "FORMAT=speedscope needs one of `make anatomy`"),
+        ("speedscope", "counts others", "", "the call tree of asyncio is in two"),
+        ("bencher", "run again", "", "asyncio/cpu is in two of these records"),
+        ("bencher", "run", "/dev/null", "OUT=/dev/null is not a regular file"),
+        ("bencher", "run", "/none/x", "cannot write OUT=/none/x: No such file"),
     ],
-)  # fmt: skip
-def test_what_cannot_be_exported(arguments: list[object], said: str) -> None:
-    done = export(*arguments)
+)
+def test_what_cannot_be_exported(here: Path, form: str, records: str, out: str, said: str) -> None:
+    named = " ".join(f"{here}/{each}.json" for each in records.split())
+    refused(export("--format", form, "--record", named, *(["--out", out] if out else [])), said)
+
+
+def test_a_folder_without_a_record() -> None:
+    refused(export("--format", "speedscope", "--record", ROOT / "tests"), "no record of `make anatomy` in ")
+
+
+def refused(done: Result, said: str) -> None:
+    """One line that says why."""
     assert done.exit_code == 2
     assert done.output.startswith("error: ")
     assert done.output.count("\n") == 1
     assert said in done.output
 
 
-def test_a_single_window_is_no_distribution(tmp_path: Path) -> None:
-    path = tmp_path / "one.json"
-    path.write_bytes(encode(record(1, BEFORE, rounds=1)))
-    done = export("--format", "pyperf", "--record", path)
-    assert done.exit_code == 2
-    assert "no layer has two windows with CPU times" in done.output
-
-
-def test_out_is_written_whole(tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
+def test_out_is_written_whole(here: Path, tmp_path: Path) -> None:
+    out, run = tmp_path / "out.json", here / "run.json"
     out.write_text("old")
-    assert export("--format", "pyperf", "--record", BENCH, "--out", tmp_path).exit_code == 2
-    assert export("--format", "pyperf", "--record", DEFAULT, "--out", out).exit_code == 0
-    assert out.read_text() == export("--format", "pyperf", "--record", BENCH).output
-    assert [*tmp_path.iterdir()] == [out]
+    assert export("--format", "pyperf", "--record", run, "--out", here).exit_code == 2
+    assert export("--format", "pyperf", "--record", run, "--out", out).exit_code == 0
+    assert out.read_text() == export("--format", "pyperf", "--record", run).output
+    assert {*tmp_path.iterdir()} == {out, here}
 
 
 def test_the_command(quick_bench: Bench) -> None:

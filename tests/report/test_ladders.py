@@ -1,10 +1,12 @@
 """The page of ladders: a sentence whose figures are not those of the anatomy is found out."""
 
+import msgspec
 import pytest
 
 from bench.data.errors import BadInput
+from bench.data.layers import Catalogue, Ladder
 from bench.data.record import Anatomy, Counts, Row
-from bench.report.ladders import reason
+from bench.report.ladders import part, reason
 
 COUNTED = Anatomy(
     layers=[Row(name="low"), Row(name="high", on="low")],
@@ -21,6 +23,17 @@ COUNTED = Anatomy(
 def test_figures_are_those_added() -> None:
     why = "{share[b]:.0f}% in b ({bytecodes[b]:.0f}), {part[ld.so]:.0f}% in ld.so, {gone[gone]:.0f} gone, {calls:.0f} calls, {syscalls[futex]:.0f}"  # noqa: E501
     assert reason("high", why, "low", COUNTED) == "- **high** on low: 75% in b (30), 50% in ld.so, 5 gone, 4 calls, 2"
+
+
+def test_a_part_without_times(catalogue: Catalogue) -> None:
+    """A table of counts alone, as a tree, and the reasons that are filled in from them."""
+    ladder = Ladder(name="new", adds="what is new", layers=["low", "high"], why={"high": "{calls:.0f} calls"})
+    ladders = {**catalogue.ladders, "new": ladder}
+    text = part(msgspec.structs.replace(catalogue, ladders=ladders), "new", None, COUNTED)
+    row = next(line for line in text.replace("\u00a0", " ").splitlines() if "└ high" in line)
+    assert [cell.strip() for cell in row.split("|")[1:-1]] == ["└ high", "40", "+25", "50", "2.0"]
+    assert "CPU" not in text
+    assert "- **high** on low: 4 calls\n\nProduced by `make anatomy LADDER=new`." in text
 
 
 @pytest.mark.parametrize(

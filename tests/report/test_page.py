@@ -17,16 +17,18 @@ from selenium.webdriver.chrome.service import Service
 
 from bench.data.history import keep, write_all
 from bench.data.layers import ROOT
-from bench.data.record import Anatomy
+from bench.data.record import Anatomy, Layers, Measured, Pair, Sensitivity
 from bench.data.record import Bench as Record
 from bench.data.store import REFERENCE, encode, latest, read_record
 from tests.conftest import CATALOGUE, Bench, require, require_tool
+from tests.report.ladder import SLEEPS, WAKING_US, ladder
+from tests.stats.machine import LADDER
 from tests.stats.test_history import release
 from tests.stats.test_versus import counted, layer, versus
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".venvs" / "axe" / "axe.min.js"
-CHARTS = ("cost", "decays", "instructions", "bytecodes", "latency")
+CHARTS = ("cost", "wake-ups", "decays", "instructions", "bytecodes", "latency")
 AUDITED = [(1280, "light"), (390, "dark")]
 SCREENS = [*AUDITED, *(pytest.param(*each, marks=pytest.mark.all) for each in ((1280, "dark"), (390, "light")))]
 LONGEST = "a-server-with-a-name-of-thirty"
@@ -35,31 +37,35 @@ ALLOWED = 3_000_000  # bytes
 PROBLEMS = (ROOT / "tests" / "report" / "browser.js").read_text()
 
 
-def hard(record: Any) -> bytes:
-    """A record with names that are hard to show, and without a sensor."""
-    record.ladder = EVIL
+def hard(record: Layers) -> bytes:
+    """A record with names that are hard to show."""
     names = {"dumproute": EVIL, "fastapi": LONGEST}
     for row in record.layers:
         row.name, row.on = names.get(row.name, row.name), names.get(row.on or "", row.on)
-    if isinstance(record, Record):
-        record.takes, record.sensor_ms = [], None  # as records were before there was a sensor
-    for each in getattr(record, "windows", ()) or record.anatomy:
-        each.layer = names.get(each.layer, each.layer)
-        if isinstance(record, Record):
-            each.pair = names.get(each.pair or "", each.pair)
+    if isinstance(record, Measured):
+        for window in record.windows:
+            window.layer = names.get(window.layer, window.layer)
+        for made in record.rounds:
+            for instance in made.instances:
+                instance.layer = names.get(instance.layer, instance.layer)
+            made.turns = [msgspec.structs.replace(turn, layer=names.get(turn.layer, turn.layer)) for turn in made.turns]
+    if isinstance(record, Anatomy):
+        for counts in record.anatomy:
+            counts.layer = names.get(counts.layer, counts.layer)
+    if isinstance(record, Record | Anatomy):
+        record.ladder = EVIL
     return encode(record)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default ladder's reference records, the same with names that are hard to show, and as another workload's."""
+    """A run with the reference anatomy, the same with names that are hard to show, and as another workload's."""
     folder = tmp_path_factory.mktemp("page")
-    bench = read_record(latest("bench", REFERENCE / "default"), Record)
     anatomy = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
-    (folder / "good-bench.json").write_bytes(encode(bench))
+    (folder / "good-bench.json").write_bytes(encode(ladder(like=anatomy)))
     (folder / "good-anatomy.json").write_bytes(encode(anatomy))
-    (folder / "hard-bench.json").write_bytes(hard(bench))
-    again = read_record(latest("bench", REFERENCE / "default"), Record)
+    (folder / "hard-bench.json").write_bytes(hard(ladder(2, two_speeds=True, like=anatomy)))
+    again = ladder(3, like=anatomy)
     again.workload, again.ladder = "pipelined", EVIL
     (folder / "pipelined-bench.json").write_bytes(encode(again))
     (folder / "hard-anatomy.json").write_bytes(hard(anatomy))
@@ -132,7 +138,7 @@ def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: 
         charts = browser.execute_script(
             "return all('.chart').filter((each) => each.offsetParent).map((each) => all('path, rect', each).length)"
         )
-        assert len(charts) >= 7
+        assert len(charts) >= len(CHARTS) + 1, "and the course of the run"
         assert min(charts) > 5, "every chart is drawn"
         assert f"ladder {EVIL}" in browser.find_element("css selector", ".joint").text, "the heat map of workloads"
         assert not browser.execute_script(PROBLEMS)
@@ -258,7 +264,7 @@ def test_docs_are_those_of_the_reference_records(bench: Bench, tmp_path: Path) -
     assert drawn == {path.name: rounded(path) for path in (ROOT / "docs" / "charts").iterdir()}, "type `make readme`"
     past = [f"history-{path.stem}" for path in (REFERENCE / "history").glob("*.json")]
     assert {name for name in drawn if "light" in name and "matrix" not in name} == {
-        f"{name}-light.svg" for name in ("cost", "decays", "instructions", "bytecodes", "latency", "states", *past)
+        f"{name}-light.svg" for name in (*CHARTS, *past)
     }
 
 
@@ -271,10 +277,103 @@ def test_other_records(bench: Bench, tmp_path: Path) -> None:
     text = (tmp_path / "a.html").read_text()
     assert "request takes" in text
     assert "`make bench` measures" in text, "what is missing, and how to make it"
-    power = bench("report", "--record", latest("sensitivity", REFERENCE))
-    assert power.returncode == 2
-    assert "no record of bench, pair, anatomy, versus or sweep" in power.stderr
+    (tmp_path / "s.json").write_bytes(encode(Sensitivity(budget=60, threshold=1, floor=0.1)))
+    tried = bench("report", "--record", tmp_path / "s.json")
+    assert tried.returncode == 2
+    assert "no record of bench, pair, anatomy, versus or sweep" in tried.stderr
     assert bench("report", "--record", tmp_path / "none.json").returncode == 2
+
+
+def test_a_pair(bench: Bench, tmp_path: Path) -> None:
+    """It has a verdict for a headline, the turns of its run, and the command that makes it again."""
+    made = ladder()
+    record = Pair(load=made.load, turn_ms=100, layers=made.layers[:2], rounds=made.rounds, budget=60, threshold=1)
+    for each in record.rounds:
+        each.turns = [turn for turn in each.turns if turn.layer in ("asyncio", "uvicorn")]
+        each.instances = [one for one in each.instances if one.layer in ("asyncio", "uvicorn")]
+    (tmp_path / "p.json").write_bytes(encode(record))
+    done = bench("report", "--record", tmp_path / "p.json")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "p.html").read_text()
+    assert '<p class="headline">uvicorn serves 65.' in text
+    assert "96 turns of 2 layers in 6 rounds, and all of them count." in text
+    assert "no layer has both turns and plain windows" in text
+    assert "make pair A=asyncio B=uvicorn BUDGET=60 THRESHOLD=1\n" in text
+    drawn = bench("charts", "--record", tmp_path / "p.json")
+    assert drawn.returncode == 0, drawn.stderr
+    assert {each.stem for each in (tmp_path / "p-charts").glob("*-dark.svg")} == {"cost-dark", "decays-dark"}
+
+
+def shown(bench: Bench, folder: Path, record: Record) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """The page of a record, and what each of its charts draws."""
+    (folder / "x.json").write_bytes(encode(record))
+    done = bench("report", "--record", folder / "x.json")
+    assert done.returncode == 0, done.stderr
+    text = (folder / "x.html").read_text()
+    (data,) = re.findall(r'id="data">(.*?)</script>', text)
+    return text, {name: [*drawn(spec)] for name, spec in json.loads(data)["charts"][0].items()}
+
+
+def drawn(spec: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a chart's data."""
+    for each in (spec, *spec["layer"]):
+        yield from each.get("data", {}).get("values", ())
+
+
+def test_what_makes_a_record_again(bench: Bench, tmp_path: Path) -> None:
+    made = ladder()
+    assert "make bench BUDGET=60 PRECISION=5\n" in shown(bench, tmp_path, made)[0]
+    made.ladder, made.workload, made.turn_ms = "stack", "pipelined", 50
+    made.load = msgspec.structs.replace(made.load, connections=16)
+    text, _ = shown(bench, tmp_path, made)
+    assert "make bench LADDER=stack WORKLOAD=pipelined BUDGET=60 PRECISION=5 TURN=50 CONNECTIONS=16\n" in text
+    assert "16 connections, 1 thread, turns of 50 ms, plain windows of 1 s" in text
+
+
+@pytest.mark.parametrize("two_speeds", [False, True])
+def test_every_turn_is_drawn(bench: Bench, tmp_path: Path, two_speeds: bool) -> None:
+    """A turn that counts costs about what its layer does; those that do not are told from them."""
+    text, charts = shown(bench, tmp_path, ladder(two_speeds=two_speeds))
+    rows = [row for row in charts["turns"] if "layer" in row]
+    assert len(rows) == 240
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    assert all(0.8 < row["ratio"] < 1.2 for row in rows if not row["slow"])
+    slow = [row["ratio"] for row in rows if row["slow"]]
+    assert bool(slow) == two_speeds
+    assert all(ratio > 1.05 for ratio in slow)
+    end = f"; {len(slow)} of them were slow and do not count." if slow else ", and all of them count."
+    assert f"240 turns of 5 layers in 6 rounds{end}" in text
+
+
+def test_of_a_long_run_not_every_turn_is_drawn(bench: Bench, tmp_path: Path) -> None:
+    text, charts = shown(bench, tmp_path, ladder(rounds=40))
+    assert "One turn of 2 is drawn." in text
+    assert sum("layer" in row for row in charts["turns"]) == 800
+    assert "1,600 turns of 5 layers" in text
+
+
+def test_turns_beside_plain_windows(bench: Bench, tmp_path: Path) -> None:
+    made = ladder()
+    made.row("fastapi").plain = "an answer takes 12 ms"
+    rows = {row["layer"]: row for row in shown(bench, tmp_path, made)[1]["wake-ups"]}
+    assert [*rows] == [*LADDER][:-1], "a layer that cannot take turns has nothing beside its windows"
+    assert rows["starlette"]["more"] == pytest.approx(WAKING_US, abs=1)
+    assert rows["starlette"]["words"] == f"wrk sleeps {SLEEPS} times per request"
+    assert rows["asyncio"]["more"] == pytest.approx(0, abs=0.2)
+    made.windows = []
+    text, charts = shown(bench, tmp_path, made)
+    assert "no layer has both turns and plain windows" in text
+    assert not {"wake-ups", "latency"} & {*charts}
+
+
+def test_a_machine_that_cannot_take_turns(bench: Bench, tmp_path: Path) -> None:
+    """As macOS: plain windows only, which the page says."""
+    made = ladder()
+    made.rounds, made.turn_ms = [], None
+    text, charts = shown(bench, tmp_path, made)
+    assert [*charts] == ["cost", "decays", "latency"]
+    assert "not by turns: these figures are indicative only" in text
+    assert "no turns: these layers were measured in plain windows" in text
 
 
 def test_releases(bench: Bench, tmp_path: Path) -> None:

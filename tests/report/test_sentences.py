@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.record import Anatomy, Counts, Frame, Pair, Row, Sensitivity, Trial, Windows
+from bench.data.load import Load
+from bench.data.record import Anatomy, Bench, Counts, Frame, Pair, Row, Sensitivity, Trial
 from bench.data.store import REFERENCE, read_record
 from bench.report.anatomy import anatomy_document
 from bench.report.anatomy import sentence as of_anatomy
@@ -26,12 +27,11 @@ from bench.stats.comparison import Change, compare
 from bench.stats.counts import lines
 from bench.stats.estimate import Estimate
 from bench.stats.machines import cells, sites
-from bench.stats.verdict import Outcome, level
-from tests.commands.test_machines import EPYC, XEON, made
-from tests.stats.test_comparison import BEFORE, record
+from bench.stats.verdict import Outcome
+from tests.records import BEFORE, PYTHON, XEON, by_turns
+from tests.report.ladder import ladder
 
 ANATOMIES = sorted(REFERENCE.glob("*/*-anatomy.json"))
-BENCHES = sorted(path for path in REFERENCE.glob("*/*-bench.json") if path.parent.name != "workloads")
 LONG = "a-layer-with-a-name-of-40-characters-all"
 
 
@@ -149,13 +149,12 @@ def test_what_a_diff_says() -> None:
     assert "same functions" in str(difference_document(kept, "low", "low").parts[0])
 
 
-@pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.parent.name)
-def test_comparisons(path: Path) -> None:
-    kept = msgspec.structs.replace(read_record(path, Windows), takes=[], sensor_ms=None)  # the fit takes its time
-    changes = compare(kept, kept, 1.0)
-    found = fits(comparison_document(changes, kept, kept, 1.0))
+def test_comparisons() -> None:
+    one, other = ladder(1), ladder(2, two_speeds=True)
+    changes = compare(one, other, 1.0)
+    found = fits(comparison_document(changes, one, other, 1.0))
     assert found[0].partition(":")[0] in {change.verdict for change in changes}
-    fits(comparison_document(changes, kept, kept, 1.0, wide=True), wide=True)
+    fits(comparison_document(changes, one, other, 1.0, wide=True), wide=True)
 
 
 def test_what_a_comparison_says() -> None:
@@ -176,16 +175,16 @@ def test_what_a_comparison_says() -> None:
 @pytest.mark.parametrize(
     ("mean", "error", "verdict", "says"),
     [
-        (-0.1, 0.01, "slower", "slower: b serves 9.52% fewer requests per CPU-second than a (95.7% interval 7."),
-        (0.1, 0.01, "faster", "faster: b serves 10.52% more requests per CPU-second than a (95.7% interval 8."),
-        (0.001, 0.001, "same", "same: b serves as many requests per CPU-second as a, within 1% (95.7% interval -0."),
-        (-0.008, 0.005, "unclear", "unclear: b is between 0.28% faster and 1.87% slower than a (95.7% "),
-        (-0.010, 0.004, "unclear", "unclear: b is 0.13% to 1.85% slower than a (95.7% "),
-        (0.010, 0.004, "unclear", "unclear: b is 0.13% to 1.89% faster than a (95.7% "),
+        (-0.1, 0.01, "slower", "slower: b serves 9.52% fewer requests per CPU-second than a (98.42% interval 7."),
+        (0.1, 0.01, "faster", "faster: b serves 10.52% more requests per CPU-second than a (98.42% interval 7."),
+        (0.001, 0.001, "same", "same: b serves as many requests per CPU-second as a, within 1% (98.42% interval -0."),
+        (-0.008, 0.005, "unclear", "unclear: b is between 0.53% faster and 2.10% slower than a (98.42% "),
+        (-0.010, 0.0035, "unclear", "unclear: b is 0.07% to 1.91% slower than a (98.42% "),
+        (0.010, 0.0035, "unclear", "unclear: b is 0.07% to 1.95% faster than a (98.42% "),
     ],
 )
 def test_pairs(mean: float, error: float, verdict: str, says: str) -> None:
-    outcome = Outcome("a", "b", Estimate(mean, error, 20, 20), level(4), verdict, 90.0, 1.0)  # type: ignore[arg-type]
+    outcome = Outcome("a", "b", Estimate(mean, error, 20), verdict, 90.0, 1.0)  # type: ignore[arg-type]
     said = of_pair(outcome)
     assert said.startswith(says)
     if verdict in ("slower", "faster"):
@@ -195,35 +194,45 @@ def test_pairs(mean: float, error: float, verdict: str, says: str) -> None:
 
 def test_a_pair_with_long_names() -> None:
     a, b = f"{LONG[:-1]}a", f"{LONG[:-1]}b"
-    kept = Pair(load=msgspec.convert({}, type=type(record(1, BEFORE).load)), layers=[Row(name=a), Row(name=b, on=a)])
-    for found in (None, Estimate(-0.1, None, 1, 1), Estimate(-0.1, 0.01, 20, 20)):
-        outcome = Outcome(a, b, found, level(4), "slower" if found and found.error else "unclear", 90.0, 1.0)
+    kept = Pair(load=Load(), turn_ms=100, layers=[Row(name=a), Row(name=b, on=a)])
+    for found in (None, Estimate(-0.1, None, 1), Estimate(-0.1, 0.01, 20)):
+        outcome = Outcome(a, b, found, "slower" if found and found.error else "unclear", 90.0, 1.0)
         text = fits(pair_document(outcome, kept))
         assert " ".join(text).startswith("slower: " if found and found.error else "unclear: ")
 
 
+def trials(injected: float, verdicts: str) -> list[Trial]:
+    """A trial for each letter: slower, faster, unclear."""
+    words = {"s": "slower", "f": "faster", "u": "unclear"}
+    return [Trial(injected, words[each], injected, injected - 0.4, injected + 0.4, 12, 40) for each in verdicts]  # type: ignore[arg-type]
+
+
 def test_sensitivity() -> None:
-    (path,) = REFERENCE.glob("*-power.json")
-    kept = read_record(path, Sensitivity)
+    kept = Sensitivity(budget=60, threshold=1, floor=0.1)
+    for injected, verdicts in ((0.0, "uuuf"), (0.5, "suuu"), (1.0, "ssss"), (3.0, "ssss")):
+        kept.trials += trials(injected, verdicts)
     fits(sensitivity_document(kept))
     said = of_sensitivity(rows(kept))
-    least = number(said, r"every slow-down of ([\d.]+)% or more")
-    runs = [trial for trial in kept.trials if trial.injected >= least - 0.005]
-    assert number(said, r"or more \((\d+) of") == len(runs)
-    assert {trial.verdict for trial in runs} == {"slower"}
-    none = [trial for trial in kept.trials if not trial.injected]
-    assert f"was called in {sum(each.verdict in ('slower', 'faster') for each in none)} of {len(none)} (" in said
+    assert "every slow-down of 1.00% or more (8 of 8 runs)" in said
+    assert "1 of 4 of 0.50% (1 to 81%)" in said
+    assert "a change was called in 1 of 4 (1 to 81%)" in said
     assert of_sensitivity([]) == "Nothing was tried yet."
     missed = Sensitivity(budget=9, threshold=1, floor=0.1, trials=[Trial(5.0, "same", 0.1, -1, 1, 4, 9)])
     assert of_sensitivity(rows(missed)) == "A pair found 0 of 1 of 5.00% (0 to 98%)."
 
 
+def made(seed: int, cores: int = 2, high: float = 60.0) -> Bench:
+    """A record of a machine with so many cores, which one layer does not like."""
+    found = by_turns(seed, {**BEFORE, "high": high})
+    found.machine, found.python = msgspec.structs.replace(XEON, cores=cores), PYTHON
+    return found
+
+
 def test_machines() -> None:
-    kept = {path.stem: msgspec.structs.replace(read_record(path, Windows), takes=[]) for path in BENCHES}
-    found = sites(kept)
+    records = {"a": made(1), "b": made(2, cores=4, high=70.0), "c": made(3, cores=8)}
+    found = sites(records)
     fits(machines_document(found, [read_record(path, Anatomy) for path in ANATOMIES]))
-    records = {"a": made(1, XEON), "b": made(2, EPYC, high=70.0), "c": made(3, msgspec.structs.replace(XEON, cores=8))}
-    several = cells(sites(records), [])
+    several = cells(found, [])
     decays = [cell.decay for cell in several if cell.layer == "high"]
     said = of_machines(several)
     assert said.startswith("Machines differ most in high on middle, by ")
@@ -233,6 +242,6 @@ def test_machines() -> None:
     assert of_machines(counted).endswith("; by instructions 60.0% on all.")
     counted[0] = msgspec.structs.replace(counted[0], instructions=None)
     assert of_machines(counted).endswith("; by instructions 60.0% on 2.")
-    one = cells(sites({"a": made(1, XEON)}), [])
+    one = cells(sites({"a": made(1)}), [])
     assert of_machines(one) == "This is one machine: to compare, name records of one ladder on several with RECORD=."
     assert of_machines([]).startswith("No layer here has a decay")

@@ -34,6 +34,30 @@ def test_a_ladder_without_reference_records() -> None:
     assert "`make walk LADDER=new`" in text
 
 
+def test_a_ladder_of_counts_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its table has no times, nor any heading for them, and its part says what to type for counts."""
+    (tmp_path / "frameworks").mkdir()
+    counted = latest("anatomy", REFERENCE / "frameworks")
+    (tmp_path / "frameworks" / counted.name).symlink_to(counted)
+    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    text = ladder_part(read_catalogue(), "frameworks")
+    heading = next(line for line in text.split("\n") if line.startswith("| layer"))
+    assert re.split(r"[\s|]+", heading)[1:-1] == ["layer", "instructions", "added", "bytecodes", "system", "calls"]
+    assert "- falcon: held to contract.toml, its answer equal as JSON" in text
+    assert "Produced by `make anatomy LADDER=frameworks`." in text
+
+
+def test_without_any_reference_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every page says what to type."""
+    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    found = pages(read_catalogue(), read_contract())
+    front = found[ROOT / "README.md"]
+    assert {*front.values()} == {"Not on record yet: `make walk LADDER=default`."}
+    assert "make sensitivity" in found[ROOT / "docs" / "METHOD.md"]["sensitivity"]
+    assert "make anatomy" in found[ROOT / "docs" / "ANATOMY.md"]["anatomy"]
+    assert "make workloads MEASURE=1 LADDER=arena" in found[ROOT / "docs" / "WORKLOADS.md"]["arena-matrix"]
+
+
 @pytest.mark.all
 def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They are enough: docs/HISTORY.md has one part for all packages, and docs/WORKLOADS.md has a heat map."""
@@ -55,7 +79,8 @@ def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "history" / "fastapi.json").unlink()
     (tmp_path / "history" / "uvicorn.json").unlink()
     assert (
-        "No releases are on record" in pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
+        "Not on record yet: `make history"
+        in pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
     )
 
 

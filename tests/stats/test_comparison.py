@@ -1,57 +1,18 @@
 """Two records side by side: known changes, and what cannot be compared."""
 
 import json
-from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 from bench.data.errors import BadInput
-from bench.data.load import Load
-from bench.data.machine import Python
 from bench.data.record import Bench as Record
-from bench.data.record import Row
 from bench.data.store import encode
-from bench.data.window import Window
 from bench.stats.comparison import compare
 from tests.conftest import Bench
-
-PYTHON = Python(
-    version="3.13.1", implementation="CPython", compiler="", optimised=True, lto=True, debug=False, free_threaded=False,
-    jit=False,
-)  # fmt: skip
-
-
-def record(seed: int, costs: Mapping[str, float], machine: float = 1.0, rounds: int = 12) -> Record:
-    """Pairs of layers with so many microseconds a request, each layer on the one before, on a machine of some speed."""
-    chance = np.random.default_rng(seed)
-    names = [*costs]
-    windows = []
-    for restart in range(rounds):
-        for place, (on, name) in enumerate(pairwise(names)):
-            for layer in (on, name):
-                cost = machine * costs[layer] * float(np.exp(chance.normal(0, 0.003)))
-                windows.append(
-                    Window(
-                        layer=layer, pair=name, round=restart, take=10 * restart + place, requests=100_000,
-                        duration_us=2_000_000, server_cpu_ns=round(cost * 1e3 * 100_000),
-                    )
-                )  # fmt: skip
-    rows = [Row(name=name, on=on) for name, on in zip(names, [None, *names], strict=False)]
-    return Record(
-        load=Load(),
-        layers=rows,
-        windows=windows,
-        python=PYTHON,
-        contract="c",
-        packages={"starlette": "1"},
-    )
-
-
-BEFORE = {"low": 10.0, "middle": 25.0, "high": 60.0}
+from tests.records import BEFORE, PYTHON
+from tests.records import by_turns as record
 
 
 def verdicts(a: Record, b: Record) -> dict[str, str]:
@@ -59,7 +20,7 @@ def verdicts(a: Record, b: Record) -> dict[str, str]:
 
 
 def test_the_same_on_a_machine_twice_as_slow() -> None:
-    assert verdicts(record(1, BEFORE), record(2, BEFORE, machine=2)) == {"middle": "same", "high": "same"}
+    assert verdicts(record(1, BEFORE), record(2, BEFORE, speed=2)) == {"middle": "same", "high": "same"}
 
 
 def test_one_layer_slower_by_a_tenth() -> None:

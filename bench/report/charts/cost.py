@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from bench.report.charts.picture import Missing, Picture
-from bench.report.charts.rows import BAR, LINE, NAME, WIDE, data, expr, finished, interval, names, room, ticks, x, y
+from bench.report.charts.rows import BAR, LINE, data, expr, finished, interval, labels, names, room, ticks, x, y
 from bench.report.source import Source
 from bench.report.words import micro, minus, percent, than
 from bench.stats.decay import Figures
@@ -14,7 +14,7 @@ NAMED, TITLE = "cost", "What each layer adds to one request"
 
 
 def picture(source: Source) -> Picture | Missing:
-    """The chart of a record of windows."""
+    """The chart of a record of times."""
     rows = values(source)
     if not rows:
         return Missing(NAMED, TITLE, "no CPU time per request: `make bench` measures it")
@@ -23,7 +23,7 @@ def picture(source: Source) -> Picture | Missing:
     more.append(
         "Whiskers: the 95% interval of the CPU time."
         if any(row["high"] is not None for row in rows)
-        else "No whiskers: CPU times have an interval where solo windows have a sensor on the servers' core."
+        else "No whiskers: an interval needs more rounds of turns (BUDGET=)."
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), None, tuple(more))
 
@@ -42,7 +42,7 @@ def values(source: Source) -> list[dict[str, Any]]:
         found.append(
             {
                 "layer": row.layer, "cpu": row.cpu_us, "low": row.cpu_low, "high": row.cpu_high, "parts": parts,
-                "figure": micro(row.cpu_us or 0), "decay": _decay(row, True), "brief": _decay(row, False),
+                "figure": micro(row.cpu_us or 0), "words": _decay(row, True), "brief": _decay(row, False),
             }
         )  # fmt: skip
     return found
@@ -78,7 +78,7 @@ def sentence(source: Source) -> str:
 def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
     """The chart: faded parts, the layer's own part, the whisker, and the words at its end."""
     largest = max(max(row["high"] or 0, row["cpu"]) for row in rows)
-    pixels = 92 + 6.7 * max(len(row["decay"]) for row in rows)
+    pixels = 92 + 6.7 * max(len(row["words"]) for row in rows)
     parts = [{"layer": row["layer"], **part} for row in rows for part in row["parts"]]
     heads = [{key: row[key] for key in row if key != "parts"} for row in rows]
     ends = [{**head, "end": head["high"] or head["cpu"]} for head in heads]
@@ -99,22 +99,7 @@ def spec(rows: list[dict[str, Any]], said: str) -> dict[str, Any]:
             tooltip=[alt.Tooltip("part:N", title="layer"), alt.Tooltip("to:Q", title="CPU µs/req", format=",.1f")],
         )
     )  # fmt: skip
-    at_end = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 8 : 0"), fontWeight=600, aria=False)
-    words = base.mark_text(
-        align="left", dy=LINE, dx=expr(f"{WIDE} ? 18 + 8 * length(datum.figure) : 0"), color="var(--muted)", aria=False
-    )
-    above = base.mark_text(align="right", dy=NAME, fontWeight=600, aria=False)
-    brief = base.mark_text(align="right", dy=NAME, dx=-68, color="var(--muted)", aria=False)
-    text = {
-        "figure": alt.value(expr(f"{WIDE} ? datum.figure : ''")),
-        "decay": alt.value(expr(f"{WIDE} ? datum.decay : ''")),
-        "above": alt.value(expr(f"{WIDE} ? '' : datum.figure")),
-        "brief": alt.value(expr(f"{WIDE} || length(datum.layer) * 8 + 150 > width ? '' : datum.brief")),
-    }
-    edge = alt.value(expr("width"))
     chart = alt.layer(
-        names(base), bars, *interval(base, rows),
-        at_end.encode(x=scale, text=text["figure"]), words.encode(x=scale, text=text["decay"]),
-        above.encode(x=edge, text=text["above"]), brief.encode(x=edge, text=text["brief"]),
+        names(base), bars, *interval(base, rows), *labels(base, scale),
     )  # fmt: skip
     return finished(chart, len(rows), said)

@@ -1,4 +1,4 @@
-"""Latency by layer on a logarithmic axis: p50 and p99, with their ranges over the windows, which are not intervals."""
+"""Latency by layer on a logarithmic axis: p50 and p99 in plain windows, with their ranges, which are not intervals."""
 
 from typing import Any
 
@@ -24,18 +24,18 @@ COLUMNS = (
 
 
 def picture(source: Source) -> Picture | Missing:
-    """The chart of a record of windows."""
+    """The chart of a record with plain windows."""
     rows = values(source)
     record = source.measured
     if not rows or not record:
-        return Missing(NAMED, TITLE, "no latency: it comes from solo windows (`make bench`)")
+        return Missing(NAMED, TITLE, "no latency: it comes from plain windows, with which `make bench` ends")
     least, most = min(rows, key=lambda row: row["p50"]), max(rows, key=lambda row: row["p50"])
     said = f"Half of all {least['layer']} requests are answered within {span(least['p50'])}"
     said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{record.load.connections:,} connection{'s' * (record.load.connections != 1)}"
     more = (
-        "Dot: p50. Upright bar: p99. Each is the median over windows. Lines: the range from window to window, which is"
-        " not an interval.",
+        "Dot: p50. Upright bar: p99. Each is the median of plain windows: wrk has a core of its own. Lines: the range"
+        " from window to window, which is not an interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
     return Picture(NAMED, TITLE, said, spec(rows, said), Table(COLUMNS, rows), more)

@@ -90,6 +90,28 @@ def right(base: Chart, field: str, **style: Any) -> Chart:
     )
 
 
+def labels(base: Chart, scale: Any) -> list[Chart]:
+    """What stands at the end of a bar, `figure` and `words`; in little room `figure` and `brief`, at the right edge of
+    the name's line.
+    """
+    end = base.mark_text(align="left", dy=LINE, dx=expr(f"{WIDE} ? 8 : 0"), fontWeight=600, aria=False)
+    words = base.mark_text(
+        align="left", dy=LINE, dx=expr(f"{WIDE} ? 18 + 8 * length(datum.figure) : 0"), color="var(--muted)", aria=False
+    )
+    above = base.mark_text(align="right", dy=NAME, fontWeight=600, aria=False)
+    brief = base.mark_text(align="right", dy=NAME, dx=-68, color="var(--muted)", aria=False)
+    edge = alt.value(expr("width"))
+    return [
+        end.encode(x=scale, text=alt.value(expr(f"{WIDE} ? datum.figure : ''"))),
+        words.encode(x=scale, text=alt.value(expr(f"{WIDE} ? datum.words : ''"))),
+        above.encode(x=edge, text=alt.value(expr(f"{WIDE} ? '' : datum.figure"))),
+        brief.encode(
+            x=edge,
+            text=alt.value(expr(f"{WIDE} || length(datum.layer) * 8 + 150 > width ? '' : datum.brief")),
+        ),
+    ]
+
+
 def finished(chart: Chart, rows: int, sentence: str) -> Spec:
     """The specification of a chart with `rows` rows, which says in a sentence what it shows."""
     return specified(chart, rows * STEP, sentence)

@@ -26,7 +26,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measures(records: Iterable[Kind]) -> list[Measure]:
-    """CPU time from records of windows, instructions from anatomies; raises BadInput for two of the same name."""
+    """CPU time from records of times, instructions from anatomies; raises BadInput for two of the same name."""
     found: dict[tuple[str, str], Measure] = {}
     for record in records:
         own = _cpu(record) if isinstance(record, Measured) else _instructions(record)

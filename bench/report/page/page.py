@@ -14,8 +14,8 @@ from bench.report.source import Releases, Shown, Sides, Source, Swept, matrices
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "What every layer costs"
 FOOT = (
-    "Made by asgi-anatomy. CPU time is that of a core which the layer has to itself; a decay is % fewer requests per"
-    " CPU-second than the layer below. How it is measured: the project's docs/METHOD.md."
+    "Made by asgi-anatomy. CPU time is by turns, all servers on one core, unless a note says otherwise; a decay is %"
+    " fewer requests per CPU-second than the layer below. How it is measured: the project's docs/METHOD.md."
 )
 
 

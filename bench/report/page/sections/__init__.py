@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.report.charts import bytecodes, cost, decays, instructions, latency
+from bench.report.charts import bytecodes, cost, decays, instructions, latency, wakeups
 from bench.report.page.html import folded, paragraphs, table
 from bench.report.page.part import Part, of_pictures
 from bench.report.page.sections import answer, course, made, tree, yours
@@ -26,6 +26,10 @@ def _cost(source: Source) -> Part:
     lacking = [f"{row['layer']} has no figure: {row['note']}" for row in source.table.rows if row["layer"] not in shown]
     figures = folded("The figures", table(source.table, "The decay table"))
     return msgspec.structs.replace(part, body=paragraphs(lacking, "missing") + part.body + figures)
+
+
+def _wake_ups(source: Source) -> Part:
+    return of_pictures("wake-ups", wakeups.TITLE, wakeups.picture(source))
 
 
 def _decays(source: Source) -> Part:
@@ -48,6 +52,7 @@ SECTIONS: tuple[Section, ...] = (
     answer.part,
     yours.part,
     _cost,
+    _wake_ups,
     _decays,
     _instructions,
     _bytecodes,

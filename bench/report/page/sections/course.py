@@ -1,12 +1,10 @@
-"""The course of a run: the core's state and every window over time, so that a disturbed run looks disturbed."""
+"""The course of a run: every turn over time, so that a run with noisy neighbours looks like one."""
 
-from bench.report.charts import readings, windows
+from bench.report.charts import turns
 from bench.report.page.part import Part, of_pictures
 from bench.report.source import Source
 
 
 def part(source: Source) -> Part | None:
-    """Two pictures over the same time."""
-    if not source.measured:
-        return None
-    return of_pictures("course", "How the run went", readings.of_run(source), windows.picture(source))
+    """The turns of a record of times."""
+    return of_pictures("course", "How the run went", turns.picture(source)) if source.measured else None

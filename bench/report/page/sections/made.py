@@ -1,12 +1,14 @@
 """The machine, the versions, notes on the layers, and the command that makes it again."""
 
 from bench.data.load import Load
+from bench.data.plan import TURN
 from bench.data.record import Bench, Kind, Layers, Measured, Pair
 from bench.data.workloads import USER
 from bench.report.origin import warnings
 from bench.report.page.html import commands, definitions, folded, paragraphs
 from bench.report.page.part import Part
 from bench.report.source import Source
+from bench.report.words import counted
 
 
 def part(source: Source) -> Part:
@@ -34,8 +36,6 @@ def part(source: Source) -> Part:
 def _facts(source: Source) -> list[tuple[str, str]]:
     record = source.record
     machine, python = record.machine, record.python
-    windows = source.measured
-    load = windows.load if windows else None
     chosen = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic")
     return [
         ("Made", f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else ""),
@@ -46,16 +46,26 @@ def _facts(source: Source) -> list[tuple[str, str]]:
         ),
         ("Python", f"{python.version} ({python.implementation}, {python.compiler})" if python else ""),
         ("Packages", ", ".join(f"{name} {record.packages[name]}" for name in chosen if name in record.packages)),
-        ("Load", _load(windows, load) if windows and load else ""),
+        ("Load", _load(source.measured) if source.measured else ""),
         ("Suite", record.revision or ""),
         ("Records", ", ".join(filter(None, [source.measured_path, source.counted_path]))),
     ]
 
 
-def _load(record: Measured, load: Load) -> str:
-    wrk = f"wrk {record.machine.wrk}, " if record.machine and record.machine.wrk else ""
-    threads = f"{load.threads} thread{'s' * (load.threads != 1)}"
-    return f"{wrk}{load.connections} connections, {threads}, windows of {load.seconds} s"
+def _load(record: Measured) -> str:
+    load = record.load
+    return ", ".join(
+        filter(
+            None,
+            [
+                f"wrk {record.machine.wrk}" if record.machine and record.machine.wrk else "",
+                counted(load.connections, "connection"),
+                counted(load.threads, "thread"),
+                f"turns of {record.turn_ms} ms" if record.turn_ms else "",
+                f"plain windows of {load.seconds} s" if record.windows else "",
+            ],
+        )
+    )
 
 
 def again(source: Source) -> list[str]:
@@ -67,19 +77,26 @@ def again(source: Source) -> list[str]:
 
 def command(record: Kind) -> str:
     """The command that makes a record like this one."""
+    words = ["make", record.kind]
     if isinstance(record, Pair):
-        a, b = (row.name for row in record.layers)
-        return f"make pair A={a} B={b}" + (f" BUDGET={record.budget:g}" if record.budget else "")
-    ladder = getattr(record, "ladder", "")
-    words = ["make", record.kind, *([f"LADDER={ladder}"] if ladder not in ("", "default") else [])]
+        words += [f"{name}={row.name}" for name, row in zip("AB", record.layers, strict=True)]
+    elif (ladder := getattr(record, "ladder", "")) not in ("", "default"):
+        words.append(f"LADDER={ladder}")
     words += [f"WORKLOAD={record.workload}"] if isinstance(record, Layers) and record.workload != USER else []
-    if isinstance(record, Bench):
-        words += [f"BUDGET={record.budget:g}"] if record.budget else []
-        standard = Load()
-        pairs = (("SECONDS", "seconds"), ("CONNECTIONS", "connections"), ("THREADS", "threads"))
-        words += [
-            f"{name}={getattr(record.load, key)}"
-            for name, key in pairs
-            if getattr(record.load, key) != getattr(standard, key)
-        ]
-    return " ".join(words)
+    return " ".join([*words, *(_measured(record) if isinstance(record, Measured) else [])])
+
+
+def _measured(record: Measured) -> list[str]:
+    """For how long it was measured, and how, as far as that is not as usual."""
+    usual = Load()
+    precision = record.precision if isinstance(record, Bench) else None
+    threshold = record.threshold if isinstance(record, Pair) else None
+    asked = {
+        "BUDGET": record.budget,
+        "PRECISION": precision,
+        "THRESHOLD": threshold,
+        "TURN": None if record.turn_ms == round(1000 * TURN) else record.turn_ms,
+        "CONNECTIONS": None if record.load.connections == usual.connections else record.load.connections,
+        "THREADS": None if record.load.threads == usual.threads else record.load.threads,
+    }
+    return [f"{name}={value:g}" for name, value in asked.items() if value]

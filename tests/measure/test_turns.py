@@ -1,0 +1,254 @@
+"""The instrument on real servers: turns add up, what ends or goes wrong costs only itself, and nothing is left."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from bench.data.contract import Contract
+from bench.data.layers import Layer
+from bench.data.load import Load
+from bench.data.plan import Plan, Selection
+from bench.data.record import Bench as Record
+from bench.data.record import now
+from bench.data.store import Keeper, read_record
+from bench.data.turns import Instance, Round, Turn
+from bench.host.cores import lane
+from bench.host.counters import Meter, clock
+from bench.host.server import Server
+from bench.measure.run import Run
+from bench.measure.turns import Table, seated
+from bench.measure.wrk import Wrk
+from bench.report.notes import row_notes
+from bench.stats.decay import figures
+from bench.stats.levels import Levels
+from tests.conftest import CATALOGUE, Quiet, called, leftover_groups, processes, require, spawn, wait_for
+
+TURN, CYCLES = 0.05, 8
+HERE = lane()
+pytestmark = pytest.mark.skipif(not HERE, reason="turns need Linux")
+MORTAL = {
+    kind: Layer(
+        name=kind, adds="", on="asyncio", answer="json", command=f"{{python}} -m tests.mortal_server {kind} {{port}}"
+    )
+    for kind in ("forking", "replacing")
+}
+
+
+def app_layer(name: str) -> Layer:
+    """An app of tests.odd_app, as the layer uvicorn is served."""
+    uvicorn = CATALOGUE.layers["uvicorn"]
+    app = f"tests.odd_app:{name}"
+    return msgspec.structs.replace(uvicorn, name=name, app=app, on="asyncio")
+
+
+class Seen(msgspec.Struct):
+    """What a table of turns counted, and what could be seen from outside meanwhile."""
+
+    turns: list[Turn]
+    instances: dict[str, Instance]
+    used_ns: dict[str, int]
+    """CPU time of each server's first process."""
+    wrks: list[int]
+    sizes: dict[str, int | None]
+
+    def of(self, name: str) -> list[Turn]:
+        """A layer's turns."""
+        return [turn for turn in self.turns if turn.layer == name]
+
+
+@contextmanager
+def table_of(layers: Sequence[Layer], contract: Contract, group: bool = True) -> Iterator[tuple[Table, list[Server]]]:
+    """Running servers at a table; without `group`, their CPU time comes from clocks."""
+    assert HERE
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Server(layer, contract)) for layer in layers]
+        for server in servers:
+            if not group:
+                server.meter = Meter(server.process.pid)
+        plan = Plan(Selection([*layers], {}, contract), Load(), HERE, turn=TURN)
+        yield stack.enter_context(seated(servers, plan, HERE)), servers
+
+
+@pytest.fixture(scope="module")
+def seen(contract: Contract) -> Seen:
+    """Two servers and the loop, some cycles long."""
+    layers = [CATALOGUE.layers[name] for name in ("endpoint", "asyncio", "uvicorn")]
+    used: dict[str, int] = {}
+    with table_of(layers, contract) as (table, servers):
+        wrks = [seat.client.process.pid for seat in table.seats if isinstance(seat.client, Wrk)]
+        for server in servers:
+            used[server.layer.name] = -time.clock_gettime_ns(clock(server.process.pid))
+        for _ in range(CYCLES):
+            table.cycle()
+        for server in servers:
+            used[server.layer.name] += time.clock_gettime_ns(clock(server.process.pid))
+        table.idle()
+    instances = {seat.name: seat.instance for seat in table.seats}
+    return Seen(table.turns, instances, used, wrks, {server.layer.name: server.answer_bytes for server in servers})
+
+
+def test_a_cycle_is_a_turn_of_each(seen: Seen) -> None:
+    assert len(seen.turns) == CYCLES * 3
+    for cycle in range(CYCLES):
+        assert {turn.layer for turn in seen.turns if turn.cycle == cycle} == {"endpoint", "asyncio", "uvicorn"}
+    orders = {tuple(turn.layer for turn in seen.turns if turn.cycle == cycle) for cycle in range(CYCLES)}
+    assert len(orders) > 1, "each cycle has an order of its own"
+    for one, other in zip(seen.turns, seen.turns[1:], strict=False):
+        assert other.at_us >= one.at_us + one.wall_us - 1000, "one at a time"
+
+
+@pytest.mark.parametrize("name", ["endpoint", "asyncio", "uvicorn"])
+def test_turns_add_up_to_what_the_server_used(seen: Seen, name: str) -> None:
+    turns = seen.of(name)
+    counted = sum(turn.cpu_ns or 0 for turn in turns)
+    assert all(turn.cpu_ns for turn in turns)
+    assert counted == pytest.approx(seen.used_ns[name], rel=0.02)
+    assert seen.instances[name].cpu_from in ("group", "clocks")
+    walls = sum(turn.wall_us for turn in turns) * 1000
+    assert counted + sum(turn.client_cpu_ns for turn in turns) > 0.8 * walls, "the two fill the core"
+    for turn in turns:
+        assert 1000 * turn.wall_us >= 0.9e9 * TURN
+        assert turn.span_us >= turn.wall_us
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvicorn"])
+def test_requests_are_what_wrk_counted(seen: Seen, name: str) -> None:
+    instance, size = seen.instances[name], seen.sizes[name]
+    assert size
+    assert not instance.fault
+    assert instance.requests * size <= instance.bytes <= (instance.requests + 64) * size
+    in_turns = sum(turn.bytes for turn in seen.of(name))
+    assert 0.6 * instance.bytes < in_turns <= instance.bytes, "the rest was the warm-up"
+    sleeps = sum(turn.client_sleeps for turn in seen.of(name)) / (in_turns / size)
+    assert sleeps < 0.1, "wrk works through all connections at a time"
+    assert instance.end_bytes
+    assert instance.idle_us > 250_000
+    assert instance.idle_cpu_ns is not None
+    assert instance.idle_cpu_ns < 5e6
+
+
+def test_the_loop_takes_turns_without_a_client(seen: Seen) -> None:
+    turns, instance, size = seen.of("endpoint"), seen.instances["endpoint"], seen.sizes["endpoint"]
+    assert size
+    assert not instance.fault
+    assert sum(turn.client_cpu_ns + turn.client_sleeps for turn in turns) == 0
+    cost = sum(turn.cpu_ns or 0 for turn in turns) / sum(turn.bytes for turn in turns) * size
+    below = sum(turn.cpu_ns or 0 for turn in seen.of("asyncio")) / sum(turn.bytes for turn in seen.of("asyncio"))
+    assert 100 < cost < below * (seen.sizes["asyncio"] or 0)
+
+
+def test_every_wrk_has_ended(seen: Seen) -> None:
+    assert len(seen.wrks) == 2
+    assert not [pid for pid in seen.wrks if psutil.pid_exists(pid)]
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["group", "clocks"])
+@pytest.mark.parametrize("kind", ["forking", "replacing"])
+def test_processes_that_end_keep_their_cpu_time(contract: Contract, tmp_path: Path, kind: str, group: bool) -> None:
+    with table_of([CATALOGUE.layers["asyncio"], MORTAL[kind]], contract, group) as (table, servers):
+        whole = Meter(servers[1].process.pid, servers[1].process.group)
+        require("" if whole.group else "no control group can be made here")
+        used = -whole.cpu_ns()
+        for _ in range(CYCLES):
+            table.cycle()
+        used += whole.cpu_ns()
+        table.idle()
+    _, mortal = (seat.instance for seat in table.seats)
+    assert not mortal.fault
+    assert mortal.requests > 300
+    assert mortal.cpu_from == ("group" if group else "waited")
+    turns = [turn for turn in table.turns if turn.layer == kind]
+    counted = sum(turn.cpu_ns or 0 for turn in turns)
+    assert counted == pytest.approx(used, rel=0.02 if group else 0.1)
+    layers = [seat.server.layer for seat in table.seats]
+    record = Record(
+        load=Load(),
+        layers=Selection(layers, {"asyncio": None, kind: "asyncio"}, contract).rows(),
+        turn_ms=round(1000 * TURN),
+        rounds=[Round(start=now(), seconds=1.0, turns=table.turns, instances=[each.instance for each in table.seats])],
+    )
+    again = read_record(Keeper(record, tmp_path).finish(), Record)
+    assert again.rounds == record.rounds
+    asyncio, upper = figures(again)
+    assert asyncio.cpu_us
+    assert upper.cpu_us
+    assert upper.cpu_us > 1.5 * asyncio.cpu_us
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.all)])
+def test_a_wrk_that_is_killed_costs_its_instance_alone(contract: Contract, number: signal.Signals) -> None:
+    with table_of([CATALOGUE.layers["asyncio"], CATALOGUE.layers["uvicorn"]], contract) as (table, _):
+        table.cycle()
+        lost, other = table.seats
+        assert isinstance(lost.client, Wrk)
+        lost.client.process.kill(number)
+        lost.client.process.kill(signal.SIGCONT)
+        for _ in range(2):
+            table.cycle()
+        table.idle()
+    assert lost.instance.fault
+    assert lost.instance.fault.startswith("wrk, which loaded asyncio, ")
+    assert not other.instance.fault
+    assert other.instance.requests > 100
+    assert [turn.layer for turn in table.turns].count("uvicorn") == 3
+    assert not table.faults, "the server did nothing wrong"
+
+
+@pytest.fixture(scope="module")
+def odd(contract: Contract) -> Record:
+    """One round of a server that waits, one that works in the background, and what they stand on."""
+    layers = [CATALOGUE.layers["asyncio"], app_layer("waiting"), app_layer("restless")]
+    selection = Selection(layers, {"asyncio": None, "waiting": "asyncio", "restless": "asyncio"}, contract)
+    record = Record(load=Load(), layers=selection.rows())
+    run = Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Quiet())
+    run.round(layers, 1.5)
+    return record
+
+
+def test_what_waits_is_measured_in_plain_windows(odd: Record) -> None:
+    row, figure = odd.row("waiting"), figures(odd)[1]
+    assert row.plain.startswith("an answer takes 5")
+    assert not [turn for made in odd.rounds for turn in made.turns if turn.layer == "waiting"]
+    assert {window.layer for window in odd.windows} == {"asyncio", "waiting"}, "what it stands on has one, too"
+    assert not row.faults
+    assert figure.plain_rps == pytest.approx(64 / 0.05, rel=0.25)
+    assert figure.cpu_us
+    assert 10 < figure.cpu_us < 5000
+    assert figure.decay
+    assert any(row.plain in note.text for note in row_notes(odd)["waiting"])
+
+
+def test_what_works_in_the_background_is_subtracted(odd: Record) -> None:
+    row, figure = odd.row("restless"), figures(odd)[2]
+    assert not row.plain
+    assert figure.idle == pytest.approx(2, abs=1.5)
+    assert any("of a core while nobody asks it anything" in note.text for note in row_notes(odd)["restless"])
+    turns = [turn for made in odd.rounds for turn in made.turns if turn.layer == "restless"]
+    costs = [cost for cost in Levels(odd).costs if cost.layer == "restless"]
+    spans = sum(turn.span_us for turn in turns)
+    idle = sum(turn.cpu_ns or 0 for turn in turns) / 1000 - sum(cost.cpu_us for cost in costs)
+    assert figure.idle
+    assert idle == pytest.approx(spans * figure.idle / 100, rel=0.02)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.all) for each in (signal.SIGINT, signal.SIGKILL))]
+)
+def test_a_signal_in_a_round_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """No process, no control group, no folder for temporary files."""
+    run = spawn(tmp_path, "bench", "--layers", "asyncio uvicorn", "--results", tmp_path / "results")
+    assert wait_for(lambda: len(called("wrk", tmp_path)) == 2)
+    time.sleep(0.5)
+    run.send_signal(number)
+    run.communicate(timeout=20)
+    assert run.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert wait_for(lambda: not processes(tmp_path), 10)
+    assert wait_for(lambda: {path.name for path in tmp_path.iterdir()} <= {"results"}, 5), [*tmp_path.iterdir()]
+    assert wait_for(lambda: not leftover_groups(), 5), leftover_groups()
