@@ -14,7 +14,7 @@ from bench.data.layers import PYTHON, ROOT
 from bench.data.toml import short
 from bench.host import uv
 from bench.host.git import GitFault, commit, exists, git, git_folder
-from bench.host.programs import scratch
+from bench.host.programs import last_line, scratch
 from bench.host.resolve import run_uv
 
 WHEELS = ROOT / ".venvs" / "wheels"
@@ -128,7 +128,7 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str
     place.parent.mkdir(parents=True, exist_ok=True)
     if code or len(made) != 1:
         log.write_text(output)
-        raise Fault(f"cannot build {said}: {short(uv.why(output), 300)} (all of it: {log.relative_to(ROOT)})")
+        raise Fault(f"cannot build {said}: {short(_why(output), 300)} (all of it: {log.relative_to(ROOT)})")
     new = place.with_name(f"{place.name}-new{os.getpid()}")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(wheels, new)
@@ -136,6 +136,12 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str
         new.rename(place)
     shutil.rmtree(new, ignore_errors=True)
     return next(place.glob("*.whl"))
+
+
+def _why(output: str) -> str:
+    """What a build failed on: the last that its backend said, or what uv did."""
+    said, failed, more = output.partition("error: Failed to build")
+    return last_line(said) if failed and "build backend returned an error" in more else uv.why(output)
 
 
 def _copy(snapshot: Snapshot, place: Path) -> None:

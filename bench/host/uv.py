@@ -225,7 +225,7 @@ def _files(named: str) -> dict[str, str]:
     """What pip's files say; os.devnull as the name of one stands for none at all."""
     if named == os.devnull:
         return {}
-    pip = [home() / "bin" / "python", "-I", "-m", "pip", "config", "list"]
+    pip = [str(home() / "bin" / "python"), "-I", "-m", "pip", "config", "list"]
     said = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
     found = re.findall(r"^(global|install)\.([a-z-]+)=('.*'|\".*\")$", said, re.MULTILINE)
     return {name: str(ast.literal_eval(value)) for _, name, value in sorted(found)}
