@@ -93,6 +93,8 @@ def fresh(place: Path) -> Iterator[Path]:
 
 def lead(link: Path, folder: Path) -> None:
     """Have a link lead to a folder, atomically."""
+    if link.is_dir() and not link.is_symlink():
+        raise SetupError(f"{link} is a folder, and would be a link to one: move it away")
     new = link.with_name(f"{link.name}-new{os.getpid()}")
     new.unlink(missing_ok=True)
     new.symlink_to(os.path.relpath(folder, link.parent))
@@ -183,8 +185,8 @@ def command(*arguments: str) -> list[str]:
 def home() -> Path:
     """The environment of uv itself, which pip makes, with the hash in scripts/uv.txt."""
     pinned = Path("scripts", "uv.txt")
-    place = VENVS / f"uv-{digest(PYTHON, (ROOT / pinned).read_text())}"
-    if os.access(place / "bin" / "uv", os.X_OK):
+    place = VENVS / f"uv-{digest((ROOT / pinned).read_text())}"
+    if all(os.access(place / "bin" / each, os.X_OK) for each in ("uv", "python")):
         return place
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         debian = f"apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
@@ -233,7 +235,8 @@ def _files(named: str) -> dict[str, str]:
 
 def why(said: str) -> str:
     """What uv or pip failed on, in one line, and what to try."""
-    lines = [re.sub(r"^(error|ERROR|hint|cause): ", "", each.strip()) for each in said.splitlines() if each.strip()]
+    told = [each.strip() for each in said.splitlines() if each.strip() and not each.startswith("warning: ")]
+    lines = [re.sub(r"^(error|ERROR|hint|cause): ", "", each) for each in told]
     if full := re.search(r"No space left on device|Disk quota exceeded", said):
         return f"{full[0]}: make room, then try again"
     if wrong := re.search(r"Hash mismatch for `(.+)`|DO NOT MATCH THE HASHES.*\n\s*(\S+)", said):
