@@ -11,6 +11,7 @@ from bench.data.record import Bench, Measured
 from bench.report.origin import LINE, ending, made, origin
 from bench.report.workload import driven, workload_lines
 from bench.stats.decay import Figures
+from bench.stats.estimate import ROUNDS
 from bench.stats.levels import Levels
 from bench.stats.verdict import FLOOR
 
@@ -85,7 +86,8 @@ def wake_ups(found: Sequence[Figures]) -> list[str]:
 def _margins(record: Measured, found: Sequence[Figures]) -> str:
     margins = sorted(each.margin for each in found if each.margin is not None)
     if not margins:
-        return "no margins: too few rounds" if any(each.decay is not None for each in found) and record.machine else ""
+        few = "too few rounds had fast turns" if len(record.rounds) >= ROUNDS else "too few rounds"
+        return f"no margins: {few}" if any(each.decay is not None for each in found) and record.machine else ""
     target = missed(record, found)
     digits = 2 if target and round(margins[-1], 1) <= target else 1
     low, high = (f"±{each:.{digits}f}" for each in (margins[0], margins[-1]))
