@@ -1,7 +1,6 @@
 """The Makefile and the set-up scripts, as a shell runs them."""
 
 import hashlib
-import importlib.util
 import os
 import platform
 import re
@@ -385,6 +384,10 @@ def test_no_network(made: Checkout) -> None:
             "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM x:\n    uv==1 from y:\n",
             "what came for uv==1 has another hash",
         ),
+        (
+            "ensurepip is not\navailable.  On Debian/Ubuntu systems, try\n\n    apt install python3-venv\n",
+            "try: apt install",
+        ),
         ("Killed\n\n", "Killed"),
         ("", "it ended without a word"),
     ],
@@ -408,25 +411,6 @@ def test_a_folder_that_cannot_be_written(checkout: Checkout) -> None:
     checkout.folder.chmod(0o755)
     assert "Permission denied" in why
     assert str(checkout.folder) in why
-
-
-def test_whose_folder_it_is_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an ordinary user, where `sudo make` made it; simulated, since the tests may be root's."""
-    (tmp_path / ".venvs").mkdir()
-    monkeypatch.setattr("os.access", lambda place, _: place != tmp_path / ".venvs")
-    monkeypatch.setattr("os.geteuid", lambda: (tmp_path.stat().st_uid or 1) * 7919)
-    said = uv.denied(PermissionError(13, "Permission denied", str(tmp_path / ".venvs" / "lock")))
-    owner = tmp_path.stat().st_uid
-    assert f"Permission denied ({tmp_path}/.venvs/lock): {tmp_path}/.venvs belongs to user {owner}" in said
-    assert f"try: sudo chown -R {os.geteuid()} {tmp_path}/.venvs" in said
-
-
-def test_a_python_without_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
-    minor = ".".join(VERSION.split(".")[:2])
-    monkeypatch.setattr(uv, "VENVS", tmp_path)
-    with pytest.raises(uv.SetupError, match=f"try: apt-get install python{minor}-venv"):
-        uv.home.__wrapped__()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.all)])

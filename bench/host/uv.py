@@ -19,7 +19,6 @@ if __name__ == "__main__":
 import ast
 import functools
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -109,7 +108,7 @@ def main(name: str) -> None:
 def serving(name: str) -> None:
     """One like the main one, for another Python. Only what is built for it is installed: to compile takes an hour."""
     lock = (ROOT / "requirements.lock").read_text()
-    lead(VENVS / name, make(f"{key(PYTHON, lock)}-serving", lock, wheels=True))
+    lead(VENVS / name, make(f"{sys.version.split()[0]}-{digest(PYTHON, lock)}-serving", lock, wheels=True))
 
 
 def group(name: str) -> None:
@@ -140,11 +139,6 @@ def pins(lock: str) -> list[str]:
     return [each for each in re.split(r"^(?=\S)", lock, flags=re.MULTILINE) if each.strip() and each[0] != "#"]
 
 
-def key(*parts: str) -> str:
-    """A folder's name: the Python's version, for those who look, and a digest of the rest."""
-    return f"{sys.version.split()[0]}-{digest(*parts)}"
-
-
 def digest(*parts: str) -> str:
     """A short name for long texts."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
@@ -152,16 +146,12 @@ def digest(*parts: str) -> str:
 
 def lock() -> None:
     """Pin all locks anew. Versions that still fit stay: delete a lock's line, or the lock, for newer ones."""
-    main = ROOT / "requirements.lock"
+    below, how = ROOT / "requirements.lock", ["--generate-hashes", "--no-header", "--no-emit-index-url"]
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".lock-") as folder:
-        for each in (main, *sorted((ROOT / "groups").glob("*.lock"))):
-            new = Path(folder, each.name)
-            new.write_text(
-                each.read_text() if each == main else main.read_text() + added(each.read_text(), main.read_text())
-            )
-            how = ["--generate-hashes", "--no-header", "--no-emit-index-url", "--python", sys.executable]
-            extra = [] if each == main else ["--extra", each.stem]
-            uv("pip", "compile", *how, *extra, "--output-file", str(new), "pyproject.toml")
+        for each in (below, *sorted((ROOT / "groups").glob("*.lock"))):  # with the same versions of what both have
+            new, more = Path(folder, each.name), [] if each == below else ["--extra", each.stem]
+            new.write_text(below.read_text() + added(each.read_text(), below.read_text()))
+            uv("pip", "compile", *how, *more, "--python", sys.executable, "-o", str(new), "pyproject.toml")
             new.replace(each)
 
 
@@ -188,17 +178,16 @@ def home() -> Path:
     place = VENVS / f"uv-{digest((ROOT / pinned).read_text())}"
     if all(os.access(place / "bin" / each, os.X_OK) for each in ("uv", "python")):
         return place
-    if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
-        debian = f"apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        raise SetupError(f"{sys.executable} came without venv or ensurepip: on Debian and Ubuntu, try: {debian}")
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    plain = {name: it for name, it in os.environ.items() if not name.startswith("PYTHON")} | {
+        "PIP_USER": "0",
+        "PIP_TARGET": "",
+    }
     with fresh(place) as new:
-        install = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
-        for words in (["venv", str(new)], ["pip", *install, "--no-deps", "-r", str(pinned)]):
-            python = sys.executable if words[0] == "venv" else str(new / "bin" / "python")
+        install = ["install", "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", str(pinned)]
+        for python, *words in ([sys.executable, "venv", str(new)], [str(new / "bin" / "python"), "pip", *install]):
             done = subprocess.run(
-                [python, "-I", "-m", *words], cwd=ROOT, env=plain | {"PIP_USER": "0", "PIP_TARGET": ""},
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                [python, "-I", "-m", *words], cwd=ROOT, env=plain, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
             )  # fmt: skip
             if done.returncode:
                 raise SetupError(f"cannot install uv: {why(done.stdout)}")
@@ -251,16 +240,6 @@ def why(said: str) -> str:
     return re.sub(r"\s+", " ", ": ".join(lines))[:600] or "it ended without a word"
 
 
-def denied(error: OSError) -> str:
-    """An OSError in one line; it says so where a folder belongs to another user."""
-    place = Path(os.fsdecode(error.filename)) if error.filename else VENVS
-    line = f"cannot set up in {ROOT}: {error.strerror} ({place})"
-    for each in (place, *place.parents) if isinstance(error, PermissionError) else ():
-        if each.exists() and (owner := each.stat().st_uid) != os.geteuid() and not os.access(each, os.W_OK):
-            return f"{line}: {each} belongs to user {owner}: try: sudo chown -R {os.geteuid()} {each}"
-    return line
-
-
 def say(line: str) -> None:
     """Tell, on standard error."""
     print(line, file=sys.stderr, flush=True)
@@ -281,7 +260,7 @@ def run(what: str, *given: str) -> int:
     except SetupError as error:
         say(f"error: {error}")
     except OSError as error:
-        say(f"error: {denied(error)}")
+        say(f"error: cannot set up in {ROOT}: {error.strerror} ({error.filename or VENVS})")
     except SystemExit as end:
         say("error: the set-up was stopped: what was there before is as it was")
         return int(str(end.code))
