@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds a Python, the one named or the first that will do, and has it make .venv: setup.sh [PYTHON]. Does nothing, at once
-# and without a network, where that is done. With `pip-tools` as second word it makes .venvs/pip-tools, for scripts/lock.sh.
+# and without a network, where that is done. With `lock` as second word it writes the locks anew.
 set -eu
 cd "$(dirname "$0")/.."
 # What would make a Python find other modules than its own.
@@ -11,45 +11,35 @@ fail() {
     exit 1
 }
 
-# Sets `python` to the path and version of a Python, or leaves it empty where that is none, is too old, or does not run.
+# Sets `found` to the version and path of a Python, and its build; to nothing where that is none, too old, or does not run.
 ask() {
-    python=$("$1" -I -S -c 'import os, sys
-if sys.version_info >= (3, 12): print("python", os.path.realpath(sys.executable), " ".join(sys.version.split()))' \
-        2>/dev/null </dev/null) || python=
-    case $python in
-    "python /"*) python=${python#python } ;;
-    *) python= ;;
+    found=$("$1" -I -S -c 'import os, sys
+if sys.version_info >= (3, 12): print("%d.%d.%d" % sys.version_info[:3], os.path.realpath(sys.executable), " ".join(sys.version.split()), sep="|")' \
+        2>/dev/null </dev/null) || found=
+    case $found in
+    3.*\|/*\|*) ;;
+    *) return 1 ;;
     esac
 }
 
-# Sets `python` likewise, from the name of a Python or from those that a system may have; ends with the reason otherwise.
-find_python() {
-    if [ -n "$1" ]; then
-        command -v "$1" >/dev/null || fail "no Python at '$1': expected a path or a command, such as PYTHON=python3.13"
-        ask "$1"
-        [ -z "$python" ] || return 0
-        version=$("$1" --version 2>&1 </dev/null) || :
+if [ -n "${1:-}" ]; then
+    command -v "$1" >/dev/null || fail "no Python at '$1': expected a path or a command, such as PYTHON=python3.13"
+    if ! ask "$1"; then
+        version=$("$1" --version 2>&1 </dev/null | head -n 1) || :
         case $version in
         "Python 3."1[2-9]* | "Python 3."[2-9][0-9]*) fail "$1 is $version, but does not run: $("$1" -I -S -c '' 2>&1 | tail -n 1)" ;;
         "Python "*) fail "$1 is $version: Python 3.12 or newer is needed, try PYTHON=python3.13" ;;
-        *)
-            version=$(echo "$version" | head -n 1)
-            fail "$1 is no Python${version:+ (it says: $version)}: expected a path or a command, such as PYTHON=python3.13"
-            ;;
         esac
+        fail "$1 is no Python${version:+ (it says: $version)}: expected a path or a command, such as PYTHON=python3.13"
     fi
-    for name in python3 python3.14 python3.13 python3.12; do
-        ask "$name"
-        [ -z "$python" ] || return 0
-    done
-    fail "no Python 3.12 or newer here (python3 is $(python3 --version 2>&1 || echo missing)):" \
-        "install one, then name it, such as PYTHON=/path/to/python3.13"
-}
-
-find_python "${1:-}"
-stamp="$python $(cksum <requirements.lock)"
-what=${2:-main}
-if [ "$what" = main ] && [ -x .venv/bin/python ] && [ "$(cat .venv/stamp 2>/dev/null)" = "$stamp" ]; then
-    exit 0
+else
+    ask python3 || ask python3.14 || ask python3.13 || ask python3.12 ||
+        fail "no Python 3.12 or newer here (python3 is $(python3 --version 2>&1 || echo missing)):" \
+            "install one, then name it, such as PYTHON=/path/to/python3.13"
 fi
-exec "${python%% [0-9]*}" -I scripts/setup.py "$what" "$stamp"
+
+path=${found#*|}
+if [ "${2:-}" = lock ]; then exec "${path%%|*}" -I bench/host/uv.py lock; fi
+name=${found%%|*}-$({ echo "$found" && cat requirements.lock; } | cksum | { read -r sum _ && printf %08x "$sum"; })
+if [ "$(readlink .venv)" = ".venvs/$name" ] && [ -x .venv/bin/python ]; then exit 0; fi
+exec "${path%%|*}" -I bench/host/uv.py main "$name"

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.anatomy.jobs import Job, Part, Result, count
 from bench.data.contract import Contract
@@ -25,7 +26,6 @@ from bench.data.history import Found, Host, Wanted
 from bench.data.layers import PYTHON, ROOT, Layer
 from bench.data.record import Counts, Frame, now
 from bench.data.resolution import Pin, Resolution
-from bench.data.sides import canonical
 from bench.host.environments import build
 from bench.host.machine import read_machine
 from bench.host.resolve import Resolver
@@ -145,7 +145,7 @@ def _resolve(job: ReleaseJob) -> Resolution:
 
 def _versions(resolution: Resolution, layer: Layer) -> dict[str, str]:
     """Of what the layer serves with, and of what differs from the lock."""
-    names = {*map(canonical, layer.versions), *resolution.packages, *resolution.others}
+    names = {*map(canonicalize_name, layer.versions), *resolution.packages, *resolution.others}
     return {name: version for name, version in resolution.versions.items() if name in names}
 
 

@@ -30,7 +30,7 @@ def run_in_group(name: str, *arguments: str) -> None:
 def python_of(name: str) -> Path:
     """The Python of the group's environment, which is made if it is not there; raises Fault."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    setup = [str(PYTHON), "-I", "scripts/setup.py", "group", name]
+    setup = [str(PYTHON), "-I", "bench/host/uv.py", "group", name]
     if subprocess.run(setup, cwd=ROOT, env=environment, stdout=sys.stderr, check=False).returncode:
         raise Fault(f"the packages of groups/{name}.lock could not be installed: see above")
     return ROOT / ".venvs" / f"{PYTHON.parents[1].name}-{name}" / "bin" / "python"

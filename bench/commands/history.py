@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.anatomy.release import ReleaseJob
 from bench.commands.groups import needs_group
@@ -23,7 +24,6 @@ from bench.data.history import HISTORY, Deps, Found, Wanted, kept, matching, rea
 from bench.data.layers import PYTHON, ROOT, Catalogue, Layer
 from bench.data.record import now
 from bench.data.releases import Release, choose
-from bench.data.sides import canonical
 from bench.data.store import REFERENCE, require_folder
 from bench.host.interpreters import find, set_up
 from bench.host.machine import read_python
@@ -96,7 +96,7 @@ def command(
         return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
     if not package:
         raise BadInput("name a package: expected something like PACKAGE=fastapi")
-    catalogue, package = read_catalogue(catalogue_file), canonical(package)
+    catalogue, package = read_catalogue(catalogue_file), canonicalize_name(package)
     served = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
@@ -140,14 +140,16 @@ def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]
     """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
     ladder = catalogue.choose("", "default")
     every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
-    running = [each for each in every if package in map(canonical, each.versions) and not each.loop]
+    running = [
+        each for each in every if canonicalize_name(package) in map(canonicalize_name, each.versions) and not each.loop
+    ]
     if names:
         chosen = catalogue.choose(names, "default")
         if wrong := [each.name for each in chosen if each not in running]:
             raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(each.name for each in running)} do")
         return chosen
     if not running:
-        known = sorted({canonical(name) for each in every for name in each.versions})
+        known = sorted({canonicalize_name(name) for each in every for name in each.versions})
         raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
     return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
 

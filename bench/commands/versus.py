@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.anatomy.bisect import bisect
 from bench.anatomy.bisect import seconds as bisection_seconds
@@ -30,7 +31,7 @@ from bench.data.catalogue import read_catalogue
 from bench.data.contract import Contract
 from bench.data.errors import BadInput, Fault
 from bench.data.plan import Plan, Watch, two
-from bench.data.sides import canonical, read_sides
+from bench.data.sides import read_sides
 from bench.data.store import read_record, require_folder
 from bench.data.versus import Bisection, Versus
 from bench.host.between import Between
@@ -143,7 +144,9 @@ def command(
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
     record = Versus(
         **origin(),
-        packages={name: each for name, each in read_versions(layers).items() if canonical(name) not in asked.packages},
+        packages={
+            name: each for name, each in read_versions(layers).items() if canonicalize_name(name) not in asked.packages
+        },
         asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
         ladder="" if question.layers else question.ladder,
         contract=contract.digest(),

@@ -1,11 +1,11 @@
 """The releases of a package, oldest first -> those that are asked for: the last of each minor, or all."""
 
 import datetime
-import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 import msgspec
+from packaging.version import InvalidVersion, Version
 
 from bench.data.errors import BadInput
 from bench.data.toml import short
@@ -30,26 +30,23 @@ def choose(every: Sequence[Release], which: str = "minors", since: str = "", unt
     if first > last:
         raise BadInput(f"SINCE={since} is newer than UNTIL={until}: expected the older one first")
     chosen = every[first : last + 1]
-    if which == "minors":
-        chosen = [*{_minor(each.version): each for each in chosen}.values()]
-    return list(chosen)
+    return [*{_minor(each.version): each for each in chosen}.values()] if which == "minors" else [*chosen]
 
 
 def _minor(version: str) -> str:
     """The first two numbers of a version."""
-    return ".".join([*version.split("."), "0"][:2])
+    return f"{Version(version).major}.{Version(version).minor}"
 
 
 def _place(every: Sequence[Release], version: str, variable: str) -> int:
     """Where a version is, or the last patch of a minor."""
     versions = [each.version for each in every]
-    last_of_minor = [place for place, each in enumerate(versions) if _minor(each) == version]
-    exact = [
-        place for place, each in enumerate(versions) if re.sub(r"(\.0)+$", "", each) == re.sub(r"(\.0)+$", "", version)
-    ]
+    try:
+        last_of_minor = [place for place, each in enumerate(versions) if _minor(each) == version]
+        exact = [place for place, each in enumerate(versions) if Version(each) == Version(version)]
+    except InvalidVersion:
+        last_of_minor = exact = []
     if found := last_of_minor or exact:
         return found[-1]
-    close = get_close_matches(version, versions, 3) or versions[-3:]
-    raise BadInput(
-        f"{variable}={short(version)} is no release with a wheel for this Python: the closest are {', '.join(close)}"
-    )
+    close = ", ".join(get_close_matches(version, versions, 3) or versions[-3:])
+    raise BadInput(f"{variable}={short(version)} is no release with a wheel for this Python: the closest are {close}")

@@ -1,27 +1,24 @@
 """Which version of each package a side gets: the lock that says so, and what differs between two sides."""
 
 import re
+import urllib.parse
+from collections.abc import Iterable
 
 import msgspec
-
-from bench.data.sides import canonical
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """One package in one version, as pip installs it."""
+    """One package in one version: `hashes` are of the files that may be installed, `url` is set for a wheel on disk."""
 
     name: str
     version: str
     hashes: tuple[str, ...] = ()
-    """`sha256:...` of the files that may be installed; none where the index does not tell."""
     url: str = ""
-    """Where the file is, for a wheel that does not come from an index."""
-    requires: tuple[str, ...] = ()
-    """What its metadata require, as they spell it."""
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
+        """What uv is asked for."""
         return f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
 
 
@@ -41,12 +38,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
     def lock(self, group: str) -> str:
         """The lock of its environment: all that a folder's contents depend on, but the environment below it."""
-        every = [*self.packages.values(), *self.others.values()]
-        hashed = "" if all(pin.hashes for pin in every) else "  # "  # pip wants them for all packages or for none
-        lines = sorted(
-            " ".join([f"{pin.requirement}{hashed}", *(f"--hash={each}" for each in pin.hashes)]) for pin in every
-        )
-        return "\n".join([f"# on: {group or 'main'}", *lines, ""])
+        return f"# on: {group or 'main'}\n{locked([*self.packages.values(), *self.others.values()])}"
 
 
 def changed(a: Resolution, b: Resolution) -> dict[str, tuple[str, str]]:
@@ -63,30 +55,23 @@ def moved(a: Resolution, b: Resolution) -> dict[str, tuple[str, str]]:
     return {name: (a.held.get(name, ""), version) for name, version in versions.items()}
 
 
-def bounds(resolution: Resolution) -> list[str]:
-    """What the compared packages require of others, as constraints: without extras, and without links."""
-    found = []
-    for requirement in (each for pin in resolution.packages.values() for each in pin.requires):
-        plain = re.sub(r"\[[^]]*\]", "", requirement)
-        name = canonical(re.match("[A-Za-z0-9._-]*", plain)[0])  # type: ignore[index]  # it matches always
-        if name not in resolution.packages and "@" not in plain and not re.search(r"\bextra\s*==", plain):
-            found.append(plain)
+def locked(pins: Iterable[Pin]) -> str:
+    """A lock of these pins, a line each."""
+    return "".join(sorted(f"{' '.join([pin.requirement, *(f'--hash={it}' for it in pin.hashes)])}\n" for pin in pins))
+
+
+def read_lock(text: str) -> dict[str, Pin]:
+    """The pins of a lock with hashes, by name, as uv writes it."""
+    found: dict[str, Pin] = {}
+    for name, what, rest in re.findall(r"^([A-Za-z0-9._-]+)(?:==| @ )(\S+)((?:.|\n(?=\s))*)", text, re.MULTILINE):
+        url = what if "://" in what else ""
+        version = wheel_version(urllib.parse.unquote(url).rpartition("/")[2])[1] if url else what
+        hashes = tuple(re.findall(r"--hash=(\S+)", rest))
+        found[canonicalize_name(name)] = Pin(canonicalize_name(name), version, hashes, url)
     return found
 
 
-def pins(versions: dict[str, Pin]) -> list[str]:
-    """These versions as constraints."""
-    return [f"{name}=={pin.version}" for name, pin in versions.items()]
-
-
-def locked(text: str) -> dict[str, Pin]:
-    """The pins of a lock with hashes, by name, as `make lock` writes it."""
-    found: dict[str, list[str]] = {}
-    name = ""
-    for line in text.splitlines():
-        if pinned := re.match(r"([A-Za-z0-9._-]+)==(\S+)", line):
-            name = canonical(pinned[1])
-            found[name] = [pinned[2]]
-        elif name and (digest := re.search(r"--hash=(\S+)", line)):
-            found[name].append(digest[1])
-    return {name: Pin(name, version, tuple(hashes)) for name, (version, *hashes) in found.items()}
+def wheel_version(name: str) -> tuple[str, str]:
+    """The package and the version of a wheel, from its file name; raises ValueError."""
+    package, version, _, _ = parse_wheel_filename(name)
+    return package, str(version)

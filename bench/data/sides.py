@@ -1,15 +1,17 @@
 """PACKAGE, A, B and REPO as a user gives them -> the two sides of a comparison: which packages, each from where."""
 
+import contextlib
 import re
 from pathlib import Path
 
 import msgspec
+import packaging.version
+from packaging.utils import canonicalize_name, is_normalized_name
+from packaging.version import InvalidVersion
 
 from bench.data.errors import BadInput
 from bench.data.toml import short
 
-NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-VERSION = re.compile(r"(\d+!)?\d+(\.\d+)*([._-]?[a-z]+[._-]?\d*)*(\+[a-z0-9.]+)?", re.IGNORECASE)
 REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[^\s:?*\[\\\x00-\x1f\x7f]+")
 SOURCES = "a version, git:REF, a folder with a checkout, or a wheel"
 
@@ -57,18 +59,14 @@ class Asked(msgspec.Struct, frozen=True):
     b: tuple[Source, ...]
 
 
-def canonical(name: str) -> str:
-    """The name of a package as an index compares it: small letters, with one hyphen between words (PEP 503)."""
-    return re.sub("[-_.]+", "-", name).lower()
-
-
 def read_sides(package: str, a: str, b: str, repo: str = "") -> Asked:
     """The sides that these variables ask for; raises BadInput. Whether folders and files exist is not looked at."""
-    packages = tuple(map(canonical, package.replace(",", " ").split()))
-    if not packages:
+    given = package.replace(",", " ").split()
+    if not given:
         raise BadInput("name a package: expected something like PACKAGE=uvicorn A=0.49.0 B=0.50.0")
-    if wrong := [name for name in packages if not NAME.fullmatch(name)]:
+    if wrong := [name for name in given if not is_normalized_name(canonicalize_name(name))]:
         raise BadInput(f"{short(repr(wrong[0]))} is not the name of a package: expected something like PACKAGE=uvicorn")
+    packages = tuple(map(canonicalize_name, given))
     if twice := [name for place, name in enumerate(packages) if name in packages[:place]]:
         raise BadInput(f"PACKAGE names {twice[0]} twice: expected each package once")
     count = len(packages)
@@ -110,7 +108,8 @@ def _plain(text: str, side: str, clone: Path | None) -> Source | None:
         if side == "B":
             raise BadInput(f"B={short(text)} is not possible, `base` is for A: expected B={SOURCES}")
         return None
-    if VERSION.fullmatch(text):
+    with contextlib.suppress(InvalidVersion):
+        packaging.version.Version(text)
         return Version(text)
     return Wheel(_path(text)) if text.endswith(".whl") else Folder(_path(text))
 

@@ -8,12 +8,11 @@ import msgspec
 from bench.data.errors import BadInput, Fault
 from bench.data.layers import Layer
 from bench.data.releases import choose
-from bench.data.resolution import Resolution, changed, pins
+from bench.data.resolution import Resolution, changed
 from bench.data.sides import Asked, Base, Commit, Folder, Source, Version
 from bench.data.versus import Point
 from bench.host.checkouts import of_folder
 from bench.host.git import commit, commits, git, merge_base
-from bench.host.pip import Conflict
 from bench.host.programs import scratch
 from bench.host.releases import releases
 from bench.host.resolve import Resolver
@@ -38,16 +37,16 @@ class Between:
         self.sources: list[Source] = []
         a, b = asked.a[0], asked.b[0]
         if isinstance(a, Version) and isinstance(b, Version):
-            self._releases(a, b, layer.python)
+            self._releases(a, b)
         elif isinstance(a, Commit | Base) and isinstance(b, Commit | Folder):
             self._commits(a, b)
         else:
             raise BadInput("BISECT=1 needs two releases, or two states of one clone (git:REF, a checkout, base)")
 
-    def _releases(self, a: Version, b: Version, python: str) -> None:
+    def _releases(self, a: Version, b: Version) -> None:
         since, until = (f"{each}.0" if each.count(".") == 1 else each for each in (a.version, b.version))
         try:
-            found = choose(releases(self.packages[0], python), "all", since, until)
+            found = choose(releases(self.packages[0]), "all", since, until)
         except BadInput as fault:
             raise BadInput(fault.message.replace("SINCE=", "A=").replace("UNTIL=", "B=")) from None
         for each in found:
@@ -78,10 +77,7 @@ class Between:
         if place in (0, len(self.points) - 1):
             resolution = self.ends[place != 0]
         else:
-            try:
-                resolution = self.resolver.one(wanted, pins(self.ends[0].others))
-            except Conflict:
-                resolution = self.resolver.one(wanted)
+            resolution = self.resolver.one(wanted, self.ends[0].others)
         self.points[place].differ = changed(self.ends[0], resolution)
         side = install("a", said, resolution, self.layer.group, self.tell)
         layer, _ = served_by(self.layer, side)

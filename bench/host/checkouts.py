@@ -7,14 +7,15 @@ import shutil
 from pathlib import Path
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.data.errors import BadInput, Fault
 from bench.data.layers import PYTHON, ROOT
-from bench.data.sides import canonical
 from bench.data.toml import short
+from bench.host import uv
 from bench.host.git import GitFault, commit, exists, git, git_folder
-from bench.host.pip import last_error, pip, unreachable
-from bench.host.programs import scratch
+from bench.host.programs import last_line, scratch
+from bench.host.resolve import run_uv
 
 WHEELS = ROOT / ".venvs" / "wheels"
 AUTHOR = {
@@ -109,7 +110,7 @@ def build(package: str, snapshot: Snapshot, prefix: str, said: str) -> Path:
     if not (made := sorted((WHEELS / key).glob("*.whl"))):
         with scratch() as folder:
             made = [_build(snapshot, prefix, folder, WHEELS / key, said)]
-    if (name := canonical(made[0].name.partition("-")[0])) != package:
+    if (name := canonicalize_name(made[0].name.partition("-")[0])) != package:
         raise BadInput(f"{said} is {name}, not {package}: expected a checkout of PACKAGE")
     return made[0]
 
@@ -122,13 +123,12 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str
         raise Fault(f"cannot copy {said}: {fault.message}") from None
     if not any((source / prefix / each).is_file() for each in ("pyproject.toml", "setup.py")):
         raise BadInput(f"{said} has neither pyproject.toml nor setup.py: expected the folder of a Python package")
-    code, output = pip(str(PYTHON), ["wheel", "--no-deps", "--wheel-dir", str(wheels), str(source / prefix)])
+    code, output = run_uv("build", "--wheel", "--python", str(PYTHON), "--out-dir", str(wheels), str(source / prefix))
     made = sorted(wheels.glob("*.whl"))
     place.parent.mkdir(parents=True, exist_ok=True)
     if code or len(made) != 1:
         log.write_text(output)
-        reason = unreachable(output) or short(last_error(output), 300)
-        raise Fault(f"cannot build {said}: {reason} (all of it: {log.relative_to(ROOT)})")
+        raise Fault(f"cannot build {said}: {short(_why(output), 300)} (all of it: {log.relative_to(ROOT)})")
     new = place.with_name(f"{place.name}-new{os.getpid()}")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(wheels, new)
@@ -136,6 +136,12 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str
         new.rename(place)
     shutil.rmtree(new, ignore_errors=True)
     return next(place.glob("*.whl"))
+
+
+def _why(output: str) -> str:
+    """What a build failed on: the last that its backend said, or what uv did."""
+    said, failed, more = output.partition("error: Failed to build")
+    return last_line(said) if failed and "build backend returned an error" in more else uv.why(output)
 
 
 def _copy(snapshot: Snapshot, place: Path) -> None:

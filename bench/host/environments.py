@@ -18,7 +18,7 @@ def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str
     for layer in layers:
         command = layer.build.command if layer.build else ""
         if layer.group:
-            command = f"{shlex.quote(os.path.relpath(layer.main, ROOT))} -I scripts/setup.py group {layer.group}"
+            command = f"{shlex.quote(os.path.relpath(layer.main, ROOT))} -I bench/host/uv.py group {layer.group}"
         if command and command not in done:
             if not (why := missing(layer)):
                 tell(f"set-up for {layer.name}: {command}")

@@ -93,12 +93,12 @@ def _ask(path: str) -> Interpreter | None:
 def set_up(found: Interpreter, tell: Callable[[str], None]) -> Path:
     """The path of the Python of an environment with the packages of requirements.lock; raises Fault that says why not.
 
-    Made by scripts/setup.py when it is not there; the harness's own Python has one already.
+    Made by uv.py when it is not there; the harness's own Python has one already.
     """
     if os.path.realpath(PYTHON) == found.path:
         return PYTHON
     link = f"python-{found.short}-{hashlib.sha256(found.path.encode()).hexdigest()[:8]}"
-    argv = [found.path, "-I", "scripts/setup.py", "interpreter", link]
+    argv = [found.path, "-I", "bench/host/uv.py", "serving", link]
     tell(f"set-up for Python {found.short}: {shlex.join(argv)}")
     try:
         why = why_failed(argv)

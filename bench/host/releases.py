@@ -1,24 +1,27 @@
-"""The releases of a package on the index that pip is set up for: in order, with the time each was uploaded."""
+"""The releases of a package on the index that uv uses: in order, with the time each was uploaded."""
 
 import base64
 import datetime
 import functools
 import netrc
+import platform
 import re
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
 
 import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import sys_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from bench.data.errors import BadInput, Fault
-from bench.data.layers import PYTHON
 from bench.data.releases import Release
-from bench.data.sides import canonical
 from bench.data.toml import short
-from bench.host.pip import pip, unreachable, why
+from bench.host import uv
+from bench.host.resolve import run_uv
 
 JSON = "application/vnd.pypi.simple.v1+json"
 WAIT = 30.0  # seconds that the index has to answer
@@ -30,6 +33,7 @@ class File(msgspec.Struct, frozen=True, rename="kebab"):
     filename: str
     yanked: bool | str = False
     upload_time: datetime.datetime | None = None
+    requires_python: str | None = None
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -39,96 +43,66 @@ class Project(msgspec.Struct, frozen=True):
 
 
 @functools.cache
-def releases(package: str, python: str = str(PYTHON)) -> tuple[Release, ...]:
-    """The releases that have a wheel for a Python, oldest version first, without pre-releases and yanked ones.
+def releases(package: str) -> tuple[Release, ...]:
+    """The releases that have a wheel for this Python, oldest version first, without pre-releases and yanked ones.
 
-    Raises BadInput for a package that has none, and Fault if the index cannot be reached. Versions, their order, and
-    which of them a Python can install are pip's.
+    Raises BadInput for a package that has none, and Fault if the index cannot be read.
     """
-    code, said = pip(python, ["index", "versions", "--only-binary", ":all:", package])
-    found = re.search(r"^Available versions: (.*)", said, re.MULTILINE)
+    found: dict[Version, list[datetime.datetime]] = {}
+    tags = {*sys_tags()}
+    for file in _files(canonicalize_name(package)):
+        try:
+            _, version, _, offered = parse_wheel_filename(file.filename)
+            fits = tags & offered and platform.python_version() in SpecifierSet(file.requires_python or "")
+        except (ValueError, InvalidSpecifier):  # an archive of sources, or of another age
+            continue
+        if fits and not file.yanked and not version.is_prerelease:
+            found.setdefault(version, []).extend(filter(None, [file.upload_time]))
     if not found:
-        if code and not unreachable(said) and "No matching distribution" in said:
-            raise BadInput(f"the package index has no {short(package)} as a wheel for this Python: is its name right?")
-        raise why(said)
-    times: dict[str, list[File]] = {}
-    for file in _files(python, package):
-        times.setdefault(_version(file.filename, package), []).append(file)
-    every = []
-    for version in reversed(found[1].split(", ")):
-        files = times.get(version, [])
-        if not files or not all(file.yanked for file in files):
-            uploaded = [file.upload_time for file in files if file.upload_time]
-            every.append(Release(version, min(uploaded) if uploaded else None))
-    return tuple(every)
+        raise BadInput(f"the package index has no {short(package)} as a wheel for this Python: is its name right?")
+    return tuple(Release(str(version), min(found[version], default=None)) for version in sorted(found))
 
 
-def before(package: str, day: datetime.datetime, python: str = str(PYTHON)) -> str:
-    """The constraint that holds a package to what was on the index at a time: to nothing, where it was not there yet.
-
-    Raises BadInput if the index tells no times.
-    """
-    known = [each for each in releases(package, python) if each.uploaded]
-    if not known:
-        raise BadInput(f"DEPS=dated: the package index does not tell when {package} was uploaded: try DEPS=newest")
-    there = [each.version for each in known if each.uploaded and each.uploaded <= day]
-    return f"{package}<={there[-1]}" if there else f"{package}<0"
-
-
-def _version(filename: str, package: str) -> str:
-    """The version in the name of a wheel or of an archive of sources."""
-    if filename.endswith(".whl"):
-        return filename.split("-")[1]
-    stem = re.sub(r"\.(tar\.gz|tar\.bz2|zip|tgz)$", "", filename)
-    return stem[len(package) + 1 :] if canonical(stem).startswith(canonical(package)) else ""
-
-
-def _files(python: str, package: str) -> Sequence[File]:
-    """The files of a package; none where the index is a folder, or answers in HTML only, which tells no times."""
-    index = _setting(python, "index-url")
-    url = f"{index.rstrip('/')}/{canonical(package)}/"
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return ()
-    host = parts.hostname or ""
-    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
-    request.add_header("Accept", JSON)
-    if who := _login(parts.username, parts.password, host):
+def _files(package: str) -> tuple[File, ...]:
+    """The files of a package; an index that answers in HTML tells no times."""
+    parts = urllib.parse.urlsplit(f"{_index().rstrip('/')}/{package}/")
+    request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    request.add_header("Accept", f"{JSON}, text/html;q=0.1")
+    if who := _login(parts):
         request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(who.encode()).decode()}")
-    certificates = _setting(python, "cert") or None
     try:
-        context = ssl.create_default_context(cafile=certificates)
+        context = ssl.create_default_context(cafile=uv.variables().get("SSL_CERT_FILE"))
         with urllib.request.urlopen(request, timeout=WAIT, context=context) as answer:
-            if JSON not in answer.headers.get("Content-Type", ""):
-                return ()
-            return msgspec.json.decode(answer.read(), type=Project).files
+            said = answer.read()
+            if JSON in answer.headers.get("Content-Type", ""):
+                return msgspec.json.decode(said, type=Project).files
+            names = re.findall(rb"<a(?![^>]*data-yanked)[^>]*>\s*([^<\s]+\.whl)\s*</a>", said)
+            return tuple(File(name.decode()) for name in names)
     except urllib.error.HTTPError as error:
-        if error.code in (404, 406):  # pip has it from elsewhere, such as a folder; or this index speaks HTML only
+        if error.code == 404:
             return ()
         raise Fault(f"the package index answers {error.code} {error.reason} for {short(package)}") from None
     except (OSError, msgspec.DecodeError) as error:
         raise Fault(f"the package index cannot be read for {short(package)}: {short(str(error), 200)}") from None
 
 
-def _login(user: str | None, password: str | None, host: str) -> str:
-    """`user:password` for an index, from its address or ~/.netrc as pip does; or an empty string."""
-    if user:
-        return f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password or '')}"
+def _login(index: urllib.parse.SplitResult) -> str:
+    """`user:password` for an index, from its address or ~/.netrc as uv and pip have it; or an empty string."""
+    if index.username:
+        return urllib.parse.unquote(f"{index.username}:{index.password or ''}")
     try:
-        found = netrc.netrc().authenticators(host)
+        found = netrc.netrc().authenticators(index.hostname or "")
     except (OSError, netrc.NetrcParseError):
         return ""
     return f"{found[0]}:{found[2]}" if found else ""
 
 
-@functools.cache
-def _setting(python: str, name: str) -> str:
-    """A setting of pip's: from the environment, its files, or its default, which only its help tells."""
-    said = pip(python, ["config", "list"])[1]
-    found = dict(re.findall(rf"^(\S+)\.{name}='(.*)'", said, re.MULTILINE))
-    for section in (":env:", "install", "global"):
-        if section in found:
-            return str(found[section])
-    said = pip(python, ["install", "--help"], COLUMNS="1000")[1]
-    default = re.search(rf"--{name} <\w+>.*\(default (\S+?)\)", said)
-    return default[1] if default else ""
+def _index() -> str:
+    """The address of the index: that which uv is told, or has by itself, which a lock with nothing in it names."""
+    if given := uv.variables().get("UV_DEFAULT_INDEX"):
+        return given
+    _, said = run_uv("pip", "compile", "--emit-index-url", "--no-header", "/dev/null")
+    found = re.search(r"^--index-url (\S+)", said, re.MULTILINE)
+    if not found:
+        raise Fault(f"uv has no package index: {uv.why(said)}")
+    return found[1]

@@ -1,16 +1,18 @@
 """Two sides of the same packages -> which others each gets: those of the lock, or the newest that both allow."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from packaging.utils import canonicalize_name
+
+from bench.data.errors import BadInput, Fault
 from bench.data.layers import PYTHON, ROOT
-from bench.data.resolution import Pin, Resolution, bounds, changed, locked, pins
-from bench.data.sides import canonical
-from bench.host.pip import Conflict, resolve
-from bench.host.releases import before
+from bench.data.resolution import Pin, Resolution, changed, locked, read_lock
+from bench.host import uv
+from bench.host.programs import SETUP_TIMEOUT, run, scratch
 from bench.host.versions import read_packages
 
-AFRESH = ("--ignore-installed",)
+HOW = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", "--only-binary", ":all:")
 
 
 class Resolver:
@@ -21,68 +23,73 @@ class Resolver:
 
     def __init__(self, needs: Sequence[str], python: str = str(PYTHON), group: str = "") -> None:
         self.python = python
-        self.group = group
-        self.held = {canonical(name): version for name, version in read_packages(python, ["*"]).items()}
-        self.needs = [name for name in map(canonical, needs) if name in self.held]
-        self.locked = locked((ROOT / (f"groups/{group}.lock" if group else "requirements.lock")).read_text())
+        self.held: dict[str, str] = {canonicalize_name(name): it for name, it in read_packages(python, ["*"]).items()}
+        self.needs = [name for name in map(canonicalize_name, needs) if name in self.held]
+        self.locked = read_lock((ROOT / (f"groups/{group}.lock" if group else "requirements.lock")).read_text())
 
-    def one(self, wanted: Sequence[Pin], within: Sequence[str] = (), options: Sequence[str] = ()) -> Resolution:
-        """What a side of these packages gets, within these constraints; raises BadInput, Conflict or Fault."""
+    def one(self, wanted: Sequence[Pin], like: Mapping[str, Pin] | None = None, within: str = "") -> Resolution:
+        """What a side of these packages gets: of others the versions that it is `like`, or those of the lock, wherever
+        that is possible; always those `within` a lock. Raises BadInput or Fault.
+        """
         names = [pin.name for pin in wanted]
         asked = [*(pin.requirement for pin in wanted), *(name for name in self.needs if name not in names)]
-        found = {pin.name: pin for pin in resolve(self.python, asked, within, options)}
-        packages = {pin.name: self._with_hashes(pin, found.get(pin.name)) for pin in wanted}
-        return Resolution(packages, {name: pin for name, pin in found.items() if name not in names}, self.held)
+        found = self._resolve(asked, {**self.locked, **(like or {})}, within)
+        others = {it.name: it for it in found.values() if it.name not in names and self.held.get(it.name) != it.version}
+        return Resolution({name: found[name] for name in names}, others, self.held)
 
-    def newest(self, wanted: Sequence[Pin], within: Sequence[str] = ()) -> Resolution:
+    def newest(self, wanted: Sequence[Pin], *options: str) -> Resolution:
         """What a side gets with the newest of all that its packages depend on; what they do not is held."""
-        return self.one(wanted, [*within, *pins(self._afresh(wanted, within))])
+        names = [pin.name for pin in wanted]
+        found = self._resolve([pin.requirement for pin in wanted], {}, "", *options)
+        return self.one(wanted, within=locked(pin for pin in found.values() if pin.name not in names))
 
     def dated(self, wanted: Sequence[Pin], day: datetime.datetime) -> Resolution:
         """The same with the newest as of a time; raises BadInput also where the index does not tell of that."""
-        within: dict[str, str] = {}
-        while missing := [name for name in self._afresh(wanted, [*within.values()]) if name not in within]:
-            within |= {name: before(name, day, self.python) for name in missing}
-        return self.newest(wanted, [*within.values()])
-
-    def _afresh(self, wanted: Sequence[Pin], within: Sequence[str]) -> dict[str, Pin]:
-        """What packages depend on, whatever is installed."""
-        names = {pin.name for pin in wanted}
-        found = resolve(self.python, [pin.requirement for pin in wanted], within, AFRESH)
-        return {pin.name: pin for pin in found if pin.name not in names}
+        always = [word for pin in wanted for word in ("--exclude-newer-package", f"{pin.name}=false")]
+        return self.newest(wanted, "--exclude-newer", day.isoformat(), *always)
 
     def both(self, a: Sequence[Pin], b: Sequence[Pin]) -> tuple[Resolution, Resolution]:
         """Both sides, with the same other packages if there are versions that both allow."""
         first, second = self.one(a), self.one(b)
-        if not self.differ(first, second):
+        if not differ(first, second):
             return first, second
-        within = [*bounds(first), *bounds(second)]
-        try:
-            agreed = self.one(a, within), self.one(b, within)
-            if not self.differ(*agreed):
-                return agreed
-        except Conflict:
-            within = []
-        for one, other, swap in ((a, b, False), (b, a, True)):
-            try:  # the others of others: what one side was given, the other must take, and the other way round
-                given = self.one(one, within)
-                taken = self.one(other, [*within, *pins(given.others)])
-                agreed = self.one(one, [*within, *pins(taken.others)]), taken
-            except Conflict:
-                continue
-            if not self.differ(*agreed):
-                return agreed[::-1] if swap else agreed
+        taken = self.one(b, first.others)
+        if not differ(given := self.one(a, taken.others), taken):
+            return given, taken
+        taken = self.one(a, second.others)
+        if not differ(taken, given := self.one(b, taken.others)):
+            return taken, given
         return first, second
 
-    def differ(self, a: Resolution, b: Resolution) -> bool:
-        """Whether a package that both sides have differs; one that only one side needs does not count."""
-        return any(one and other for one, other in changed(a, b).values())
+    def _resolve(self, asked: Sequence[str], like: Mapping[str, Pin], within: str, *options: str) -> dict[str, Pin]:
+        with scratch() as folder:
+            lock, bounds, wanted = folder / "lock", folder / "bounds.txt", folder / "wanted.in"
+            for path, text in ((lock, locked(like.values())), (bounds, within), (wanted, "\n".join(asked))):
+                path.write_text(text)
+            where = ["--python", self.python, "--constraints", str(bounds), "--output-file", str(lock), str(wanted)]
+            code, said = run_uv(*HOW, *options, *where)
+            if not code:
+                return read_lock(lock.read_text())
+        what = uv.why(said).removeprefix("No solution found when resolving dependencies: ")
+        if "missing an upload date" in said:
+            raise BadInput("DEPS=dated: the package index does not tell when releases were uploaded: try DEPS=newest")
+        if "No solution found" in said:
+            raise BadInput(f"no versions fit: {what}")
+        raise Fault(what)
 
-    def _with_hashes(self, asked: Pin, found: Pin | None) -> Pin:
-        """A package as asked for, with what pip found out; pip tells nothing of what is installed already."""
-        if not found and not asked.url:
-            return self.locked.get(asked.name, asked)
-        if not found or asked.url:
-            requires = found.requires if found else asked.requires
-            return Pin(asked.name, found.version if found else asked.version, asked.hashes, asked.url, requires)
-        return found
+
+def differ(a: Resolution, b: Resolution) -> bool:
+    """Whether a package that both sides have differs; one that only one side needs does not count."""
+    return any(one and other for one, other in changed(a, b).values())
+
+
+def run_uv(*arguments: str) -> tuple[int, str]:
+    """Run uv with what pip is configured with; returns its exit code and its output. Raises Fault."""
+    try:
+        command, environment = uv.command(*arguments), uv.variables()
+    except uv.SetupError as error:
+        raise Fault(str(error)) from None
+    code, said = run(command, SETUP_TIMEOUT, environment=environment)
+    if code is None:
+        raise Fault(f"uv {arguments[0]} did not end within {SETUP_TIMEOUT:g} s")
+    return code, said

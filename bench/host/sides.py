@@ -1,5 +1,6 @@
 """What A and B ask for -> two environments that serve layers with it, under paths of equal length."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -9,20 +10,20 @@ import msgspec
 
 from bench.data.errors import BadInput, Fault
 from bench.data.files import write_whole
-from bench.data.layers import LONGEST, PYTHON, ROOT, Layer
-from bench.data.resolution import Pin, Resolution
-from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel, canonical
+from bench.data.layers import LONGEST, PYTHON, Layer
+from bench.data.resolution import Pin, Resolution, wheel_version
+from bench.data.sides import Asked, Base, Commit, Folder, Source, Version, Wheel
 from bench.data.toml import short
+from bench.host import uv
 from bench.host.checkouts import Snapshot, of_folder
 from bench.host.checkouts import build as build_wheel
 from bench.host.environments import build as build_groups
 from bench.host.flags import lacking
 from bench.host.git import commit, git, git_folder, merge_base
-from bench.host.pip import url_of
 from bench.host.programs import scratch, why_failed
 from bench.host.resolve import Resolver
+from bench.host.uv import VENVS
 
-VENVS = ROOT / ".venvs"
 SHOWN = 10  # digits of a commit
 
 
@@ -69,7 +70,7 @@ def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[s
 def find(
     packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
 ) -> tuple[tuple[str, ...], list[Pin]]:
-    """What each package of a side is, in words, and its requirement for pip: what is not built yet is built.
+    """What each package of a side is, in words, and its pin: what is not built yet is built.
 
     The words name a commit or a file; they are empty for a release, whose version says it all.
     """
@@ -110,11 +111,11 @@ def _commit(name: str, repo: Path, found: str, ref: str, tell: Callable[[str], N
 
 def _local(name: str, wheel: Path) -> Pin:
     """A wheel that does not come from an index."""
-    parts = wheel.stem.split("-")
-    if len(parts) not in (5, 6) or canonical(parts[0]) != name:
-        raise BadInput(f"{short(wheel.name)} is not a wheel of {name}: expected {name}-VERSION-....whl")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    return Pin(name, parts[1], (f"sha256:{digest}",), url_of(wheel))
+    with contextlib.suppress(ValueError):
+        package, version = wheel_version(wheel.name)
+        if package == name:
+            return Pin(name, version, url=wheel.as_uri())
+    raise BadInput(f"{short(wheel.name)} is not a wheel of {name}: expected {name}-VERSION-....whl")
 
 
 def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tell: Callable[[str], None]) -> Side:
@@ -124,9 +125,9 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     file = VENVS / f"{group}.lock"
     if not file.is_file() or file.read_text() != lock:
         write_whole(lock.encode(), file)
-    if not (VENVS / f"{PYTHON.parents[1].name}-{group}" / "stamp").exists():
+    if not (VENVS / f"{PYTHON.parents[1].name}-{group}").exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
-    if why := why_failed([os.fspath(PYTHON), "-I", "scripts/setup.py", "group", group]):
+    if why := why_failed([os.fspath(PYTHON), "-I", uv.__file__, "group", group]):
         raise Fault(f"side {mark}: {why}")
     plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
     return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)

@@ -3,9 +3,10 @@
 import functools
 import shlex
 
+from packaging.utils import canonicalize_name
+
 from bench.data.errors import Fault
 from bench.data.layers import ROOT, Layer
-from bench.data.sides import canonical
 from bench.host.other_python import ask
 from bench.host.variables import clean_environment
 
@@ -28,7 +29,8 @@ def serves_with(layer: Layer, package: str) -> bool:
     """Whether a layer uses a package; its environment must have been made."""
     if "{python}" not in layer.command:
         return False
-    return package in map(canonical, layer.versions) or package in _imported(layer.python, _modules(layer))
+    named = canonicalize_name(package) in map(canonicalize_name, layer.versions)
+    return named or package in _imported(layer.python, _modules(layer))
 
 
 def _modules(layer: Layer) -> tuple[str, ...]:
@@ -45,4 +47,4 @@ def _imported(python: str, modules: tuple[str, ...]) -> frozenset[str]:
         found = ask([python, "-c", ASK, *modules], list[str], TIMEOUT, clean_environment(), ROOT)
     except Fault:  # it may end as it is imported
         return frozenset()
-    return frozenset(map(canonical, found))
+    return frozenset(map(canonicalize_name, found))

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from bench.data.history import Deps, Found
 from bench.data.record import Counts
-from bench.data.sides import canonical
 from bench.stats.changes import LIMIT, Change, FunctionChange, compare_counts
 from bench.stats.counts import components, total
 
@@ -190,7 +190,7 @@ def _step(a: Point, b: Point, part: Part, unit: Unit, drift: bool) -> Step:
 
 def _version(component: str, point: Point) -> str | None:
     """The version of the package that a component belongs to."""
-    return point.found.versions.get(canonical(component.partition("/")[0]))
+    return point.found.versions.get(canonicalize_name(component.partition("/")[0]))
 
 
 def _pairs(a: Point, b: Point) -> dict[tuple[Part, Unit], tuple[float, float]]:

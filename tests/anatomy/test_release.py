@@ -31,7 +31,8 @@ def test_a_release_that_does_not_exist_is_a_gap_and_the_anchor_is_counted_once(
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     found = [count_release(job(contract, version)) for version in ("0.0.98", "0.0.99")]
     assert [each.gap for each in found] == [
-        f"the package index has no httptools=={version} as a wheel for this Python: is its name right?"
+        "no versions fit: Because httptools was not found in the provided package locations and you require"
+        f" httptools=={version}, we can conclude that your requirements are unsatisfiable."
         for version in ("0.0.98", "0.0.99")
     ]
     assert found[0].host.anchor > 10_000

@@ -21,7 +21,8 @@ from bench.data.layers import ROOT, Catalogue
 from bench.data.store import read_record
 from bench.data.versus import Compared, Served, Versus
 from bench.data.workloads import read_workload
-from bench.host.sides import VENVS
+from bench.host.uv import VENVS
+from bench.host.versions import read_packages
 from bench.report.versus import versus_document
 from tests.conftest import Bench, Quiet, require_tool
 from tests.host import packages
@@ -59,8 +60,10 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    packages.wheel(tmp_path, "msgspec", read_packages(names=["msgspec"])["msgspec"])  # all that uv knows
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    made = ("*side-*", "wheels/*", "resolved/*")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    made = ("*side-*", "wheels/*")
     before = {path for each in made for path in VENVS.glob(each)}
     folder = packages.checkout(tmp_path)
     packages.git(folder, "reset", "--hard", "--quiet", "HEAD~1")

@@ -7,7 +7,7 @@ import pytest
 from bench.data.errors import BadInput
 from bench.data.layers import ROOT
 from bench.data.releases import Release, choose
-from bench.data.resolution import Pin, Resolution, bounds, changed, locked, moved
+from bench.data.resolution import Pin, Resolution, changed, locked, moved, read_lock
 from bench.data.sides import Base, Commit, Folder, Source, Version, Wheel, read_sides
 
 CLONE = Path("/clone")
@@ -97,17 +97,17 @@ def test_a_lock_is_all_that_an_environment_depends_on() -> None:
     assert Resolution({"y": local}, {"x": pin}, {"z": "1"}).lock("stack") == (
         "# on: stack\nx==1 --hash=sha256:ab\ny @ file:///y.whl --hash=sha256:cd\n"
     )
-    without = Resolution({"x": pin}, {"w": Pin("w", "3")}, {}).lock("")
-    assert without == "# on: main\nw==3  # \nx==1  #  --hash=sha256:ab\n", "pip wants hashes for all or for none"
 
 
-def test_what_is_required_of_others() -> None:
-    requires = ("Base[full]<2,>=1", "opt; extra == 'all'", "old>1; python_version < '3.9'", "y>1", "z @ https://z")
-    pins = {"x": Pin("x", "1", requires=requires), "y": Pin("y", "1")}
-    assert bounds(Resolution(pins, {}, {})) == ["Base<2,>=1", "old>1; python_version < '3.9'"]
+def test_a_lock_is_read_as_it_is_written() -> None:
+    pins = [
+        Pin("x", "1", ("sha256:ab", "sha256:cd")),
+        Pin("a-b", "2+c", ("sha256:ef",), "file:///d%20e/a_b-2+c-py3-none-any.whl"),
+    ]
+    assert [*read_lock(f"# on: main\n{locked(pins)}").values()] == pins[::-1]
 
 
 def test_the_pins_of_our_lock() -> None:
-    pins = locked((ROOT / "requirements.lock").read_text())
+    pins = read_lock((ROOT / "requirements.lock").read_text())
     assert {"uvicorn", "starlette", "fastapi", "msgspec"} <= {*pins}
     assert all(pin.hashes and all(each.startswith("sha256:") for each in pin.hashes) for pin in pins.values())

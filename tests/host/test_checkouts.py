@@ -62,7 +62,7 @@ def test_uncommitted_changes_are_in_the_wheel_and_the_checkout_stays(
     assert packages.state(clone) == before
     assert "?? tiny_side/new.py" not in git(clone, "status", "--short")
 
-    monkeypatch.setattr(checkouts, "pip", None)  # what is built is not built again
+    monkeypatch.setattr(checkouts, "run_uv", None)  # what is built is not built again
     with pytest.raises(BadInput, match="^it is tiny-side, not starlette: expected a checkout of PACKAGE"):
         build("starlette", snapshot, prefix, "it")
     again, _ = of_folder(clone, tmp_path / "again")

@@ -1,7 +1,8 @@
-"""Which versions two sides get, by real pip: packages from a folder, or from an index on this machine."""
+"""Which versions two sides get, by real uv: packages from a folder, or from an index on this machine."""
 
 import datetime
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +13,8 @@ import pytest
 
 from bench.data.errors import BadInput, Fault
 from bench.data.resolution import Pin, changed, moved
-from bench.host import pip
-from bench.host.pip import Conflict, why
-from bench.host.releases import _setting, before, releases
+from bench.host import uv
+from bench.host.releases import _index, releases
 from bench.host.resolve import Resolver
 from tests.host.packages import wheel
 
@@ -23,25 +23,25 @@ HELD = Resolver([]).held
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all that pip knows; it has other versions of h11, which is in requirements.lock."""
+    """A folder that is all that uv knows; it has other versions of h11, which is in requirements.lock."""
     folder = tmp_path / "index"
     folder.mkdir()
-    for version in ("0.9", "0.10", "0.11", "0.12"):
+    for version in ("0.9", "0.10", "0.11", "0.12", HELD["h11"]):
         wheel(folder, "h11", version)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setattr(pip, "KEPT", tmp_path / "kept")
     return folder
 
 
 def side(folder: Path, version: str, *requires: str) -> list[Pin]:
     wheel(folder, "tiny_side", version, *requires)
+    wheel(folder, "idna", HELD["idna"])
     return [Pin("tiny-side", version)]
 
 
 def test_what_the_lock_has_is_held_and_what_a_side_excludes_is_the_newest_that_both_allow(index: Path) -> None:
     first, second = side(index, "1.0", "h11<0.12"), side(index, "2.0", "h11>=0.10", "idna")
-    resolver = Resolver(["h11", "uvicorn", "not-installed"])
+    resolver = Resolver(["h11", "not-installed"])
     a, b = resolver.both(first, second)
     assert (a.others["h11"].version, b.others["h11"].version) == ("0.11", "0.11")
     assert moved(a, b) == {"h11": (HELD["h11"], "0.11")}
@@ -53,13 +53,7 @@ def test_what_the_lock_has_is_held_and_what_a_side_excludes_is_the_newest_that_b
     }
     assert all(pin.hashes for pin in (*a.packages.values(), *b.others.values()))
 
-    for file in index.iterdir():  # for a day, pip is not asked again
-        file.unlink()
-    again = Resolver(["h11", "uvicorn", "not-installed"]).both(first, second)
-    assert again == (a, b)
 
-
-@pytest.mark.all
 def test_each_side_may_exclude_something_else(index: Path) -> None:
     for version in ("1.0", "2.0"):
         wheel(index, "idna", version)
@@ -76,15 +70,13 @@ def test_where_no_version_suits_both_they_differ(index: Path) -> None:
 def test_what_cannot_be_installed_is_one_line(index: Path) -> None:
     resolver = Resolver(["h11"])
     two = [*side(index, "1.0", "h11>0.10"), Pin("h11", "0.9")]
-    with pytest.raises(Conflict, match=r"^conflict: .*tiny-side 1.0 depends on h11>0.10") as conflict:
+    with pytest.raises(BadInput, match=r"^no versions fit: .*all versions of tiny-side depend on h11>0.10") as conflict:
         resolver.both(two, two)
     assert conflict.value.exit_code == 2
     assert "\n" not in conflict.value.message
-    with pytest.raises(
-        BadInput, match=r"^tiny-side==9 has no wheel for this Python: the newest that have one are 1.0$"
-    ):
+    with pytest.raises(BadInput, match=r"^no versions fit: .*there is no version of tiny-side==9"):
         resolver.one([Pin("tiny-side", "9")])
-    with pytest.raises(BadInput, match="has no none-such==1 as a wheel for this Python: is its name right"):
+    with pytest.raises(BadInput, match="^no versions fit: .*none-such was not found"):
         resolver.one([Pin("none-such", "1")])
 
 
@@ -92,24 +84,17 @@ def test_an_index_that_does_not_answer_is_no_bad_input(index: Path, monkeypatch:
     side(index, "1.0")
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("PIP_RETRIES", "1")
-    with pytest.raises(Fault, match=r"cannot be reached \(\[Errno 111\] Connection refused\)") as failed:
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(Fault, match=r"cannot be reached \(Connection refused \(os error 111\)\)") as failed:
         Resolver([]).one([Pin("tiny-side", "2.0")])
     assert failed.value.exit_code == 1
-
-
-def test_what_pip_says_of_a_wheel() -> None:
-    said = "ERROR: x-1-cp39-cp39-win32.whl is not a supported wheel on this platform.\n"
-    assert (why(said).message, why(said).exit_code) == (said[7:-1], 2)
-    assert (
-        why("ERROR: [Errno 28] No space left on device\n").message == "pip failed: [Errno 28] No space left on device"
-    )
 
 
 class Index(BaseHTTPRequestHandler):
     """An index that tells upload times (PEP 700), to who knows the password."""
 
-    folder: Path
+    folder = Path()
+    timed = True
     days: ClassVar = {
         "1.0": "2020-01-01",
         "1.1": "2021-01-01",
@@ -119,34 +104,41 @@ class Index(BaseHTTPRequestHandler):
     }
 
     def do_GET(self) -> None:
-        """A project's page."""
+        """A project's page, or a wheel."""
         name = self.path.strip("/").rpartition("/")[2]
         if not self.headers.get("Authorization"):
             self.send_response(401)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        if name.endswith(".whl"):
+            return self.send("application/octet-stream", (self.folder / name).read_bytes())
         files = [self.file(name, version) for version in self.days] if name == "tiny-side" else []
         page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [*self.days], "files": files}
-        body = json.dumps(page).encode()
-        self.send_response(200 if files else 404)
-        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.send("application/vnd.pypi.simple.v1+json", json.dumps(page).encode(), 200 if files else 404)
+
+    def send(self, kind: str, body: bytes, status: int = 200) -> None:
+        """Answer."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def file(self, name: str, version: str) -> dict[str, object]:
         """A file of a release, one of which is yanked."""
-        wheel, day = f"{name.replace('-', '_')}-{version}-py3-none-any.whl", f"{self.days[version]}T00:00:00Z"
+        path = wheel(self.folder, name.replace("-", "_"), version)
         yanked = "broken" if version == "2.1" else False
-        return {"filename": wheel, "url": wheel, "hashes": {}, "upload-time": day, "yanked": yanked}
+        when = {"upload-time": f"{self.days[version]}T00:00:00Z"} if self.timed else {}
+        return {"filename": path.name, "url": path.name, "hashes": {}, "yanked": yanked, **when}
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    monkeypatch.setattr(Index, "folder", tmp_path)
     with ThreadingHTTPServer(("127.0.0.1", 0), Index) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         monkeypatch.setenv("PIP_INDEX_URL", f"http://user:pass@127.0.0.1:{listening.server_port}/simple")
@@ -157,23 +149,50 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("server")
-def test_releases_come_with_their_day_in_pips_order() -> None:
+def test_releases_come_with_their_day_in_order() -> None:
     every = releases("tiny-side")
     assert [(each.version, each.uploaded and f"{each.uploaded:%Y}") for each in every] == [
         ("1.0", "2020"), ("1.1", "2021"), ("2.0", "2022"),
     ]  # fmt: skip
-    assert before("tiny-side", datetime.datetime(2021, 6, 1, tzinfo=datetime.UTC)) == "tiny-side<=1.1"
-    assert before("tiny-side", datetime.datetime(2019, 6, 1, tzinfo=datetime.UTC)) == "tiny-side<0"
     with pytest.raises(BadInput, match="the package index has no none-such as a wheel"):
         releases("none-such")
 
 
-def test_the_index_is_the_one_that_pip_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = Resolver([]).python
-    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+@pytest.mark.usefixtures("server")
+def test_as_of_a_day_an_index_had_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    def newest(year: int) -> str:
+        day = datetime.datetime(year, 6, 1, tzinfo=datetime.UTC).isoformat()
+        return Resolver([])._resolve(["tiny-side"], {}, "", "--exclude-newer", day)["tiny-side"].version
+
+    assert (newest(2021), newest(2022)) == ("1.1", "2.0")
+    with pytest.raises(BadInput, match="^no versions fit: "):
+        newest(2019)
+    monkeypatch.setattr(Index, "timed", False)
+    with pytest.raises(BadInput, match="^DEPS=dated: the package index does not tell when releases were uploaded"):
+        newest(2021)
+
+
+def test_what_pip_is_configured_with_is_what_uv_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith(("PIP_", "UV_", "SSL_"))]:
+        monkeypatch.delenv(name)
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://mirror.example/simple\nextra-index-url =\n    https://a.example\n    https://b.example\n"
+        "cert = /a.pem\n[install]\nfind-links = /x\n    /y\n"
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
-    assert _setting.__wrapped__(python, "index-url") == "https://mirror.example/simple"
-    (tmp_path / "pip.conf").write_text("")
-    assert _setting.__wrapped__(python, "index-url").startswith("https://")
-    assert not _setting.__wrapped__(python, "client-cert")
+    monkeypatch.setenv("PIP_CERT", "/b.pem")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    found = {name: value for name, value in uv.variables().items() if name.startswith(("UV_", "SSL_"))}
+    assert found == {
+        "UV_DEFAULT_INDEX": "https://mirror.example/simple", "UV_INDEX": "https://a.example https://b.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match", "SSL_CERT_FILE": "/b.pem", "UV_FIND_LINKS": str(tmp_path),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }  # fmt: skip
+    assert _index() == "https://mirror.example/simple"
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_CERT")
+    assert "UV_DEFAULT_INDEX" not in uv.variables()
+    assert _index().startswith("https://")
+    assert "--no-index" not in uv.command("pip")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert uv.command("pip")[-1] == "--no-index"

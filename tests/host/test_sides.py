@@ -12,11 +12,12 @@ from bench.data.contract import Contract
 from bench.data.errors import BadInput, ServerFault
 from bench.data.layers import PYTHON, Layer
 from bench.data.sides import read_sides
-from bench.host import checkouts, pip, sides
+from bench.host import checkouts
 from bench.host.answers import answers, differing, exact
 from bench.host.flags import lacking
 from bench.host.server import Server
 from bench.host.sides import Side, prepare, served_by
+from bench.host.uv import VENVS
 from bench.host.versions import read_served
 from tests.host import packages
 
@@ -24,7 +25,7 @@ TINY = Layer(
     name="tiny",
     adds="",
     command="{python} -m tiny_side --host {host} --port {port} --old 1 --loud",
-    versions=("h11", "tiny-side"),
+    versions=("tiny-side",),
 )
 
 
@@ -33,13 +34,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A checkout; what is made of it goes at the end."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("sides")
-    patch.setattr(pip, "KEPT", folder / "kept")
     patch.setattr(checkouts, "WHEELS", folder / "wheels")
     patch.setenv("PIP_NO_INDEX", "1")
-    before = {*sides.VENVS.glob("*side-*")}
+    before = {*VENVS.glob("*side-*")}
     yield packages.checkout(folder)
     patch.undo()
-    for path in {*sides.VENVS.glob("*side-*")} - before:
+    for path in {*VENVS.glob("*side-*")} - before:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -83,10 +83,10 @@ def test_two_sides(clone: Path, contract: Contract) -> None:
     made = {each: each.stat().st_mtime_ns for each in (folder(a).resolve(), folder(b).resolve())}
     assert both("", str(clone)) == (a, b)
     assert {each: each.stat().st_mtime_ns for each in made} == made, "and not made again"
-    (folder(b) / "stamp").unlink()  # as one that was killed before it ended
+    (folder(b) / "bin" / "python").unlink()  # as where its Python is gone
     (folder(b) / "lib").rename(folder(b) / "rest")
     assert both("", str(clone)) == (a, b)
-    assert (folder(b) / "stamp").is_file()
+    assert (folder(b) / "bin" / "python").exists()
     assert not (folder(b) / "rest").exists()
 
 
