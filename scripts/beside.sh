@@ -4,9 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 "$1" - >/dev/null <<'END' || echo "note: not all could be made ready: the tests that need it say why"
-from bench.commands.groups import python_of
-from bench.data.catalogue import read_catalogue
-from bench.host.environments import build
+from asgi_anatomy.cli import python_of
+from asgi_anatomy.suite.layers import read_catalogue
+from asgi_anatomy.packages.environments import build
 
 python_of("report")
 build(read_catalogue().layers.values(), print)

@@ -36,7 +36,7 @@ list() {
 
 if [ -n "${2:-}" ]; then
     if [ -x .venv/bin/python ] && [ -f "bench/commands/$(echo "$2" | tr - _).py" ]; then
-        exec .venv/bin/python -m bench help "$2"
+        exec .venv/bin/python -m asgi_anatomy help "$2"
     fi
     list '' "$2" && exit
     echo "error: there is no command '$2': \`make help ALL=1\` lists them all" >&2

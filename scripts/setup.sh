@@ -39,7 +39,7 @@ else
 fi
 
 path=${found#*|}
-if [ "${2:-}" = lock ]; then exec "${path%%|*}" -I bench/host/uv.py lock; fi
+if [ "${2:-}" = lock ]; then exec "${path%%|*}" -I asgi_anatomy/packages/uv.py lock; fi
 name=${found%%|*}-$({ echo "$found" && cat requirements.lock; } | cksum | { read -r sum _ && printf %08x "$sum"; })
 if [ "$(readlink .venv)" = ".venvs/$name" ] && [ -x .venv/bin/python ]; then exit 0; fi
-exec "${path%%|*}" -I bench/host/uv.py main "$name"
+exec "${path%%|*}" -I asgi_anatomy/packages/uv.py main "$name"

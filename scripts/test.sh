@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 python="$(cd ./.venv && pwd -P)/bin/python" # by its own path, since .venv is a link that may point elsewhere by then
 sh scripts/tools.sh wrk curl
 sh scripts/tools.sh --try ab h2load valgrind strace
-"$python" -I bench/host/uv.py group test
+"$python" -I asgi_anatomy/packages/uv.py group test
 python=${python%/bin/python}-test/bin/python
 if [ -n "${ONLY:-}" ]; then
     # shellcheck disable=SC2086 # words

@@ -1,1 +1,1 @@
-"""Mirrors servers/ and bench/: real servers, real wrk."""
+"""Mirrors servers/ and asgi_anatomy/: real servers, real wrk."""

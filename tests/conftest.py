@@ -14,14 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import stats  # noqa: F401  (numpy with one thread, before a test imports it)
-from bench.commands import cli
-from bench.data.catalogue import read_catalogue
-from bench.data.contract import Contract, read_contract
-from bench.data.layers import ROOT, Catalogue
-from bench.host.control_groups import NAME, own_group
-from bench.host.server import Server
-from bench.host.signals import SIGNALS
+from asgi_anatomy.cli import run as cli_run
+from asgi_anatomy.machine.guardian import NAME, own_group
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.machine.signals import SIGNALS
+from asgi_anatomy.suite.contract import Contract, read_contract
+from asgi_anatomy.suite.layers import ROOT, Catalogue, read_catalogue
 
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
@@ -77,11 +75,11 @@ Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """Run `python -m bench` with so many arguments, records going to a temporary folder."""
+    """Run `python -m asgi_anatomy` with so many arguments, records going to a temporary folder."""
 
     def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "bench", *map(str, arguments)],
+            [sys.executable, "-m", "asgi_anatomy", *map(str, arguments)],
             cwd=ROOT,
             env={**os.environ, "TMPDIR": str(tmp_path), **environment},
             capture_output=True,
@@ -105,7 +103,7 @@ def quick_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
             for name, value in environment.items():
                 patch.setenv(name, value)
             try:
-                code = cli.run()
+                code = cli_run()
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
@@ -139,9 +137,9 @@ def default_signals() -> None:
 
 
 def spawn(folder: Path, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
-    """Start `python -m bench` with so many arguments, all its temporary files in a folder, to be sent a signal."""
+    """Start `python -m asgi_anatomy`, all its temporary files in a folder, to be sent a signal."""
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
+        [sys.executable, "-m", "asgi_anatomy", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(folder), **environment},
         stdout=subprocess.PIPE,
@@ -166,7 +164,7 @@ def called(name: str, folder: Path) -> list[psutil.Process]:
     found = []
     for process in family_of(folder):
         with contextlib.suppress(psutil.Error):  # it may have ended by now
-            guarded = any("bench.host.guardian" in each.cmdline() for each in process.parents())
+            guarded = any("asgi_anatomy.machine.guardian" in each.cmdline() for each in process.parents())
             found += [process] if guarded and process.name().startswith(name) else []
     return found
 
@@ -189,7 +187,7 @@ def guardians(folder: Path) -> list[int]:
     found = []
     for process in family_of(folder):
         with contextlib.suppress(psutil.Error):
-            found += [process.pid] if "bench.host.guardian" in process.cmdline() else []
+            found += [process.pid] if "asgi_anatomy.machine.guardian" in process.cmdline() else []
     return found
 
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from bench.data.load import Load
-from bench.data.machine import Machine, Python
-from bench.data.record import Bench, Row
-from bench.data.window import Window
+from asgi_anatomy.machine.machine import Machine, Python
+from asgi_anatomy.turns.record import Bench, Load, Row, Window
 from tests.stats import machine
 
 PYTHON = Python(

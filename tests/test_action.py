@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT
+from asgi_anatomy.suite.layers import ROOT
 from tests.commands.test_versus import APP, LAYERS, MORE, WORK, commit
 from tests.conftest import require_tool
 from tests.host import packages

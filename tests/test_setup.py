@@ -17,9 +17,10 @@ from pathlib import Path
 import click
 import pytest
 
-from bench.commands import cli
-from bench.data.layers import ROOT, Layer
-from bench.host import uv
+from asgi_anatomy.cli import COMMANDS as CLI_COMMANDS
+from asgi_anatomy.cli import load, taken
+from asgi_anatomy.packages import uv
+from asgi_anatomy.suite.layers import ROOT, Layer
 from scripts import halves
 from tests.conftest import Bench
 
@@ -66,14 +67,14 @@ def test_help_fits_a_screen_and_needs_no_environment(tmp_path: Path) -> None:
 
 
 WITHOUT = ("HOST", "NAMES", "CHECK", "REFERENCE", "COUNT")
-"""Options that only `python -m bench` has."""
+"""Options that only `python -m asgi_anatomy` has."""
 
 
 def test_the_makefile_and_click_agree() -> None:
     """On which variables there are, and their defaults; some mean another thing to each command."""
     shown, found = variables(), set()
-    for name in cli.COMMANDS:
-        for variable, each in cli.taken(cli.load(name)).items():
+    for name in CLI_COMMANDS:
+        for variable, each in taken(load(name)).items():
             if variable not in shown:
                 assert variable in WITHOUT, f"{name} --{variable.lower()} has no variable"
                 continue
@@ -85,7 +86,7 @@ def test_the_makefile_and_click_agree() -> None:
 
 
 def test_help_of_one_command(quick_bench: Bench) -> None:
-    for name in cli.COMMANDS:
+    for name in CLI_COMMANDS:
         assert max(map(len, quick_bench("help", name).stdout.splitlines())) <= 80, name
     said = sh("make", "help-pair").stdout
     assert re.search(r"^BUDGET= .*\[60\]$", said, re.MULTILINE | re.DOTALL)
@@ -206,11 +207,11 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "a checkout"
         self.wheels = folder / "wheels"
-        for each in ("groups", "results", "bench/host", ".venvs"):
+        for each in ("groups", "results", "asgi_anatomy/packages", ".venvs"):
             (self.folder / each).mkdir(parents=True)
         self.wheels.mkdir()
         (self.folder / ".venvs" / uv.home().name).symlink_to(uv.home())
-        shutil.copy(uv.__file__, self.folder / "bench" / "host")
+        shutil.copy(uv.__file__, self.folder / "asgi_anatomy" / "packages")
         shutil.copytree(ROOT / "scripts", self.folder / "scripts")
         shutil.copy(ROOT / "Makefile", self.folder)
         self.lock(tiny(self.wheels, "1"))
@@ -432,7 +433,7 @@ def test_a_set_up_that_is_stopped(checkout: Checkout, number: signal.Signals) ->
 
 
 def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> None:
-    command = (str(made.main / "bin" / "python"), "-I", "bench/host/uv.py", "group", "more")
+    command = (str(made.main / "bin" / "python"), "-I", "asgi_anatomy/packages/uv.py", "group", "more")
     done = made.run(*command)
     assert done.returncode == 0, done.stderr
     link = made.folder / ".venvs" / f"{made.main.name}-more"
@@ -453,13 +454,13 @@ def test_a_group_sees_the_main_environment_and_goes_with_it(made: Checkout) -> N
 def test_another_interpreter_gets_an_environment_beside_the_main_one(made: Checkout) -> None:
     """It has the same packages, and a group of its own; what is not built for it is not compiled."""
     main = made.main
-    command = (PYTHON, "-I", "bench/host/uv.py", "serving", "python-9.9")
+    command = (PYTHON, "-I", "asgi_anatomy/packages/uv.py", "serving", "python-9.9")
     done = made.run(*command)
     assert done.returncode == 0, done.stderr
     python = (made.folder / ".venvs" / "python-9.9").resolve() / "bin" / "python"
     assert made.run(str(python), "-c", "import tiny; print(tiny.VERSION)").stdout == "1\n"
     assert made.run(*command).stderr == ""
-    assert made.run(str(python), "-I", "bench/host/uv.py", "group", "more").returncode == 0
+    assert made.run(str(python), "-I", "asgi_anatomy/packages/uv.py", "group", "more").returncode == 0
     assert (made.folder / ".venvs" / f"{python.parents[1].name}-more" / "bin" / "python").exists()
     assert made.main == main
 
@@ -489,14 +490,14 @@ def test_clean_leaves_results(checkout: Checkout) -> None:
     (checkout.folder / ".venv").symlink_to(checkout.wheels)
     assert checkout.run("make", "clean").returncode == 0
     left = {path.name for path in checkout.folder.iterdir()}
-    assert left == {"Makefile", "bench", "groups", "requirements.lock", "results", "scripts"}
+    assert left == {"Makefile", "asgi_anatomy", "groups", "requirements.lock", "results", "scripts"}
     assert (checkout.folder / "results" / "x").exists()
     assert [*checkout.wheels.iterdir()], "a link goes, and not what it leads to"
 
 
 def test_a_package_that_was_deleted() -> None:
     """A Python without its packages stands for that: nothing is to be deleted from what other tests use."""
-    said = sh(sys.executable, "-S", "-m", "bench", "ladders")
+    said = sh(sys.executable, "-S", "-m", "asgi_anatomy", "ladders")
     assert said.returncode == 1
     assert said.stderr.startswith("error: No module named 'click': ")
     assert said.stderr.endswith(": type `make clean setup`\n")

@@ -1,1 +1,1 @@
-"""Tests of bench/anatomy/."""
+"""Tests of asgi_anatomy/anatomy/."""

@@ -8,24 +8,21 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bench.anatomy import instructions
-from bench.anatomy.bytecodes import Raw, count_python, less
-from bench.anatomy.callgrind import component, read_dump
-from bench.anatomy.dissect import LOOP
-from bench.anatomy.instructions import count_endpoint, count_instructions
-from bench.anatomy.jobs import Job, count
-from bench.anatomy.syscalls import count_syscalls
-from bench.data.contract import Contract
-from bench.data.errors import Fault
-from bench.data.kinds import schema
-from bench.data.layers import ROOT, Layer, multiply
-from bench.data.record import Anatomy, Counts, Frame, Row
-from bench.data.store import latest, read_record
-from bench.report.anatomy import COLUMNS, anatomy_document
-from bench.report.export.speedscope import profiles
-from bench.report.trees import collapsed_text
-from bench.stats.counts import lines
-from bench.stats.trees import by_package, collapsed, difference, package
+from asgi_anatomy.anatomy.run import LOOP
+from asgi_anatomy.anatomy.text import COLUMNS, anatomy_document
+from asgi_anatomy.counts import instructions
+from asgi_anatomy.counts.bytecodes import Raw, count_python, less
+from asgi_anatomy.counts.figures import lines
+from asgi_anatomy.counts.instructions import component, count_endpoint, count_instructions, read_dump
+from asgi_anatomy.counts.jobs import Job, count
+from asgi_anatomy.counts.syscalls import count_syscalls
+from asgi_anatomy.counts.trees import by_package, collapsed, difference, package
+from asgi_anatomy.documents.store import latest, read_record, schema
+from asgi_anatomy.documents.trees import collapsed_text, profiles
+from asgi_anatomy.errors import Fault
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import ROOT, Layer, multiply
+from asgi_anatomy.turns.record import Anatomy, Counts, Frame, Row
 from tests.conftest import CATALOGUE, Bench
 
 valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
@@ -44,7 +41,9 @@ TREE = Frame(
 def injected(turns: int) -> Layer:
     """The layer `uvicorn` with so many empty loop iterations per request."""
     asgi = CATALOGUE.layers["uvicorn"].command
-    return Layer(name="injected", adds="", app="bench.measure.injected_app:app", command=f"env TURNS={turns} {asgi}")
+    return Layer(
+        name="injected", adds="", app="asgi_anatomy.pair.injected_app:app", command=f"env TURNS={turns} {asgi}"
+    )
 
 
 def depth(frame: Frame) -> int:
@@ -94,7 +93,7 @@ def test_what_runs_without_requests_is_not_their_doing() -> None:
 def test_an_injected_slow_down_is_counted_where_it_is(contract: Contract) -> None:
     (calls, plain), (calls_again, loaded) = (by_package(count_python(injected(turns), contract)) for turns in (0, 100))
     assert calls == calls_again
-    file = "bench/measure/injected_app.py"
+    file = "asgi_anatomy/pair/injected_app.py"
     assert loaded.pop(file) - plain.pop(file) in (200, 300), "FOR_ITER, STORE_FAST, and JUMP_BACKWARD where it is one"
     assert plain == loaded
 

@@ -14,19 +14,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-import bench.anatomy.jobs
-from bench.anatomy import instructions
-from bench.anatomy.dissect import dissect
-from bench.anatomy.jobs import Job, Part, Result, count, longest_first, merge, take
-from bench.anatomy.memory import NO_SYMBOLS
-from bench.data.contract import Contract
-from bench.data.errors import ServerKilled
-from bench.data.layers import ROOT, Layer
-from bench.data.plan import select
-from bench.data.record import Anatomy, Counts, Frame
-from bench.host.executor import Cores
-from bench.host.guards import guard
-from bench.host.server import Server
+import asgi_anatomy.counts.jobs
+from asgi_anatomy.anatomy.run import dissect
+from asgi_anatomy.counts import instructions
+from asgi_anatomy.counts.instructions import NO_SYMBOLS
+from asgi_anatomy.counts.jobs import Job, Part, Result, count, longest_first, merge, take
+from asgi_anatomy.errors import ServerKilled
+from asgi_anatomy.machine.children import guard
+from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import ROOT, Layer
+from asgi_anatomy.turns.plan import select
+from asgi_anatomy.turns.record import Anatomy, Counts, Frame
 from tests.conftest import CATALOGUE, Quiet, family_of, processes, require_tool, wait_for
 
 BROKEN = Layer(name="broken", adds="", command="{python} -c 'exit(3)'")
@@ -59,7 +59,7 @@ def test_parts_become_one() -> None:
 def test_an_interpreter_without_symbols_can_be_counted(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     """A note says what is not known of it, which is no failure: history and bisections need the instructions alone."""
     require_tool("valgrind")
-    monkeypatch.setattr(bench.anatomy.jobs, "count_instructions", lambda *_: ([{"interpreter": 100.0}], {}))
+    monkeypatch.setattr(asgi_anatomy.counts.jobs, "count_instructions", lambda *_: ([{"interpreter": 100.0}], {}))
     result = count(Job(CATALOGUE.layers["uvicorn"], contract, "instructions"))
     assert (result.failed, result.counts.notes) == ("", [NO_SYMBOLS])
 
@@ -124,7 +124,8 @@ def test_a_job_in_a_worker_of_somebody_else(contract: Contract) -> None:
 
 
 def test_a_worker_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
-    code = "from bench.anatomy.jobs import *; from bench.data.catalogue import *; from bench.data.contract import *;"
+    code = "from asgi_anatomy.counts.jobs import *; from asgi_anatomy.suite.layers import *;"
+    code += "from asgi_anatomy.suite.contract import *;"
     code += "from concurrent.futures import ThreadPoolExecutor as T; layer = read_catalogue().layers['asyncio'];"
     code += f"T(1).submit(count, Job(layer, read_contract(), {PYTHON!r})).result()"
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)})
@@ -176,5 +177,5 @@ def test_a_guardian_that_is_killed_costs_one_job(contract: Contract) -> None:
 
     with Cores() as cores:
         first, second = cores.submit(both).result()
-    assert "bench.host.guardian" in first.counts.notes[0]
+    assert "asgi_anatomy.machine.guardian" in first.counts.notes[0]
     assert (second.counts.notes, bool(second.counts.calls)) == ([], True)

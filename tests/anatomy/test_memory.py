@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.anatomy import instructions
-from bench.anatomy.instructions import count_instructions
-from bench.anatomy.memory import ALLOCATIONS, COLLECTIONS, count, per_request
-from bench.data.contract import Contract
-from bench.data.layers import Layer
-from bench.data.record import COLLECTOR, Counts
-from bench.stats.counts import components, total
+from asgi_anatomy.counts import instructions
+from asgi_anatomy.counts.figures import components, total
+from asgi_anatomy.counts.instructions import ALLOCATIONS, COLLECTIONS, count, count_instructions, per_request
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.turns.record import COLLECTOR, Counts
 from tests.conftest import CATALOGUE
 
 DUMP = """# callgrind format

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.anatomy import instructions, release
-from bench.anatomy.release import ReleaseJob, count_release, flat
-from bench.data.contract import Contract
-from bench.data.errors import BadInput
-from bench.data.history import Wanted
-from bench.data.record import Frame
+from asgi_anatomy.counts import instructions
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.history import run as release
+from asgi_anatomy.history.record import Wanted
+from asgi_anatomy.history.run import ReleaseJob, count_release, flat
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.turns.record import Frame
 from tests.conftest import CATALOGUE, require_tool
 
 

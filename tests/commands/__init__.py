@@ -1,1 +1,1 @@
-"""Tests of bench/commands/."""
+"""Tests of asgi_anatomy/commands/."""

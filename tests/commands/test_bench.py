@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT
-from bench.data.machine import Lane
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.host.machine import read_python
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.machine.machine import Lane, read_python
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench, default_signals, processes, spawn
 
 QUICK = ("--budget", 1)
@@ -121,7 +120,7 @@ def test_it_ends_with_the_budget_and_says_what_it_did_not_reach(bench: Bench, tm
 
 def test_one_core_is_enough_for_turns(tmp_path: Path) -> None:
     one = ("import os, sys; os.sched_setaffinity(0, {0}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",)
-    command = [sys.executable, "-c", *one, "-m", "bench"]
+    command = [sys.executable, "-c", *one, "-m", "asgi_anatomy"]
     options = ["--layers", "asyncio uvicorn", "--budget", "1", "--results", str(tmp_path / "results")]
     done = subprocess.run(
         [*command, "bench", *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -209,7 +208,7 @@ def test_limits(tmp_path: Path, limit: tuple[str, int], code: int, error: str) -
         f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_{name}, ({most}, {most}));"
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
-    bench = ["-m", "bench", "bench", "--budget", "1"]
+    bench = ["-m", "asgi_anatomy", "bench", "--budget", "1"]
     done = subprocess.run(
         [sys.executable, "-c", limited, *bench, "--results", tmp_path / "results"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -226,7 +225,7 @@ def test_serve(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with open(tmp_path / "said", "wb") as said:  # noqa: PTH123
         server = subprocess.Popen(
-            [sys.executable, "-m", "bench", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said,
+            [sys.executable, "-m", "asgi_anatomy", "serve", "starlette", "--port", str(port)], cwd=ROOT, stderr=said,
             preexec_fn=default_signals,
         )  # fmt: skip
     try:

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.anatomy.jobs import Job, count
-from bench.data.contract import Contract
-from bench.data.custom import Custom, read_custom
-from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
-from bench.data.plan import select
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.data.workloads import read_own
-from bench.host.conformance import accepts
-from bench.host.http import read_answer
+from asgi_anatomy.counts.jobs import Job, count
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.conformance import accepts, read_answer
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.custom import Custom, read_custom
+from asgi_anatomy.suite.layers import Catalogue
+from asgi_anatomy.suite.workloads import read_own
+from asgi_anatomy.turns.plan import select
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
 
 APP = """

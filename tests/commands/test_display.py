@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.progress import SHARE, Display
-from bench.data.layers import ROOT
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.measure.ladder import LAST
-from bench.stats.decay import figures
-from bench.stats.estimate import ROUNDS
+from asgi_anatomy.bench.run import LAST
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.decay import figures
+from asgi_anatomy.turns.estimate import ROUNDS
+from asgi_anatomy.turns.keeping import SHARE, Display
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench, processes, require_tool, wait_for
 
 SIZE = (30, 90)
@@ -56,7 +56,7 @@ class Terminal:
         self.text = ""
         self.decode = codecs.getincrementaldecoder("utf-8")().decode  # what is read may end within a character
         self.run = subprocess.Popen(
-            [sys.executable, "-m", "bench", *map(str, arguments)],
+            [sys.executable, "-m", "asgi_anatomy", *map(str, arguments)],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env={**os.environ, "TERM": "xterm"},
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
@@ -162,8 +162,8 @@ def test_a_signal_is_not_lost_to_a_terminal_that_is_gone() -> None:
     """What rich does on the way out fails to write, and that failure must not take the place of the signal's."""
     script = """
 import os, pty, signal
-from bench.commands.progress import Display
-from bench.host.signals import stop_on_signals
+from asgi_anatomy.turns.keeping import Display
+from asgi_anatomy.machine.signals import stop_on_signals
 master, slave = pty.openpty()
 os.dup2(slave, 2)
 os.close(slave)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.data.layers import ROOT
+from asgi_anatomy.suite.layers import ROOT
 from tests.conftest import Bench
 
 REFERENCE = ROOT / "results" / "reference" / "history" / "fastapi.json"

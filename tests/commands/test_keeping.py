@@ -12,11 +12,11 @@ import msgspec
 import psutil
 import pytest
 
-from bench.data.errors import BadInput
-from bench.data.layers import ROOT
-from bench.data.record import VERSION, Kind, Writer
-from bench.data.record import Bench as Record
-from bench.data.store import RUNNING, Keeper, latest, read_record
+from asgi_anatomy.documents.store import RUNNING, Keeper, latest, read_record
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.record import VERSION, Kind, Writer
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
 from tests.records import plain as record
 
@@ -34,7 +34,7 @@ def test_a_terminal_that_closes(tmp_path: Path) -> None:
     """As when ssh drops: a run that was told nothing but that nobody is there any more keeps its record."""
     master, slave = pty.openpty()
     run = subprocess.Popen(
-        [sys.executable, "-m", "bench", *map(str, LONG), "--results", str(tmp_path / "results")],
+        [sys.executable, "-m", "asgi_anatomy", *map(str, LONG), "--results", str(tmp_path / "results")],
         cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TMPDIR": str(tmp_path)},
         start_new_session=True, preexec_fn=default_signals,
     )  # fmt: skip
@@ -93,7 +93,7 @@ def test_one_that_took_the_number_of_the_writer_is_not_it() -> None:
     mine = psutil.Process()
     live = msgspec.structs.replace(record(low=[1]), stopped=RUNNING, writer=Writer(mine.pid, mine.create_time()))
     other = msgspec.structs.replace(live, writer=Writer(mine.pid, mine.create_time() - 100))
-    from bench.data.store import is_live
+    from asgi_anatomy.documents.store import is_live
 
     assert (is_live(live), is_live(other), is_live(record(low=[1]))) == (True, False, False)
 
@@ -241,7 +241,7 @@ def test_little_memory() -> None:
     limited = (
         "import resource as r, os, sys; r.setrlimit(r.RLIMIT_AS, (300 << 20,) * 2); os.execv(sys.argv[1], sys.argv[1:])"
     )
-    command = [sys.executable, "-c", limited, sys.executable, "-m", "bench", "table"]
+    command = [sys.executable, "-c", limited, sys.executable, "-m", "asgi_anatomy", "table"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 1

@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.machine import Machine
-from bench.data.record import Bench as Record
-from bench.data.store import encode
-from bench.stats.estimate import Estimate
-from bench.stats.machines import pool, sites
+from asgi_anatomy.bench.machines import pool, sites
+from asgi_anatomy.documents.store import encode
+from asgi_anatomy.machine.machine import Machine
+from asgi_anatomy.turns.estimate import Estimate
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
 from tests.records import BEFORE, PYTHON, XEON
 from tests.records import by_turns as record

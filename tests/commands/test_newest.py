@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.commands import diff
-from bench.commands.workloads import newest
-from bench.data.record import Bench
-from bench.data.store import REFERENCE, latest, read_record
+from asgi_anatomy.anatomy import command as diff
+from asgi_anatomy.bench.workloads import newest
+from asgi_anatomy.documents.store import REFERENCE, latest, read_record
+from asgi_anatomy.turns.record import Bench
 
 
 def test_a_diff_is_of_the_newest_anatomy_that_has_both_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,25 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.contract import Contract, read_contract
-from bench.data.layers import Layer
-from bench.data.load import Load
-from bench.data.plan import Plan, two
-from bench.data.record import Pair
-from bench.data.store import read_record
-from bench.host.cores import lane
-from bench.measure.run import Run
-from bench.report.pair import COLUMNS, sentence
-from bench.stats.decay import figures
-from bench.stats.estimate import ROUNDS, Estimate
-from bench.stats.verdict import LEVEL, Outcome
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.machine.cores import lane
+from asgi_anatomy.pair.text import COLUMNS, sentence
+from asgi_anatomy.suite.contract import Contract, read_contract
+from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.turns.decay import figures
+from asgi_anatomy.turns.estimate import ROUNDS, Estimate
+from asgi_anatomy.turns.plan import Plan, two
+from asgi_anatomy.turns.record import Load, Pair
+from asgi_anatomy.turns.run import Run
+from asgi_anatomy.turns.verdict import LEVEL, Outcome
 from tests.conftest import CATALOGUE, Bench, Quiet, spawn
 
 
 @pytest.fixture
 def slowed(tmp_path: Path) -> Path:
     """A layers.toml in which `slowed` is `plain` with much more work, and `broken` does not start."""
-    asgi = CATALOGUE.asgi.replace("{app}", "bench.measure.injected_app:app")
+    asgi = CATALOGUE.asgi.replace("{app}", "asgi_anatomy.pair.injected_app:app")
     path = tmp_path / "layers.toml"
     path.write_text(
         f'[layers.plain]\nadds = ""\ndiffers = {{ long-head = 200 }}\ncommand = "env TURNS=0 {asgi}"\n'

@@ -11,12 +11,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bench.data.kinds import schema
-from bench.data.layers import ROOT
-from bench.data.store import read_record
-from bench.data.sweep import Sweep
-from bench.host.limits import Limit, limits, obstacle
-from bench.report.sweep import sweep_document
+from asgi_anatomy.documents.store import read_record, schema
+from asgi_anatomy.machine.cores import Limit, limits, obstacle
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.sweep.record import Sweep
+from asgi_anatomy.sweep.text import sweep_document
 from tests.conftest import Bench, called, processes, spawn, wait_for
 
 QUICK = ("sweep", "--layers", "asyncio", "--seconds", 1)
@@ -60,8 +59,8 @@ def test_what_a_limit_does_not_allow(tmp_path: Path) -> None:
 
     def limited(connections: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "bench", *map(str, QUICK), "--connections", connections, "--results", str(tmp_path),
-             "--budget", "1"],
+            [sys.executable, "-m", "asgi_anatomy", *map(str, QUICK), "--connections", connections, "--budget", "1",
+             "--results", str(tmp_path)],
             cwd=ROOT, preexec_fn=few_files, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 

@@ -14,16 +14,15 @@ import jsonschema
 import msgspec
 import pytest
 
-from bench.anatomy.versus import ask_both
-from bench.data.contract import Contract
-from bench.data.kinds import schema
-from bench.data.layers import ROOT, Catalogue
-from bench.data.store import read_record
-from bench.data.versus import Compared, Served, Versus
-from bench.data.workloads import read_workload
-from bench.host.uv import VENVS
-from bench.host.versions import read_packages
-from bench.report.versus import versus_document
+from asgi_anatomy.documents.store import read_record, schema
+from asgi_anatomy.machine.versions import read_packages
+from asgi_anatomy.packages.uv import VENVS
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import ROOT, Catalogue
+from asgi_anatomy.suite.workloads import read_workload
+from asgi_anatomy.versus.record import Compared, Served, Versus
+from asgi_anatomy.versus.run import ask_both
+from asgi_anatomy.versus.text import versus_document
 from tests.conftest import Bench, Quiet, require_tool
 from tests.host import packages
 from tests.host.test_cluster import scheduler, worker
@@ -87,7 +86,7 @@ def versus(clone: Path, *more: object) -> tuple[int, str, str]:
     layers, results = clone.parent / "layers.toml", clone.parent / "results"
     command = ["--catalogue", layers, "versus", "--package", "tiny-side", "--results", results, *more]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, command)],
+        [sys.executable, "-m", "asgi_anatomy", *map(str, command)],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr

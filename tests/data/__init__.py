@@ -1,1 +1,1 @@
-"""Tests of bench/data/."""
+"""Tests of asgi_anatomy/data/."""

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.catalogue import read_catalogue
-from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.layers import Catalogue, read_catalogue
 
 GOOD = """
 [asgi]

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.errors import BadInput
-from bench.data.history import keep, kept, matching
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.history.record import keep, kept, matching
 from tests.stats.test_history import release
 
 

@@ -9,15 +9,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from bench.data.errors import BadInput, Fault
-from bench.data.kinds import schema
-from bench.data.layers import ROOT
-from bench.data.load import Load
-from bench.data.record import VERSION, Kind, Row
-from bench.data.record import Bench as Record
-from bench.data.store import Keeper, encode, latest, newest_in, read_record, require_folder
-from bench.data.turns import Instance, Round, Turn
-from bench.data.window import Window
+from asgi_anatomy.documents.store import Keeper, encode, latest, newest_in, read_record, require_folder, schema
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.record import VERSION, Instance, Kind, Load, Round, Row, Turn, Window
+from asgi_anatomy.turns.record import Bench as Record
 
 PUBLISHED = ROOT / "results" / "published.json"
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

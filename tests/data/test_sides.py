@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.errors import BadInput
-from bench.data.layers import ROOT
-from bench.data.releases import Release, choose
-from bench.data.resolution import Pin, Resolution, changed, locked, moved, read_lock
-from bench.data.sides import Base, Commit, Folder, Source, Version, Wheel, read_sides
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.packages.releases import Release, choose
+from asgi_anatomy.packages.resolution import Pin, Resolution, changed, locked, moved, read_lock
+from asgi_anatomy.packages.sides import Base, Commit, Folder, Source, Version, Wheel, read_sides
+from asgi_anatomy.suite.layers import ROOT
 
 CLONE = Path("/clone")
 HOME = Path.home()

@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract, contract_of
-from bench.data.errors import BadInput
-from bench.data.layers import Catalogue
-from bench.data.workloads import read_names, read_workload
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.contract import Contract, contract_of
+from asgi_anatomy.suite.layers import Catalogue
+from asgi_anatomy.suite.workloads import read_names, read_workload
 
 
 @pytest.mark.parametrize("name", read_names("arena"))

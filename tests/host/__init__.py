@@ -1,1 +1,1 @@
-"""Tests of bench/host/."""
+"""Tests of asgi_anatomy/host/."""

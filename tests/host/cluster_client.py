@@ -8,10 +8,10 @@ import os
 import sys
 import time
 
-from bench.anatomy.jobs import Job, Result, count
-from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
-from bench.host.cluster import cluster, each_done, reason
+from asgi_anatomy.counts.jobs import Job, Result, count
+from asgi_anatomy.machine.cluster import cluster, each_done, reason
+from asgi_anatomy.suite.contract import read_contract
+from asgi_anatomy.suite.layers import read_catalogue
 
 
 class Counted:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.errors import BadInput, Fault
-from bench.host import checkouts
-from bench.host.checkouts import Snapshot, build, of_folder
-from bench.host.git import commit, commits, merge_base
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.git import commit, commits, merge_base
+from asgi_anatomy.packages import checkouts
+from asgi_anatomy.packages.checkouts import Snapshot, build, of_folder
 from tests.host import packages
 from tests.host.packages import git
 

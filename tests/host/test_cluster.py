@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.anatomy.jobs import Job, count
-from bench.commands.groups import python_of
-from bench.data.contract import Contract
-from bench.data.layers import ROOT
-from bench.report.machines import machines_document
+from asgi_anatomy.bench.machines import machines_document
+from asgi_anatomy.cli import python_of
+from asgi_anatomy.counts.jobs import Job, count
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import ROOT
 from tests.conftest import CATALOGUE, called, family_of, processes, require_tool, wait_for
 
 JOBS = 4
@@ -62,7 +62,7 @@ def scheduler(folder: Path) -> Iterator[str]:
 @contextmanager
 def worker(folder: Path, address: str) -> Iterator["subprocess.Popen[str]"]:
     """One as `make worker` starts it."""
-    with started(folder, "-m", "bench", "worker", "--scheduler", address, "--count", 1) as program:
+    with started(folder, "-m", "asgi_anatomy", "worker", "--scheduler", address, "--count", 1) as program:
         yield program
 
 
@@ -92,7 +92,7 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contra
 
 
 def test_there_is_no_scheduler(tmp_path: Path) -> None:
-    code = "from bench.host.cluster import cluster\nimport bench.host.cluster as c\nc.WAIT = 0.5\n"
+    code = "from asgi_anatomy.machine.cluster import cluster\nimport asgi_anatomy.machine.cluster as c\nc.WAIT = 0.5\n"
     code += "with cluster('tcp://127.0.0.1:1', list): pass"
     with started(tmp_path, "-c", code) as program:
         _, said = program.communicate(timeout=60)
@@ -103,9 +103,9 @@ LOSE = """
 import sys
 from pathlib import Path
 from distributed import Client
-import bench.host.workers
-from bench.commands.machines_workers import bench_everywhere
-bench.host.workers.LOST = 3.0
+import asgi_anatomy.machine.cluster
+from asgi_anatomy.bench.machines import bench_everywhere
+asgi_anatomy.machine.cluster.LOST = 3.0
 with Client(sys.argv[1]) as client:
     client.wait_for_workers(2, timeout=60)
 print(bench_everywhere(sys.argv[1], ["--layers", "protocol uvicorn", "--budget", "60"], 60, Path(sys.argv[2])))

@@ -10,14 +10,13 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 import pytest
 
-from bench.data.contract import Contract, differences
-from bench.data.errors import BadInput
-from bench.data.layers import ROOT, Catalogue, Layer
-from bench.data.load import Load
-from bench.host.conformance import accepts, check
-from bench.host.http import Answer
-from bench.host.server import Server
-from bench.measure.wrk import Wrk
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.suite.conformance import Answer, accepts, check
+from asgi_anatomy.suite.contract import Contract, differences
+from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer
+from asgi_anatomy.turns.record import Load
+from asgi_anatomy.turns.wrk import Wrk
 
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT, Build, Catalogue, Layer
-from bench.host.environments import build, missing
+from asgi_anatomy.packages.environments import build, missing
+from asgi_anatomy.suite.layers import ROOT, Build, Catalogue, Layer
 from tests.conftest import Bench
 
 

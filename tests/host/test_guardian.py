@@ -20,29 +20,28 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.anatomy.dissect import dissect
-from bench.anatomy.instructions import count_instructions
-from bench.data.contract import Contract
-from bench.data.errors import BadInput, Fault, ServerFault, Stopped, WrkFault
-from bench.data.layers import ROOT, Layer
-from bench.data.load import Load
-from bench.data.plan import Plan, Selection, select
-from bench.data.record import Anatomy
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.host import conformance, signals
-from bench.host.children import Guard
-from bench.host.cores import lane
-from bench.host.executor import Cores
-from bench.host.guards import guard
-from bench.host.programs import run
-from bench.host.server import Server, require_ports
-from bench.host.variables import clean_environment
-from bench.host.versions import read_packages
-from bench.measure import run as runs
-from bench.measure.run import Run
-from bench.measure.turns import seated
-from bench.measure.wrk import Wrk
+from asgi_anatomy.anatomy.run import dissect
+from asgi_anatomy.counts.instructions import count_instructions
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped, WrkFault
+from asgi_anatomy.machine.children import Guard, clean_environment, guard
+from asgi_anatomy.machine.cores import lane
+from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.programs import run
+from asgi_anatomy.machine.server import Server, require_ports
+from asgi_anatomy.machine.signals import SIGNALS as SIGNALS_SIGNALS
+from asgi_anatomy.machine.signals import held, stop_on_signals
+from asgi_anatomy.machine.versions import read_packages
+from asgi_anatomy.suite.conformance import check as conformance_check
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import ROOT, Layer
+from asgi_anatomy.turns import run as runs
+from asgi_anatomy.turns.plan import Plan, Selection, select
+from asgi_anatomy.turns.record import Anatomy, Load
+from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.run import Run
+from asgi_anatomy.turns.turns import seated
+from asgi_anatomy.turns.wrk import Wrk
 from tests.conftest import CATALOGUE, Bench, Quiet, called, family_of, groups_of, guardians, processes, spawn, wait_for
 
 pytestmark = pytest.mark.faults
@@ -87,8 +86,8 @@ def later(seconds: float, what: Callable[[], Any]) -> None:
 @contextlib.contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """As in the suite's own process."""
-    before = [(number, signal.getsignal(number)) for number in signals.SIGNALS]
-    signals.stop_on_signals()
+    before = [(number, signal.getsignal(number)) for number in SIGNALS_SIGNALS]
+    stop_on_signals()
     try:
         yield
     finally:
@@ -228,7 +227,7 @@ def test_a_guardian_that_is_killed_ends_the_run(own: Guard, tmp_path: Path) -> N
     _, err = harness.communicate(timeout=20)
     assert harness.returncode == 1
     assert "Traceback" not in err
-    assert "error: the process that starts servers (bench.host.guardian) has ended or does not answer" in err
+    assert "error: the process that starts servers (asgi_anatomy.machine.guardian) has ended or does not answer" in err
     assert wait_for(lambda: gone(tmp_path), 5), family_of(tmp_path)
     own.sweep()
     assert not groups_of(made), "another guardian removes them"
@@ -238,7 +237,7 @@ def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:
     """The session leader, which may be make, is told and stays; others on the same terminal are not told."""
     leader = "import subprocess, sys; from tests.conftest import default_signals; import signal;"
     leader += "signal.signal(signal.SIGHUP, signal.SIG_IGN); subprocess.run(sys.argv[1:], preexec_fn=default_signals)"
-    bench = [sys.executable, "-m", "bench", "bench", "--results", str(tmp_path / "results")]
+    bench = [sys.executable, "-m", "asgi_anatomy", "bench", "--results", str(tmp_path / "results")]
     master, terminal = pty.openpty()
     started = subprocess.Popen(
         [sys.executable, "-c", leader, *bench], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -293,7 +292,7 @@ def test_a_signal_while_wrks_are_stopped_leaves_none(
 
 def test_a_signal_is_heard_while_starting_fails() -> None:
     def start() -> None:
-        with contextlib.suppress(OSError), signals.held():
+        with contextlib.suppress(OSError), held():
             os.kill(os.getpid(), signal.SIGTERM)
             guard().start(["no-such-program"])
 
@@ -329,8 +328,9 @@ def test_what_a_server_forks_twice_ends_with_it(tmp_path: Path) -> None:
     script.write_text(DAEMON.format(parent=f"os.wait(); {SERVE}", daemon=f"open({str(tmp_path / 'pid')!r}, 'w')"
                                     f".write(str(os.getpid())); {SLEEP}"))  # fmt: skip
     layer = Layer(name="forks", adds="", command=f"{{python}} {script} {{port}}")
-    code = "import sys; from pathlib import Path; from bench.data.layers import Layer; from bench.host.server import *;"
-    code += "from bench.data.contract import read_contract; import psutil;"
+    code = "import sys; from pathlib import Path; from asgi_anatomy.suite.layers import Layer;"
+    code += "from asgi_anatomy.machine.server import *;"
+    code += "from asgi_anatomy.suite.contract import read_contract; import psutil;"
     code += f"layer = Layer(name='forks', adds='', command={layer.command!r})\n"
     code += "with Server(layer, read_contract()): pid = int(Path(sys.argv[1]).read_text()); psutil.Process(pid)\n"
     code += "print(psutil.pid_exists(pid))"
@@ -445,7 +445,7 @@ def test_a_valgrind_that_is_killed_twice_leaves_the_rest_of_an_anatomy(contract:
 
 def test_the_last_lines_are_none_that_the_contract_provoked(contract: Contract) -> None:
     with Server(CATALOGUE.layers["uvicorn"], contract) as server:
-        assert conformance.check(contract, server.layer, server.host, server.port) == []
+        assert conformance_check(contract, server.layer, server.host, server.port) == []
         assert "Invalid HTTP request" in server.last_lines()
         server.mark()
         assert server.last_lines() == ""
@@ -492,9 +492,8 @@ def test_a_server_of_the_suite_gets_a_clean_environment(contract: Contract, monk
 
 def test_no_more_processes_for_the_guardian_either(tmp_path: Path) -> None:
     """Root has no such limit: it does this as a user who may read, as root does, wherever this Python is."""
-    code = (
-        "import resource; from bench.data.errors import Fault; from bench.host.children import Guard; own = Guard()\n"
-    )
+    code = "import resource; from asgi_anatomy.errors import Fault\n"
+    code += "from asgi_anatomy.machine.children import Guard; own = Guard()\n"
     code += "limit = resource.getrlimit(resource.RLIMIT_NPROC)\n"
     code += "resource.prlimit(own.process.pid, resource.RLIMIT_NPROC, (1, limit[1]))\n"
     code += "try: own.start(['true'])\nexcept Fault as fault: print(fault.message)"

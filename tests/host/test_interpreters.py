@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.errors import Fault
-from bench.data.layers import PYTHON
-from bench.host.interpreters import describe, find, set_up
-from bench.host.machine import read_python
+from asgi_anatomy.errors import Fault
+from asgi_anatomy.machine.interpreters import describe, find, set_up
+from asgi_anatomy.machine.machine import read_python
+from asgi_anatomy.suite.layers import PYTHON
 
 
 def fake(path: Path, version: str, threaded: bool = False) -> Path:

@@ -11,11 +11,10 @@ from typing import ClassVar
 
 import pytest
 
-from bench.data.errors import BadInput, Fault
-from bench.data.resolution import Pin, changed, moved
-from bench.host import uv
-from bench.host.releases import _index, releases
-from bench.host.resolve import Resolver
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.packages.releases import _index, releases
+from asgi_anatomy.packages.resolution import Pin, Resolver, changed, moved
+from asgi_anatomy.packages.uv import command, variables
 from tests.host.packages import wheel
 
 HELD = Resolver([]).held
@@ -182,7 +181,7 @@ def test_what_pip_is_configured_with_is_what_uv_gets(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.setenv("PIP_CERT", "/b.pem")
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
-    found = {name: value for name, value in uv.variables().items() if name.startswith(("UV_", "SSL_"))}
+    found = {name: value for name, value in variables().items() if name.startswith(("UV_", "SSL_"))}
     assert found == {
         "UV_DEFAULT_INDEX": "https://mirror.example/simple", "UV_INDEX": "https://a.example https://b.example",
         "UV_INDEX_STRATEGY": "unsafe-best-match", "SSL_CERT_FILE": "/b.pem", "UV_FIND_LINKS": str(tmp_path),
@@ -191,8 +190,8 @@ def test_what_pip_is_configured_with_is_what_uv_gets(tmp_path: Path, monkeypatch
     assert _index() == "https://mirror.example/simple"
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_CERT")
-    assert "UV_DEFAULT_INDEX" not in uv.variables()
+    assert "UV_DEFAULT_INDEX" not in variables()
     assert _index().startswith("https://")
-    assert "--no-index" not in uv.command("pip")
+    assert "--no-index" not in command("pip")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert uv.command("pip")[-1] == "--no-index"
+    assert command("pip")[-1] == "--no-index"

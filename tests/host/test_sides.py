@@ -8,17 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract
-from bench.data.errors import BadInput, ServerFault
-from bench.data.layers import PYTHON, Layer
-from bench.data.sides import read_sides
-from bench.host import checkouts
-from bench.host.answers import answers, differing, exact
-from bench.host.flags import lacking
-from bench.host.server import Server
-from bench.host.sides import Side, prepare, served_by
-from bench.host.uv import VENVS
-from bench.host.versions import read_served
+from asgi_anatomy.errors import BadInput, ServerFault
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.machine.versions import read_served
+from asgi_anatomy.packages import checkouts
+from asgi_anatomy.packages.sides import Side, lacking, prepare, read_sides, served_by
+from asgi_anatomy.packages.uv import VENVS
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import PYTHON, Layer
+from asgi_anatomy.versus.run import answers, differing, exact
 from tests.host import packages
 
 TINY = Layer(

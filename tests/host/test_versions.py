@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.contract import Contract
-from bench.data.layers import PYTHON, Build, Catalogue, Layer
-from bench.host.server import Server
-from bench.host.versions import read_build, read_packages, read_revision, read_served, read_versions, serving_python
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.machine.versions import (
+    read_build,
+    read_packages,
+    read_revision,
+    read_served,
+    read_versions,
+    serving_python,
+)
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import PYTHON, Build, Catalogue, Layer
 
 CRATES = """
 version = 4

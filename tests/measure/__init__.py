@@ -1,1 +1,1 @@
-"""Tests of bench/measure/."""
+"""Tests of asgi_anatomy/measure/."""

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.contract import Contract
-from bench.data.errors import BadInput
-from bench.data.sweep import Rated, rate_of, read_numbers, read_rates
-from bench.host.counters import family
-from bench.host.oha import PROGRAM, require_oha
-from bench.host.server import Server
-from bench.measure.oha import rated
-from bench.report.sweep_notes import remark
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine.counters import family
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.sweep.rates import PROGRAM, rated, require_oha
+from asgi_anatomy.sweep.record import Rated, rate_of, read_numbers, read_rates
+from asgi_anatomy.sweep.text import remark
 from tests.conftest import CATALOGUE, require
 
 

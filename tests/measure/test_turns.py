@@ -10,23 +10,21 @@ import msgspec
 import psutil
 import pytest
 
-from bench.data.contract import Contract
-from bench.data.layers import Layer
-from bench.data.load import Load
-from bench.data.plan import Plan, Selection
-from bench.data.record import Bench as Record
-from bench.data.record import now
-from bench.data.store import Keeper, read_record
-from bench.data.turns import Instance, Round, Turn
-from bench.host.cores import lane
-from bench.host.counters import Meter, clock
-from bench.host.server import Server
-from bench.measure.run import Run
-from bench.measure.turns import Table, seated
-from bench.measure.wrk import Wrk
-from bench.report.notes import row_notes
-from bench.stats.decay import figures
-from bench.stats.levels import Levels
+from asgi_anatomy.documents.notes import row_notes
+from asgi_anatomy.documents.store import Keeper, read_record
+from asgi_anatomy.machine.cores import lane
+from asgi_anatomy.machine.counters import Meter, clock
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.turns.decay import figures
+from asgi_anatomy.turns.levels import Levels
+from asgi_anatomy.turns.plan import Plan, Selection
+from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.record import Instance, Load, Round, Turn, now
+from asgi_anatomy.turns.run import Run
+from asgi_anatomy.turns.turns import Table, seated
+from asgi_anatomy.turns.wrk import Wrk
 from tests.conftest import CATALOGUE, Quiet, called, groups_of, guardians, processes, require, spawn, wait_for
 
 TURN, CYCLES = 0.05, 8
@@ -249,7 +247,7 @@ def test_work_of_a_process_that_left_its_parents(
         with Server(CATALOGUE.layers["asyncio"], contract) as server:
             require("" if server.meter.group else "no control group can be made here")
     else:
-        monkeypatch.setattr("bench.host.server.Meter", lambda pid, _: Meter(pid))
+        monkeypatch.setattr("asgi_anatomy.machine.server.Meter", lambda pid, _: Meter(pid))
     Run(Plan(selection, Load(), HERE, budget=10, turn=TURN), record, Quiet()).round(layers, 0.5)
     low, high = figures(record)
     assert low.cpu_us

@@ -7,15 +7,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.commands.options import Choice
-from bench.data.contract import Contract
-from bench.data.errors import BadInput
-from bench.data.layers import Catalogue, multiply
-from bench.data.machine import Lane
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.host.cores import cores_for
-from bench.host.server import Server
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine.cores import cores_for
+from asgi_anatomy.machine.machine import Lane
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.options import Choice
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Catalogue, multiply
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
 
 

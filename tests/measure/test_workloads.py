@@ -12,20 +12,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract, contract_of
-from bench.data.layers import Catalogue, Layer
-from bench.data.load import Load, Summary
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.data.workloads import read_names, read_workload
-from bench.host.conformance import answers, check
-from bench.host.environments import build
-from bench.host.guards import guard
-from bench.host.http import Answer
-from bench.host.server import Server
-from bench.measure.answered import fault_of, unexpected
-from bench.measure.window import driven, verify
-from bench.measure.wrk import Wrk
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.machine.children import guard
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.packages.environments import build
+from asgi_anatomy.suite.conformance import Answer, answers, check
+from asgi_anatomy.suite.contract import Contract, contract_of
+from asgi_anatomy.suite.layers import Catalogue, Layer
+from asgi_anatomy.suite.workloads import read_names, read_workload
+from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.record import Load, Summary
+from asgi_anatomy.turns.windows import driven, verify
+from asgi_anatomy.turns.wrk import Wrk, fault_of, unexpected
 from servers.arena_data import ITEMS, STOCK, totals
 from tests.conftest import Bench
 

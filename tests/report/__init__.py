@@ -1,1 +1,1 @@
-"""Tests of bench/report/."""
+"""Tests of asgi_anatomy/report/."""

@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bench.data.load import Latency
-from bench.data.record import Bench, Layers
-from bench.data.window import Window
+from asgi_anatomy.turns.record import Bench, Latency, Layers, Window
 from tests.records import PYTHON, XEON
 from tests.stats.machine import LADDER, Machine
 

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from bench.data.layers import ROOT
-from bench.data.load import Latency
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.report.decay_table import FIRST, decay_document
-from bench.report.document import Document
+from asgi_anatomy.documents.document import Document
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.record import Latency
+from asgi_anatomy.turns.table import FIRST, decay_document
 from tests.records import plain
 from tests.report.ladder import ladder as by_turns
 from tests.stats.machine import Machine

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from bench.report import escape
-from bench.report.document import Column, Document, Table
+from asgi_anatomy.documents.document import Column, Document, Table
+from asgi_anatomy.documents.words import markdown, plain
 
 pytestmark = pytest.mark.faults
 
@@ -43,5 +43,5 @@ def test_csv_gets_no_formula(text: str) -> None:
 
 
 def test_what_is_harmless_stays_as_it_is() -> None:
-    assert escape.markdown("x86_64 in servers/run_it.py") == "x86_64 in servers/run_it.py"
-    assert escape.plain("µs ≥ ±1 😀") == "µs ≥ ±1 😀"
+    assert markdown("x86_64 in servers/run_it.py") == "x86_64 in servers/run_it.py"
+    assert plain("µs ≥ ±1 😀") == "µs ≥ ±1 😀"

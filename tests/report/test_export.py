@@ -13,16 +13,14 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from bench.commands.export import command
-from bench.data.layers import ROOT
-from bench.data.record import Anatomy, Kind
-from bench.data.store import encode, latest, read_record
-from bench.report.export.bencher import bencher
-from bench.report.export.github_action_benchmark import github_action_benchmark
-from bench.report.export.pyperf import pyperf
-from bench.report.export.speedscope import speedscope
-from bench.stats.counts import lines, total
-from bench.stats.decay import figures
+from asgi_anatomy.counts.figures import lines, total
+from asgi_anatomy.documents.store import encode, latest, read_record
+from asgi_anatomy.documents.trees import speedscope
+from asgi_anatomy.export.command import command
+from asgi_anatomy.export.formats import bencher, github_action_benchmark, pyperf
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.decay import figures
+from asgi_anatomy.turns.record import Anatomy, Kind
 from tests.conftest import Bench, require_tool
 from tests.records import BEFORE, by_turns
 from tests.report.ladder import ladder

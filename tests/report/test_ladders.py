@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from bench.data.errors import BadInput
-from bench.data.layers import Catalogue, Ladder
-from bench.data.record import Anatomy, Counts, Row
-from bench.report.ladders import part, reason
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.pages.readme import part, reason
+from asgi_anatomy.suite.layers import Catalogue, Ladder
+from asgi_anatomy.turns.record import Anatomy, Counts, Row
 
 COUNTED = Anatomy(
     layers=[Row(name="low"), Row(name="high", on="low")],

@@ -15,11 +15,11 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from bench.data.history import keep, write_all
-from bench.data.layers import ROOT
-from bench.data.record import Anatomy, Layers, Measured, Pair, Sensitivity
-from bench.data.record import Bench as Record
-from bench.data.store import REFERENCE, encode, latest, read_record
+from asgi_anatomy.documents.store import REFERENCE, encode, latest, read_record
+from asgi_anatomy.history.record import keep, write_all
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.record import Anatomy, Layers, Measured, Pair, Sensitivity
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import CATALOGUE, Bench, require, require_tool
 from tests.report.ladder import SLEEPS, WAKING_US, ladder
 from tests.stats.machine import LADDER
@@ -77,7 +77,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "bench", *map(str, arguments)]
+    command = [sys.executable, "-m", "asgi_anatomy", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 

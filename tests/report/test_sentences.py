@@ -8,26 +8,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.load import Load
-from bench.data.record import Anatomy, Bench, Counts, Frame, Pair, Row, Sensitivity, Trial
-from bench.data.store import REFERENCE, read_record
-from bench.report.anatomy import anatomy_document
-from bench.report.anatomy import sentence as of_anatomy
-from bench.report.comparison import comparison_document
-from bench.report.comparison import sentence as of_comparison
-from bench.report.diff import difference_document
-from bench.report.document import Document
-from bench.report.machines import machines_document
-from bench.report.machines import sentence as of_machines
-from bench.report.pair import pair_document
-from bench.report.pair import sentence as of_pair
-from bench.report.sensitivity import rows, sensitivity_document
-from bench.report.sensitivity import sentence as of_sensitivity
-from bench.stats.comparison import Change, compare
-from bench.stats.counts import lines
-from bench.stats.estimate import Estimate
-from bench.stats.machines import cells, sites
-from bench.stats.verdict import Outcome
+from asgi_anatomy.anatomy.text import anatomy_document, difference_document
+from asgi_anatomy.anatomy.text import sentence as of_anatomy
+from asgi_anatomy.bench.machines import cells, machines_document, sites
+from asgi_anatomy.bench.machines import sentence as of_machines
+from asgi_anatomy.compare.figures import Change, compare
+from asgi_anatomy.compare.text import comparison_document
+from asgi_anatomy.compare.text import sentence as of_comparison
+from asgi_anatomy.counts.figures import lines
+from asgi_anatomy.documents.document import Document
+from asgi_anatomy.documents.store import REFERENCE, read_record
+from asgi_anatomy.pair.sensitivity import rows, sensitivity_document
+from asgi_anatomy.pair.sensitivity import sentence as of_sensitivity
+from asgi_anatomy.pair.text import pair_document
+from asgi_anatomy.pair.text import sentence as of_pair
+from asgi_anatomy.turns.estimate import Estimate
+from asgi_anatomy.turns.record import Anatomy, Bench, Counts, Frame, Load, Pair, Row, Sensitivity, Trial
+from asgi_anatomy.turns.verdict import Outcome
 from tests.records import BEFORE, PYTHON, XEON, by_turns
 from tests.report.ladder import ladder
 

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import bench.report.splice
-from bench.data.catalogue import read_catalogue
-from bench.data.contract import read_contract
-from bench.data.errors import BadInput
-from bench.data.files import write_whole
-from bench.data.history import write_all
-from bench.data.layers import ROOT, Ladder
-from bench.data.store import REFERENCE, latest
-from bench.report.splice import ladder_part, pages, splice
+import asgi_anatomy.pages.readme
+from asgi_anatomy.documents.store import REFERENCE, latest, write_whole
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.history.record import write_all
+from asgi_anatomy.pages.readme import ladder_part, pages, splice
+from asgi_anatomy.suite.contract import read_contract
+from asgi_anatomy.suite.layers import ROOT, Ladder, read_catalogue
 from tests.conftest import Bench
 from tests.stats.test_history import release
 
@@ -39,7 +37,7 @@ def test_a_ladder_of_counts_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / "frameworks").mkdir()
     counted = latest("anatomy", REFERENCE / "frameworks")
     (tmp_path / "frameworks" / counted.name).symlink_to(counted)
-    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    monkeypatch.setattr(asgi_anatomy.pages.readme, "REFERENCE", tmp_path)
     text = ladder_part(read_catalogue(), "frameworks")
     heading = next(line for line in text.split("\n") if line.startswith("| layer"))
     assert re.split(r"[\s|]+", heading)[1:-1] == ["layer", "instructions", "added", "bytecodes", "system", "calls"]
@@ -49,7 +47,7 @@ def test_a_ladder_of_counts_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_without_any_reference_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every page says what to type."""
-    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    monkeypatch.setattr(asgi_anatomy.pages.readme, "REFERENCE", tmp_path)
     found = pages(read_catalogue(), read_contract())
     front = found[ROOT / "README.md"]
     assert {*front.values()} == {"Not on record yet: `make walk LADDER=default`."}
@@ -69,7 +67,7 @@ def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, 
             (tmp_path / path.name).symlink_to(path)
     other = json.loads(latest("bench", REFERENCE / "default").read_text()) | {"workload": "pipelined"}
     write_whole(json.dumps(other).encode(), tmp_path / "workloads" / "1-bench.json")
-    monkeypatch.setattr(bench.report.splice, "REFERENCE", tmp_path)
+    monkeypatch.setattr(asgi_anatomy.pages.readme, "REFERENCE", tmp_path)
     found = pages(read_catalogue(), read_contract())
     text = found[ROOT / "docs" / "HISTORY.md"]["history"]
     assert re.findall("^## (.*)", text, re.MULTILINE) == ["fastapi", "uvicorn"]

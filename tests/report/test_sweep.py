@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.load import Errors, Latency, Load
-from bench.data.record import Row
-from bench.data.store import encode
-from bench.data.sweep import Held, Rated, Served, Sweep
-from bench.data.window import Window
-from bench.report.sweep import failed, sweep_document
+from asgi_anatomy.documents.store import encode
+from asgi_anatomy.sweep.record import Held, Rated, Served, Sweep
+from asgi_anatomy.sweep.text import failed, sweep_document
+from asgi_anatomy.turns.record import Errors, Latency, Load, Row, Window
 from tests.conftest import Bench
 
 EVIL = "</script><img src=x>"

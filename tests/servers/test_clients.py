@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.contract import Contract
-from bench.host.environments import build, missing
-from bench.host.server import Server
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.packages.environments import build, missing
+from asgi_anatomy.suite.contract import Contract
 from tests.conftest import CATALOGUE, SERVED, require, require_tool
 
 REQUESTS = 300

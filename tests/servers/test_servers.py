@@ -13,11 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from bench.data.contract import Contract, Request, compose, contract_of
-from bench.host.conformance import ask, check, is_closed
-from bench.host.environments import build, missing
-from bench.host.http import receive
-from bench.host.server import Server
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.packages.environments import build, missing
+from asgi_anatomy.suite.conformance import ask, check, is_closed, receive
+from asgi_anatomy.suite.contract import Contract, Request, compose, contract_of
 from share import MAX_BODY, MAX_HEAD, User, endpoint
 from tests.conftest import CATALOGUE, require
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.layers import ROOT
+from asgi_anatomy.suite.layers import ROOT
 from tests.conftest import CATALOGUE
 
-OURS = sorted(each for folder in ("servers", "bench") for each in (ROOT / folder).rglob("*.py"))
+OURS = sorted(each for folder in ("servers", "asgi_anatomy") for each in (ROOT / folder).rglob("*.py"))
 
 
 def private_imports(text: str) -> list[str]:

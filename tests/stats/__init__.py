@@ -1,1 +1,1 @@
-"""Tests of bench/stats/."""
+"""Tests of asgi_anatomy/stats/."""

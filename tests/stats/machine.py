@@ -5,9 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from bench.data.load import Load
-from bench.data.record import Bench, Row
-from bench.data.turns import Instance, Round, Turn
+from asgi_anatomy.turns.record import Bench, Instance, Load, Round, Row, Turn
 
 LADDER = {"asyncio": 6.0, "uvicorn": 17.0, "starlette": 27.5, "dumproute": 45.0, "fastapi": 90.0}
 """Microseconds of CPU time per request."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.data.record import Counts, Frame
-from bench.stats.changes import Change, Changes, compare_counts, noise_floor, verdict_of
+from asgi_anatomy.counts.changes import Change, Changes, compare_counts, noise_floor, verdict_of
+from asgi_anatomy.turns.record import Counts, Frame
 
 
 def counts(serialize: float, *children: Frame, libc: float = 100) -> Counts:

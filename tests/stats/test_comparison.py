@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.data.errors import BadInput
-from bench.data.record import Bench as Record
-from bench.data.store import encode
-from bench.stats.comparison import compare
+from asgi_anatomy.compare.figures import compare
+from asgi_anatomy.documents.store import encode
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
 from tests.records import BEFORE, PYTHON
 from tests.records import by_turns as record

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bench.data.layers import ROOT
-from bench.data.load import Latency
-from bench.data.record import Bench as Record
-from bench.data.store import read_record
-from bench.data.turns import Turn
-from bench.report.notes import plain_notes, row_notes
-from bench.stats.decay import Costs, costs, figures
+from asgi_anatomy.documents.notes import plain_notes, row_notes
+from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.decay import Costs, costs, figures
+from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.record import Latency, Turn
 from tests.records import plain as record
 from tests.stats.machine import BETWEEN, SIZE, TURN, Machine
 

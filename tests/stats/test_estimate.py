@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import stats
 
-from bench.stats.estimate import ROUNDS, Estimate, Sample, combine, decay, mean_of
+from asgi_anatomy.turns.estimate import ROUNDS, Estimate, Sample, combine, decay, mean_of
 
 LOGS = some.floats(-2, 2)
 

@@ -5,11 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.data.history import Found, Host, Wanted
-from bench.data.record import Counts, Frame, now
-from bench.report.history import history_document
-from bench.report.history_sentences import learnt, sentence, step_line
-from bench.stats.history import all_series, pruned
+from asgi_anatomy.history.figures import all_series, pruned
+from asgi_anatomy.history.record import Found, Host, Wanted
+from asgi_anatomy.history.text import history_document, learnt, sentence, step_line
+from asgi_anatomy.turns.record import Counts, Frame, now
 
 HOST = Host(name="one", cpu="", system="", build="", libc="", anchor=100_000.0)
 

@@ -6,15 +6,14 @@ from statistics import NormalDist, fmean, stdev
 
 import pytest
 
-from bench.data.contract import Contract
-from bench.data.plan import Plan, Selection
-from bench.data.record import Bench, Verdict
-from bench.data.turns import Round
-from bench.measure.ladder import is_known
-from bench.stats.decay import ratios
-from bench.stats.estimate import ROUNDS, decay
-from bench.stats.levels import Levels, two_speeds
-from bench.stats.verdict import LEVEL, LOOKS, judge
+from asgi_anatomy.bench.run import is_known
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.turns.decay import ratios
+from asgi_anatomy.turns.estimate import ROUNDS, decay
+from asgi_anatomy.turns.levels import Levels, two_speeds
+from asgi_anatomy.turns.plan import Plan, Selection
+from asgi_anatomy.turns.record import Bench, Round, Verdict
+from asgi_anatomy.turns.verdict import LEVEL, LOOKS, judge
 from tests.stats.machine import LADDER, Machine, ladder, log_ratio
 
 TRUTH = {name: log_ratio(LADDER, name, on) for on, name in pairwise(LADDER)}

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.stats.estimate import ROUNDS, Estimate, mean_of
-from bench.stats.verdict import LEVEL, LOOKS, judge, seconds_needed
+from asgi_anatomy.turns.estimate import ROUNDS, Estimate, mean_of
+from asgi_anatomy.turns.verdict import LEVEL, LOOKS, judge, seconds_needed
 
 
 def known(percent: float, error: float, rounds: int = 30) -> Estimate:
@@ -71,7 +71,7 @@ def test_how_long_would_do() -> None:
 def test_the_interval_of_a_share(count: int, runs: int) -> None:
     from scipy import stats
 
-    from bench.report.sensitivity import clopper_pearson
+    from asgi_anatomy.pair.sensitivity import clopper_pearson
 
     known = stats.binomtest(count, runs).proportion_ci()
     assert clopper_pearson(count, runs) == pytest.approx((known.low, known.high))

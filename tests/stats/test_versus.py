@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.data.record import Counts, Frame, Verdict
-from bench.data.versus import Compared, Point, Served, Versus
-from bench.stats.bisection import narrow, steps
-from bench.stats.versus import chief, judge_layers, overall
+from asgi_anatomy.turns.record import Counts, Frame, Verdict
+from asgi_anatomy.versus.bisect import narrow, steps
+from asgi_anatomy.versus.figures import chief, judge_layers, overall
+from asgi_anatomy.versus.record import Compared, Point, Served, Versus
 
 
 def counted(instructions: float, bytecodes: float) -> Counts:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from bench.report.workloads import published_table, sentence
-from bench.stats.decay import Figures
-from bench.stats.workloads import Cell, spread
+from asgi_anatomy.bench.workloads import Cell, published_table, sentence, spread
+from asgi_anatomy.turns.decay import Figures
 
 
 def cell(workload: str, added: float | None, margin: float | None = 1.0, layer: str = "b", decay: float = 20.0) -> Cell:

@@ -1,0 +1,26 @@
+"""The command line: `python -m asgi_anatomy --help`. `make help` lists the same commands as make targets."""
+
+import signal
+import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for Ctrl-C during the imports below
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        from asgi_anatomy.cli import run
+
+        return run()
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("asgi_anatomy", "servers", "share"):
+            raise
+        what = str(error).strip().partition("\n")[0]
+        if "map segment" in what or "allocate memory" in what:
+            sys.exit(f"error: {what}: out of memory (is there a limit? see `ulimit -v`)")
+        sys.exit(f"error: {what}: packages of requirements.lock are missing in {sys.prefix}: type `make clean setup`")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

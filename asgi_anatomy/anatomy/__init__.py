@@ -1,0 +1,1 @@
+"""Where the work of one request goes, counted exactly: `anatomy`, `diff`."""

@@ -1,0 +1,137 @@
+"""`make anatomy`: count exactly where the work of one request goes.
+
+`make diff`: which Python functions layer B calls that layer A does not.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+import click
+
+from asgi_anatomy.anatomy.run import dissect
+from asgi_anatomy.anatomy.run import seconds as seconds_needed
+from asgi_anatomy.anatomy.text import anatomy_document, difference_document
+from asgi_anatomy.documents.origin import origin
+from asgi_anatomy.documents.store import REFERENCE, RESULTS, alike, anatomies, latest, read_record, require_folder
+from asgi_anatomy.documents.trees import write_trees
+from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.options import (
+    PATH,
+    Bring,
+    Choice,
+    Printing,
+    bring_options,
+    choice_options,
+    contract_for,
+    printing_options,
+    record_option,
+    results_option,
+    workload_option,
+)
+from asgi_anatomy.suite.layers import read_catalogue
+from asgi_anatomy.turns.keeping import carry_out, make_ready
+from asgi_anatomy.turns.plan import Watch
+from asgi_anatomy.turns.record import Anatomy, Bench
+from asgi_anatomy.turns.table import decay_document
+
+
+@click.command("anatomy")
+@choice_options
+@click.option("--record", "path", type=PATH, help="Print this record instead of counting.")
+@click.option("--split", is_flag=True, help="With csv and json: one row per component instead of the table.")
+@workload_option
+@bring_options
+@results_option
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    choice: Choice,
+    path: Path | None,
+    split: bool,
+    workload: str,
+    bring: Bring,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Count exactly where the work of one request goes, in each layer of a ladder."""
+    if path:
+        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
+        return show(printing.render(shown))
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
+    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
+    require_folder(results)
+
+    record = Anatomy(
+        **origin(),
+        ladder=selection.ladder,
+        contract=selection.digest(),
+        workload=selection.contract.workload.name,
+        layers=selection.rows(),
+    )
+    make_ready(selection, record)
+
+    def count(watch: Watch) -> None:
+        with cores:  # an exception ends what is under way
+            dissect(selection, record, watch, cores, cores.width)
+
+    cores = Cores()
+    problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
+    _write_trees(record, results)
+    show(printing.render(anatomy_document(record, split, printing.wide)))
+    if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
+        shown = decay_document(read_record(measured, Bench), printing.wide)
+        show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
+        show(printing.render(shown))
+    if problem:
+        raise problem
+    if failed := [row.name for row in record.layers if row.faults]:
+        raise Fault(f"no anatomy of {', '.join(failed)}: see the lines below the table")
+
+
+def _write_trees(record: Anatomy, results: Path) -> None:
+    """Write the call trees, or say why not: the record has them in any case."""
+    folder = results / f"{record.made:%Y%m%d-%H%M%S}-anatomy"
+    try:
+        if write_trees(record, folder):
+            say(f"call trees: {os.path.relpath(folder)}")
+    except OSError as error:
+        say(f"warning: cannot write the call trees to {folder}: {error.strerror}; they are in the record")
+
+
+def _beside(record: Anatomy, results: Path) -> Path | None:
+    """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
+    with contextlib.suppress(BadInput):
+        path = latest("bench", results, tell=say)
+        measured = read_record(path, Bench)
+        if alike(measured, record) and [row.name for row in measured.layers] == [row.name for row in record.layers]:
+            return path
+    return None
+
+
+@click.command("diff")
+@click.option("--a", default="", help="A layer.")
+@click.option("--b", default="", help="The layer to compare with A.")
+@record_option
+@printing_options
+def diff_command(a: str, b: str, path: Path | None, printing: Printing) -> None:
+    """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
+    if not a or not b:
+        raise BadInput("a difference needs two layers: set A= and B=")
+    source, record = (path, read_record(path, Anatomy)) if path else _newest({a, b})
+    show(printing.render(difference_document(record, a, b, os.path.relpath(source), printing.wide)))
+
+
+def _newest(layers: set[str]) -> tuple[Path, Anatomy]:
+    """The newest anatomy that has the call trees of these layers, or else the newest of all."""
+    for folder in (RESULTS, REFERENCE / "default"):
+        for path, record in anatomies(sorted(folder.glob("*-anatomy.json"), reverse=True)):
+            if layers <= {each.layer for each in record.anatomy if each.tree}:
+                return path, record
+    newest = latest("anatomy", tell=say)
+    return newest, read_record(newest, Anatomy)

@@ -1,0 +1,165 @@
+"""`make bench`: measure a ladder, print its decay table, keep a record.
+
+A ladder under several Pythons, one after another: one record each.
+
+`make table`: print the decay table of a record.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from asgi_anatomy.bench.run import measure_ladder
+from asgi_anatomy.bench.text import interpreters_document
+from asgi_anatomy.documents.origin import origin
+from asgi_anatomy.documents.store import latest, read_record
+from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
+from asgi_anatomy.machine.cores import lane
+from asgi_anatomy.machine.interpreters import describe, find, set_up
+from asgi_anatomy.options import (
+    Bring,
+    Choice,
+    Driving,
+    Printing,
+    bring_options,
+    budget_option,
+    choice_options,
+    contract_for,
+    driving_options,
+    precision_option,
+    printing_options,
+    record_option,
+    results_option,
+    workload_option,
+)
+from asgi_anatomy.suite.layers import PYTHON, read_catalogue
+from asgi_anatomy.turns.keeping import carry_out, check, make_ready
+from asgi_anatomy.turns.plan import Plan, Selection
+from asgi_anatomy.turns.record import Bench, Measured, rebased
+from asgi_anatomy.turns.table import decay_document
+
+
+@click.command("bench")
+@choice_options
+@precision_option
+@budget_option
+@workload_option
+@click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")
+@bring_options
+@driving_options
+@results_option
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    choice: Choice,
+    precision: float,
+    budget: float,
+    workload: str,
+    pythons: str,
+    bring: Bring,
+    driving: Driving,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Measure a ladder and print its decay table.
+
+    It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds; with
+    PYTHONS, that holds for each of them, and each has a record of its own.
+    """
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
+    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
+    plan = plan_of(selection, driving, budget, precision)
+    check(plan, results)
+    announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table
+    if pythons:
+        found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record, results)[0])
+        document = interpreters_document(found)
+        failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cpu_us"] is None]
+    else:
+        record = begin(plan)
+        problem, path = measure(plan, record, results, announce)
+        document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
+        failed = [row["layer"] for row in document.data.rows if row["cpu_us"] is None]
+    show(printing.render(document))
+    if problem:
+        raise problem
+    if failed:
+        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+
+
+def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
+    """How to measure a ladder; raises BadInput."""
+    load = driving.load(selection.contract.workload)
+    return Plan(selection, load, lane(), driving.host, driving.port, driving.turn / 1000, budget, precision)
+
+
+def begin(plan: Plan) -> Bench:
+    """The record of a run that begins now."""
+    return Bench(
+        **origin(),
+        ladder=plan.selection.ladder,
+        load=plan.load,
+        budget=plan.budget,
+        precision=plan.precision,
+        cores=plan.lane,
+        contract=plan.selection.digest(),
+        workload=plan.selection.contract.workload.name,
+        layers=plan.selection.rows(),
+    )
+
+
+def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Problem | None, Path | None]:
+    """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
+    make_ready(plan.selection, record)
+    return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
+
+
+def measure_each(
+    pythons: str, plan: Plan, begin: Callable[[Plan], Bench], measure: Callable[[Plan, Bench], Problem | None]
+) -> tuple[dict[str, Bench | str], Problem | None]:
+    """Measure a plan under each Python: a record, or the reason why there is none, by name; and what ended the run.
+
+    `begin` makes an empty record; `measure` fills and keeps it, and returns what ended it early. After a signal, no
+    other Python is begun.
+    """
+    names = [*dict.fromkeys(pythons.replace(",", " ").split())]
+    if not names:
+        raise BadInput(f"PYTHONS={pythons} names none: expected versions, such as PYTHONS='3.12 3.13'")
+    found: dict[str, Bench | str] = {}
+    problem: Problem | None = None
+    for name in names:
+        try:
+            interpreter = find(name)
+            python = set_up(interpreter, say)
+            say(f"Python {interpreter.version}: {python}")
+            own = plan if python == PYTHON else plan.served_by(str(python))
+            record = begin(own)
+            record.python = describe(python)
+            problem = measure(own, record) or problem
+            found[name] = record
+        except Stopped as stopped:
+            problem = stopped
+        except Fault as fault:
+            found[name] = fault.message
+        if isinstance(problem, Stopped):
+            break
+    return found, problem
+
+
+@click.command("table")
+@record_option
+@click.option("--baseline", default="", help="Show every decay on this layer, whatever they stand on.")
+@printing_options
+def table_command(path: Path | None, baseline: str, printing: Printing) -> None:
+    """Print the decay table of a record."""
+    source = path or latest("bench", tell=say)
+    record = read_record(source, Measured)
+    if baseline:
+        record = rebased(record, baseline)
+    show(printing.render(decay_document(record, printing.wide, os.path.relpath(source))))

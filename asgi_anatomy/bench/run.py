@@ -1,0 +1,41 @@
+"""A ladder, measured until every decay is known well enough, or the budget ends."""
+
+from asgi_anatomy.turns.decay import margin_of, ratios
+from asgi_anatomy.turns.estimate import Estimate
+from asgi_anatomy.turns.plan import Plan, Watch
+from asgi_anatomy.turns.record import Bench
+from asgi_anatomy.turns.run import Run
+
+LAST = 2
+"""As many rounds end with a plain window of each layer: the last ones."""
+SHARE = 0.25
+"""... if these windows take no more than this share of the budget."""
+
+
+def measure_ladder(plan: Plan, record: Bench, watch: Watch) -> None:
+    """Rounds of turns until every decay is known, of which the last ones end with plain windows.
+
+    As many rounds as an interval needs fit into any budget that has room for them.
+    """
+    run = Run(plan, record, watch)
+    last = min(LAST, int(SHARE * plan.budget / run.window_seconds)) if run.can_take_turns else 0
+    run.kept = last * run.window_seconds
+    while not run.rounds or (run.has_time(1 + last) and not is_known(plan, record)):
+        run.round(plan.selection.layers, run.turns_next)
+    while last and run.has_time(1):
+        last -= 1
+        run.kept = last * run.window_seconds
+        run.round(plan.selection.layers, run.turns_next, windows=True)
+
+
+def is_known(plan: Plan, record: Bench) -> bool:
+    """Whether every decay is as well known as the plan wants it."""
+    found = ratios(record)
+    steps = [row.name for row in record.layers if row.on and not row.faults]
+    return bool(steps) and all(name in found and narrow(found[name], plan) for name in steps)
+
+
+def narrow(found: Estimate, plan: Plan) -> bool:
+    """Whether the margin of a decay is no wider than the plan wants it."""
+    margin = margin_of(found)
+    return bool(plan.precision and margin is not None and margin <= plan.precision)

@@ -1,0 +1,1 @@
+"""Exact counts of one request: instructions, bytecodes, calls, system calls, call trees."""

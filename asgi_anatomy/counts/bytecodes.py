@@ -1,0 +1,132 @@
+"""A server with the probe in it -> Python calls and bytecodes per request, as a tree and by package."""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+import msgspec
+
+from asgi_anatomy.counts.client import connected
+from asgi_anatomy.counts.trees import package
+from asgi_anatomy.errors import ServerFault
+from asgi_anatomy.machine.counters import family
+from asgi_anatomy.machine.programs import scratch
+from asgi_anatomy.machine.server import Server
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.turns.record import Frame
+
+PROBE = Path(__file__).parent / "probe"
+REQUESTS = 50
+WARM_UP = 100
+SPAN = 0.8  # seconds, once with requests and once idle: work that occurs in both, like uvicorn's tick, is not theirs
+TICKS = 3  # a function that does no more than this many times its idle work has nothing to do with requests
+WAIT = 10.0
+RT = getattr(signal, "SIGRTMIN", None)
+BEGIN, END = (RT + 2, RT + 3) if RT else (signal.SIGUSR1, signal.SIGUSR2)
+"""The signals that the probe handles: real-time ones where they exist, since servers do not use those."""
+
+
+class Raw(msgspec.Struct):
+    """The tree as the probe writes it, over all requests."""
+
+    file: str
+    function: str
+    calls: int
+    bytecodes: int
+    children: list["Raw"]
+
+    def whole(self) -> int:
+        """The bytecodes of the function and everything it calls."""
+        return self.bytecodes + sum(child.whole() for child in self.children)
+
+
+def count_python(layer: Layer, contract: Contract) -> Frame:
+    """The tree of Python calls of one request; raises ServerFault."""
+    with scratch() as folder:
+        environment = {"ANATOMY_FOLDER": str(folder), "ANATOMY_SIGNALS": f"{int(BEGIN)} {int(END)}"}
+        server = Server(layer, contract, environment=environment)
+        path = [str(PROBE), *filter(None, [server.environment.get("PYTHONPATH")])]
+        server.environment["PYTHONPATH"] = os.pathsep.join(path)
+        with server, connected(server) as client:
+            probes = Probes(server, folder)
+            count = client.whole(REQUESTS)
+            client.warm_up(client.whole(WARM_UP))
+            probes.begin()
+            seconds = client.ask(count)
+            time.sleep(max(0, SPAN - seconds))
+            busy = probes.end()
+            probes.begin()
+            time.sleep(max(SPAN, seconds))
+            idle = probes.end()
+    trees = [less(busy[pid], idle[pid]) for pid in probes.pids]
+    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]), count)
+
+
+def less(busy: Raw, idle: Raw) -> Raw:
+    """The work of requests: what a server did in a span with requests, minus what it did in an idle span as long.
+
+    Functions that ran about as often while idle are removed entirely, since either span may contain a tick more.
+    """
+    alone = {(child.file, child.function): child for child in idle.children}
+    children = []
+    for child in busy.children:
+        same = alone.get((child.file, child.function))
+        if not same:
+            children.append(child)
+        elif child.whole() > TICKS * same.whole():
+            children.append(less(child, same))
+    calls, bytecodes = max(0, busy.calls - idle.calls), max(0, busy.bytecodes - idle.bytecodes)
+    return Raw(busy.file, busy.function, calls, bytecodes, children)
+
+
+class Probes:
+    """The probes in a server's processes, controlled by signals; raises ServerFault if there are none."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.counts = 0
+        self.pids = [pid for pid in family(server.process.pid) if Path(folder, f"ready-{pid}").exists()]
+        if not self.pids:
+            raise ServerFault(server.layer.name, "has no probe in it: it is not Python 3.12 or newer")
+
+    def begin(self) -> None:
+        """Start a count in all processes."""
+        self.counts += 1
+        self._signal(BEGIN, "on")
+
+    def end(self) -> dict[int, Raw]:
+        """End the count and read it: a tree for each process."""
+        self._signal(END, "off")
+        return {pid: msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids}
+
+    def _sign(self, kind: str, pid: int) -> Path:
+        return self.folder / f"{kind}-{self.counts}-{pid}"
+
+    def _signal(self, number: int, kind: str) -> None:
+        """Send a signal to all, and wait for the files that acknowledge it."""
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):  # below it is checked whether the server has ended
+                os.kill(pid, number)
+        deadline = time.monotonic() + WAIT
+        while not all(self._sign(kind, pid).exists() for pid in self.pids):
+            self.server.require_alive("died while its calls were counted")
+            if time.monotonic() > deadline:
+                raise ServerFault(
+                    self.server.layer.name, f"did not respond to the probe: does it use signal {number} itself?"
+                )
+            time.sleep(0.005)
+
+
+def _frame(raw: Raw, count: int) -> Frame:
+    """One request's share of a tree."""
+    return Frame(
+        package=package(raw.file),
+        function=raw.function,
+        calls=raw.calls / count,
+        bytecodes=raw.bytecodes / count,
+        children=[_frame(child, count) for child in raw.children],
+    )

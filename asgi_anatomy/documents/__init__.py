@@ -1,0 +1,1 @@
+"""Records, and what shows them: tables, formats, charts, parts of a page."""

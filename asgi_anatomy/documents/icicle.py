@@ -1,0 +1,100 @@
+"""The call tree of one request, as an icicle that can be zoomed and searched, and the difference of two layers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from asgi_anatomy.counts.trees import add_up, by_function
+from asgi_anatomy.documents.charts import largest
+from asgi_anatomy.documents.document import Column, Table
+from asgi_anatomy.documents.part import Part, folded, html_table, paragraphs, text
+from asgi_anatomy.documents.source import Source
+from asgi_anatomy.turns.record import Frame
+
+KEY = "tree"
+MOST = 40
+TITLE = "Every Python call of one request"
+COLUMNS = (
+    Column("function", "function", left=True),
+    Column("calls", "calls", "", "{calls:,.4g}"),
+    Column("bytecodes", "bytecodes", "", "{bytecodes:,.0f}"),
+)
+
+
+def part(source: Source) -> Part | None:
+    """A picture for each layer with a tree; assets/icicle.js draws it."""
+    trees = {each.layer: each.tree for each in source.counted.anatomy if each.tree} if source.counted else {}
+    if not source.counted or not trees:
+        return Part(
+            KEY,
+            TITLE,
+            body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"),
+        )
+    layer = max(trees, key=lambda name: sum(each.bytecodes for each in add_up(trees[name])))
+    functions = by_function(trees[layer])
+    calls = sum(count for count, _ in functions.values())
+    most = max(functions, key=lambda name: functions[name][1])
+    said = f"A {layer} request makes {calls:,.0f} calls of {len(functions)} functions;"
+    said += f" most bytecodes are in {most.replace(':', ' ')}."
+    rows = [
+        {"function": name, "calls": count, "bytecodes": bytecodes}
+        for name, (count, bytecodes) in sorted(functions.items(), key=lambda each: -each[1][1])[:MOST]
+    ]
+    body = icicle(trees, layer, {"": "nothing", **{name: name for name in trees}}, "", "another layer") + folded(
+        f"The {len(rows)} functions of {layer} with the most bytecodes",
+        html_table(Table(COLUMNS, rows), f"Functions of {layer}"),
+    )
+    wholes = {each.layer: each.bytecodes for each in source.counted.anatomy if each.bytecodes}
+    return Part(KEY, TITLE, said, (), body, packed(wholes, layer, trees))
+
+
+def icicle(layers: Iterable[str], layer: str, against: Mapping[str, str], chosen: str, other: str) -> str:
+    """The place for the picture and what it can be told; `against` is values and words, `other` what they are."""
+    return (
+        f'<div class="tools"><label>Layer {_select("layer", {name: name for name in layers}, layer)}</label>'
+        f"<label>against {_select('against', against, chosen)}</label>"
+        '<label>Search <input type="search" name="search" size="14" autocomplete="off" spellcheck="false"></label>'
+        '<button type="button" name="out" disabled>Zoom out</button></div>'
+        '<div class="icicle"></div><p class="detail" aria-live="polite"></p>'
+        '<p class="note">Width: bytecodes, of a function and all that it calls. Click, or Enter, zooms in; Escape'
+        f" zooms out; arrow keys walk. Against {text(other)}: full colour and + is a call that is added, \u2212 one"
+        " that is gone; pale, one that costs more or less than there.</p>"
+    )
+
+
+def _select(key: str, options: Mapping[str, str], chosen: str) -> str:
+    """A choice among values, each shown in its words."""
+    return (
+        f'<select name="{key}">'
+        + "".join(
+            f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words)}</option>'
+            for value, words in options.items()
+        )
+        + "</select>"
+    )
+
+
+def packed(
+    wholes: Mapping[str, Mapping[str, float]],
+    layer: str,
+    trees: Mapping[str, Frame],
+    before: Mapping[str, Frame] | None = None,
+) -> dict[str, Any]:
+    """What the script needs: `wholes` are the bytecodes of packages; `before` each layer's tree in side A, if any."""
+    names: dict[str, int] = {}
+    data: dict[str, Any] = {
+        "colours": {name: place + 1 for place, name in enumerate(largest(wholes))},
+        "trees": {name: _packed(tree, names) for name, tree in trees.items()},
+        "layer": layer,
+    }
+    if before:
+        data["before"] = {name: _packed(tree, names) for name, tree in before.items()}
+    return {**data, "names": [*names]}
+
+
+def _packed(frame: Frame, names: dict[str, int]) -> list[Any]:
+    """A frame as a list: the number of its name, calls, bytecodes, and its children, if it has any."""
+    place = names.setdefault(frame.name, len(names))
+    found: list[Any] = [place, round(frame.calls, 3), round(frame.bytecodes, 2)]
+    if frame.children:
+        found.append([_packed(child, names) for child in frame.children])
+    return found

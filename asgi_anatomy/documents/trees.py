@@ -1,0 +1,86 @@
+"""For https://www.speedscope.app: call trees with a profile per layer, weighted by bytecodes per request.
+
+Its file format has frames that all profiles share, and per profile samples of frame indices, each with a weight.
+
+Call trees as files: collapsed stacks, and speedscope's JSON.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from asgi_anatomy.counts.trees import collapsed
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.turns.record import Anatomy, Frame
+
+SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+
+
+def speedscope(records: Sequence[Anatomy]) -> str:
+    """All layers that have a call tree; raises BadInput where there is none, or two of one layer."""
+    trees: dict[str, Frame] = {}
+    for record in records:
+        for found in record.anatomy:
+            if found.tree and found.layer in trees:
+                raise BadInput(f"the call tree of {found.layer} is in two of these records: name one with RECORD=")
+            if found.tree:
+                trees[found.layer] = found.tree
+    if not trees:
+        raise BadInput("no layer has a call tree here: try the record of another `make anatomy`")
+    return profiles(trees)
+
+
+def profiles(trees: Mapping[str, Frame]) -> str:
+    """The file of these layers' trees."""
+    index: dict[str, int] = {}
+    found = []
+    for layer, tree in trees.items():
+        stacks = collapsed(tree)
+        found.append(
+            {
+                "type": "sampled",
+                "name": f"{layer}: bytecodes per request",
+                "unit": "none",
+                "startValue": 0,
+                "endValue": sum(stacks.values()),
+                "samples": [[index.setdefault(name, len(index)) for name in stack.split(";")] for stack in stacks],
+                "weights": [*stacks.values()],
+            }
+        )
+    return json.dumps(
+        {
+            "$schema": SCHEMA,
+            "shared": {"frames": [{"name": name} for name in index]},
+            "profiles": found,
+            "exporter": "asgi-anatomy",
+        }
+    )
+
+
+UNFIT = re.compile(r"[^\w.-]")  # for the name of a file
+
+
+def collapsed_text(stacks: dict[str, float]) -> str:
+    """Collapsed stacks as a file, one per line."""
+    return "".join(f"{stack} {_number(count)}\n" for stack, count in stacks.items())
+
+
+def _number(count: float) -> str:
+    return f"{count:.6f}".rstrip("0").rstrip(".")
+
+
+def write_trees(record: Anatomy, folder: Path) -> list[Path]:
+    """The call tree of each layer as speedscope JSON and as collapsed stacks; returns the files. Raises OSError."""
+    trees = {found.layer: found.tree for found in record.anatomy if found.tree}
+    written = []
+    for name, tree in trees.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, text in (
+            ("speedscope.json", profiles({name: tree})),
+            ("collapsed.txt", collapsed_text(collapsed(tree))),
+        ):
+            path = folder / f"{UNFIT.sub('_', name)}.{suffix}"
+            path.write_text(text)
+            written.append(path)
+    return written

@@ -1,0 +1,270 @@
+"""The jobs of `make history` on a cluster: each result is kept as it comes, and progress says what is left.
+
+`make history`: what each release of a package cost, counted one request at a time.
+"""
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+
+import click
+import msgspec
+from packaging.utils import canonicalize_name
+
+from asgi_anatomy.cli import needs_group
+from asgi_anatomy.documents.store import REFERENCE, require_folder
+from asgi_anatomy.documents.words import counted, say, show
+from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
+from asgi_anatomy.history.figures import Series, all_series, pruned
+from asgi_anatomy.history.record import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
+from asgi_anatomy.history.run import SECONDS, ReleaseJob, count_release
+from asgi_anatomy.history.text import history_document
+from asgi_anatomy.machine.interpreters import find, set_up
+from asgi_anatomy.machine.machine import read_python
+from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.versions import read_revision, require_revision
+from asgi_anatomy.options import PATH, Printing, printing_options
+from asgi_anatomy.packages.releases import Release, choose, releases
+from asgi_anatomy.suite.contract import contract_of
+from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer, read_catalogue
+from asgi_anatomy.turns.keeping import Display
+from asgi_anatomy.turns.record import now
+
+
+def count_all(
+    jobs: Sequence[ReleaseJob], uploaded: Mapping[str, datetime | None], scheduler: str, folder: Path, kept: str
+) -> Fault | None:
+    """Do jobs on a cluster, each result kept as it comes; returns what failed.
+
+    `uploaded` has the time of each release; `kept` is the line on the counts that exist already.
+    """
+    from asgi_anatomy.machine.cluster import cluster, each_done, reason
+
+    failed: list[str] = []
+    revision = jobs[0].revision
+    with cluster(scheduler, lambda: require_revision(revision)) as workers:
+        whole = SECONDS * len(jobs) / workers.width
+        say(f"{kept}, {len(jobs)} to make, {workers.width} at a time: about {minutes(whole)}")
+        display = Display(whole)
+        begin = time.monotonic()
+        with contextlib.closing(display):
+            for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor), 1):
+                if isinstance(result, Found):
+                    result.uploaded = uploaded[job.wanted.version]
+                    with held():
+                        keep(result, folder)
+                    said = "a gap" if result.gap else "counted"
+                else:
+                    failed.append(f"{job.wanted.name}: {reason(result)}")
+                    said = "failed"
+                spent = time.monotonic() - begin
+                left = spent * (len(jobs) - done) / done
+                display.seconds = spent + left
+                display.tell(f"{job.wanted.name}: {said}, {len(jobs) - done} left, about {minutes(left)}", spent)
+    for line in failed:
+        say(f"failed: {line}")
+    return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None
+
+
+def minutes(seconds: float) -> str:
+    """A time as people say it."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+ANCHOR = "uvicorn"
+NEWEST = ("fastapi",)
+"""Packages that pin a range of what is below them: their releases get the newest that they allow."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What to count."""
+
+    package: str
+    releases: list[Release]
+    layers: list[Layer]
+    deps: Deps
+    pythons: list[str]
+    """Their versions."""
+
+
+@click.command("history")
+@click.option("--package", default="", help="A package that a layer serves with, such as fastapi.")
+@click.option("--releases", "which", default="minors", help="minors (the last of each) or all.  [minors]")
+@click.option("--since", default="", help="The first release; 0.50 means its last patch.")
+@click.option("--until", default="", help="The last release.")
+@click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
+@click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
+@click.option("--pythons", default="", help="Count with each of these: versions, such as '3.12 3.13'.")
+@click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
+@click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
+@click.option("--out", type=PATH, help="A folder: draw RECORD as SVG there instead of printing it.")
+@click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
+@click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    package: str,
+    which: str,
+    since: str,
+    until: str,
+    layers: str,
+    deps: Deps | None,
+    pythons: str,
+    scheduler: str,
+    path: Path | None,
+    out: Path | None,
+    reference: bool,
+    folder: Path,
+    printing: Printing,
+) -> None:
+    """Count one request with each release of a package, and say when its cost changed, and why.
+
+    What is counted already is not counted again.
+    """
+    if out and not path:
+        raise BadInput("OUT= draws a file of counted releases: name it, such as RECORD=results/history/fastapi.jsonl")
+    if path:
+        every = read_all(path)
+        if out:
+            needs_group("report")
+            return draw_series(all_series(every), out)
+        return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
+    if not package:
+        raise BadInput("name a package: expected something like PACKAGE=fastapi")
+    catalogue, package = read_catalogue(catalogue_file), canonicalize_name(package)
+    served = choose_layers(catalogue, package, layers)
+    chosen = choose(releases(package), which, since, until)
+    chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
+    require_folder(folder)
+    own = read_python().version
+    if pythons:
+        needs_group("cluster")  # before the others are counted: it begins the command anew
+    problem: Problem | None
+    versions, problem = in_others(pythons) if pythons else ([own], None)
+    choice = Choice(package, chosen, served, chosen_deps, versions)
+    jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
+    known = kept(folder)
+    own_jobs = [job for job in jobs if job.wanted.python == own]
+    missing = [job for job in own_jobs if not matching(job.wanted, known)]
+    told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if any(job.wanted.copy for job in own_jobs):
+        told += f" ({counted(len(chosen), 'release')} in {counted(len(served), 'layer')}, the newest twice)"
+    if not missing:
+        say(told)
+    else:
+        needs_group("cluster")
+        times = {each.version: each.uploaded for each in chosen}
+        try:
+            problem = count_all(missing, times, scheduler, folder, told) or problem
+        except Stopped as stopped:
+            problem = stopped
+    every = kept(folder)
+    known = dated([each for job in jobs for each in matching(job.wanted, every)], chosen)
+    with held():
+        show(printing.render(history_document(all_series(known), package)))
+        if reference and known:
+            write_all(pruned(known), REFERENCE / "history" / f"{package}.json")
+        if known:
+            write_all(known, folder / f"{package}.jsonl")
+            say(f"all of these in one file: {os.path.relpath(folder / f'{package}.jsonl')}")
+    if problem:
+        raise problem
+
+
+def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]:
+    """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
+    ladder = catalogue.choose("", "default")
+    every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
+    running = [
+        each for each in every if canonicalize_name(package) in map(canonicalize_name, each.versions) and not each.loop
+    ]
+    if names:
+        chosen = catalogue.choose(names, "default")
+        if wrong := [each.name for each in chosen if each not in running]:
+            raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(each.name for each in running)} do")
+        return chosen
+    if not running:
+        known = sorted({canonicalize_name(name) for each in every for name in each.versions})
+        raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
+    return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
+
+
+def draw_series(every: Sequence[Series], folder: Path) -> None:
+    """Draw each series, light and dark, and print the folder; raises BadInput where it cannot be written."""
+    from asgi_anatomy.documents.draw import draw
+    from asgi_anatomy.history.page import pictures
+
+    for missing in draw(pictures(every), folder):
+        say(f"note: no {missing.name}: {missing.why}")
+    show(os.path.relpath(folder))
+
+
+def in_others(pythons: str) -> tuple[list[str], Fault | None]:
+    """Do the same with each of these Pythons but this one, each in an environment of its own; returns their versions,
+    and what failed. Raises Fault for one that is not here.
+    """
+    found = {find(name) for name in pythons.replace(",", " ").split()}
+    failed = []
+    for each in found:
+        if (python := set_up(each, say)) != PYTHON:
+            say(f"Python {each.version}: {python}")
+            again = [str(python), "-m", "asgi_anatomy", *sys.argv[1:], "--pythons", ""]  # click takes the last
+            if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
+                failed.append(each.version)
+    fault = Fault(f"with Python {', '.join(failed)} not everything was counted: see above") if failed else None
+    return sorted(each.version for each in found), fault
+
+
+def jobs_of(choice: Choice, catalogue: Catalogue, revision: str | None) -> list[ReleaseJob]:
+    """A job for each layer and release, and the newest release once more, for A against A."""
+    anchor, found = catalogue.layers[ANCHOR], []
+    every = [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]
+    for layer, python in product(choice.layers, choice.pythons):
+        contract = contract_of([layer])
+        for release, copy in every:
+            wanted = Wanted(
+                package=choice.package, version=release.version, layer=layer.name, deps=choice.deps,
+                python=python, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
+                contract=_digest(repr((contract.user.wire(), contract.user.answer))),
+                when=_when(release, choice.deps), copy=copy,
+            )  # fmt: skip
+            found.append(ReleaseJob(wanted, layer, anchor, contract, revision))
+    return found
+
+
+def _when(release: Release, deps: Deps) -> str:
+    if deps == "dated":
+        if not release.uploaded:
+            raise BadInput("DEPS=dated: the package index does not tell when releases were uploaded: try DEPS=newest")
+        return release.uploaded.isoformat()
+    return f"{now():%Y-%m}" if deps == "newest" else ""
+
+
+def _lock(layer: Layer) -> str:
+    names = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
+    return "".join((ROOT / name).read_text() for name in names)
+
+
+def _served(layer: Layer) -> str:
+    app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
+    text = [app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
+    return "\n".join([layer.command, *text])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
+    """With the time at which each release was uploaded, as far as the index tells."""
+    times = {each.version: each.uploaded for each in chosen}
+    return [msgspec.structs.replace(each, uploaded=times.get(each.wanted.version)) for each in every]

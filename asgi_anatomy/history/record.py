@@ -1,0 +1,144 @@
+"""One release of a package, counted in one layer: what was asked, what was found, and the files that keep it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from asgi_anatomy.documents.store import RESULTS, encode, write_whole
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.turns.record import Counts
+
+HISTORY = RESULTS / "history"
+Deps = Literal["held", "newest", "dated"]
+COUNTED = 1
+"""How releases are counted; a change that moves counts is a new number, and all are counted anew."""
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to count: everything that the counts depend on, except the host."""
+
+    package: str
+    version: str
+    layer: str
+    deps: Deps
+    python: str
+    lock: str
+    """SHA-256 of the lock that the other packages come from, 16 digits; so are the next two."""
+    served: str
+    """Of the layer's command, its application and share.py."""
+    contract: str
+    """Of requests and answers."""
+    when: str = ""
+    """The month (newest) or the time (dated) as of which dependencies are resolved; empty: held."""
+    copy: int = 0
+    """1: the same once more, for A against A."""
+    counted: int = COUNTED
+
+    @property
+    def key(self) -> str:
+        """The name of its file."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """As progress shows it."""
+        return f"{self.package} {self.version} in {self.layer}{' once more' if self.copy else ''}"
+
+    def at_any_time(self) -> "Wanted":
+        """The same without when its dependencies are resolved."""
+        return msgspec.structs.replace(self, when="") if self.deps == "newest" else self
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Where it was counted. Counts depend on the build of the interpreter and on libc: the anchor shows that."""
+
+    name: str
+    cpu: str
+    system: str
+    build: str
+    """The interpreter's."""
+    libc: str
+    anchor: float
+    """Instructions per request of the layer `uvicorn` as locked."""
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """What was counted: one file."""
+
+    wanted: Wanted
+    made: datetime
+    host: Host
+    revision: str | None = None
+    uploaded: datetime | None = None
+    """When the release was."""
+    gap: str = ""
+    """Why there are no counts."""
+    versions: dict[str, str] = {}
+    """Of all packages that the layer serves with, and of what differs from the lock."""
+    left_out: list[str] = []
+    """Flags of the layer that the release lacks."""
+    counts: Counts
+    """The tree has one level: a frame for each function."""
+    seconds: float = 0.0
+
+
+def keep(found: Found, folder: Path = HISTORY) -> Path:
+    """Write its file, at once or not at all; raises OSError."""
+    path = folder / f"{found.wanted.key}.json"
+    write_whole(encode(found), path)
+    return path
+
+
+def kept(folder: Path = HISTORY) -> list[Found]:
+    """All that is kept in a folder; raises BadInput for a file that is something else."""
+    return [_read(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _read(path: Path) -> Found:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Found)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a count of a release: {error}: delete it, and it is counted again") from None
+
+
+def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
+    """What was counted of this already: in the same month, or else in the last one before it.
+
+    There are several where hosts count differently.
+    """
+    same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
+    last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")
+    return [each for each in same if each.wanted.when == last]
+
+
+def write_all(every: Iterable[Found], path: Path) -> None:
+    """Many of them as one file, a line each; raises OSError."""
+    write_whole(b"".join(msgspec.json.encode(each) + b"\n" for each in every), path)
+
+
+def is_counted(path: Path) -> bool:
+    """Whether a file has counted releases, rather than a record."""
+    try:
+        with path.open("rb") as file:
+            return bool(re.match(rb'\s*\{\s*"wanted"', file.read(100)))
+    except OSError:
+        return False
+
+
+def read_all(path: Path) -> list[Found]:
+    """What `write_all` wrote, or `keep`; raises BadInput."""
+    try:
+        data = path.read_bytes()
+        found = msgspec.json.Decoder(Found).decode_lines(
+            data if data.startswith(b'{"') else msgspec.json.format(data, indent=-1)
+        )
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a file of counted releases: {error}") from None
+    if not found:
+        raise BadInput(f"{path} has no counted release in it")
+    return found

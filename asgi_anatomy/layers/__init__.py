@@ -1,0 +1,1 @@
+"""The layers and ladders themselves: list, serve and check them."""

@@ -1,0 +1,153 @@
+"""`make ladders`: what can be measured.
+
+`make check-layer LAYER=x`: what a layer is missing.
+
+`make serve-LAYER`: serve one layer in the foreground.
+"""
+
+import signal
+from pathlib import Path
+
+import click
+
+from asgi_anatomy.documents.document import Column, Document, Table
+from asgi_anatomy.documents.words import plain, say, show
+from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped
+from asgi_anatomy.machine.children import clean_environment, guard
+from asgi_anatomy.machine.server import STOP, Server, free_port, require_port
+from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.versions import read_versions
+from asgi_anatomy.options import Printing, Whole, host_option
+from asgi_anatomy.packages.environments import build
+from asgi_anatomy.suite.conformance import check as conformance_check
+from asgi_anatomy.suite.contract import Contract, contract_of
+from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer, read_catalogue
+
+
+def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
+    """The layers of a ladder, what each stands on, and what it adds."""
+    layers = catalogue.choose("", ladder)
+    on = catalogue.ground(layers, ladder)
+    columns = (
+        Column("layer", "layer", left=True, tree="on"),
+        Column("adds", "what it adds", left=True, wraps=True),
+    )
+    return Table(columns, [{"layer": each.name, "on": on[each.name], "adds": each.adds} for each in layers])
+
+
+@click.command("ladders")
+@click.option("--names", is_flag=True, help="Print names only.")
+@click.pass_obj
+def command(catalogue_file: Path, /, names: bool) -> None:
+    """List the ladders, with a sentence each, and their layers."""
+    catalogue = read_catalogue(catalogue_file)
+    if names:
+        return show("\n".join(catalogue.ladders))
+    for ladder in catalogue.ladders.values():
+        table = layers_table(catalogue, ladder.name)
+        show(Printing("text", wide=False).render(Document([f"{ladder.name}: {ladder.adds}", table, ""], table)))
+
+
+@click.command("check-layer")
+@click.argument("name", metavar="LAYER")
+@click.pass_context
+def check_layer_command(context: click.Context, /, name: str) -> None:
+    """Say what is missing or wrong in a layer's entry, file and answers.
+
+    Exit codes: 0 the layer is complete, 1 something is missing.
+    """
+    if not name.strip():
+        raise BadInput("name a layer, such as LAYER=starlette: `make ladders` lists them all")
+    catalogue = read_catalogue(context.obj)
+    layer = catalogue.one(name)
+    contract = contract_of([layer])
+    lacking = [*_entry(layer, contract), *_file(layer), *_answers(layer, contract)]
+    for each in lacking:
+        show(plain(f"{name}: {each}"))
+    if lacking:
+        context.exit(1)
+    if not any(layer.base in ladder.layers for ladder in catalogue.ladders.values()):
+        show(f"note: {name} is in no ladder yet, so it is measured only by name: `layers` of a ladder is the place")
+    show(f"{name} is complete: try `make bench LAYERS={name}`, then `make pair A={layer.on or name} B={name}`")
+
+
+def _entry(layer: Layer, contract: Contract) -> list[str]:
+    """What is missing or wrong in its entry in layers.toml."""
+    found = []
+    if not layer.adds:
+        found.append("`adds` is empty: say in one sentence what it adds to the layer it stands on")
+    for case, status in layer.differs.items():
+        if case in contract.cases and contract.cases[case].status == status and not contract.cases[case].refused:
+            found.append(f"`differs` lists {case!r}, but {status} is what every layer answers there: remove it")
+    return found
+
+
+def _file(layer: Layer) -> list[str]:
+    """What is missing in its file in servers/, if it has one of its own."""
+    module = (layer.app or "").partition(":")[0]
+    path = ROOT / (module.replace(".", "/") + ".py")
+    if not module:
+        return []
+    if not path.is_file():
+        return [f"{path.relative_to(ROOT)} does not exist, but its `app` is {layer.app!r}"]
+    head = path.read_text(encoding="utf-8")[:400]
+    if not head.startswith('"""'):
+        return [f"{path.relative_to(ROOT)} must start with a docstring that says what it adds and what it leaves out"]
+    return []
+
+
+def _answers(layer: Layer, contract: Contract) -> list[str]:
+    """Where its answers are not what the contract and its `differs` say."""
+    if failed := build([layer], say):
+        return [failed[layer.name]]
+    known = read_versions([layer])
+    wanted = [*layer.versions, *(layer.build.versions if layer.build else ())]
+    lacking = [f"`versions` lists {each!r}, which is not there where it runs" for each in wanted if each not in known]
+    try:
+        with Server(layer, contract) as server:
+            return lacking + conformance_check(contract, layer, server.host, server.port)
+    except ServerFault as fault:
+        return [*lacking, fault.what]
+
+
+@click.command("serve")
+@click.argument("layer")
+@host_option
+@click.option(
+    "--port", default=8000, show_default=True, type=Whole(0, 65535), help="Where it listens, 0 for any free port."
+)
+@click.pass_context
+def serve_command(context: click.Context, /, layer: str, host: str, port: int) -> None:
+    """Serve one layer in the foreground, as the harness would."""
+    chosen = read_catalogue(context.obj).one(layer)
+    require_port(host, port)
+    if failed := build([chosen], say):
+        raise ServerFault(chosen.name, failed[chosen.name])
+    port = port or free_port(host)
+    say(f"{chosen.name} on http://{host}:{port} (Ctrl-C to stop)")
+    try:
+        code = _attend(chosen, host, port)
+    except Stopped as stopped:
+        code = stopped.exit_code
+    context.exit(code if code >= 0 else 128 - code)
+
+
+def _attend(layer: Layer, host: str, port: int) -> int:
+    """Serve a layer until it exits or a signal stops it; returns its exit code, negative for a signal.
+
+    It is not attached to this terminal: Ctrl-C stops it with SIGTERM, on which servers exit cleanly.
+    """
+    argv = layer.argv(host, port)
+    try:
+        with held():
+            server = guard().start(argv, clean_environment(), stdout=1, stderr=2)
+    except OSError as error:
+        raise Fault(f"{layer.name} cannot be started: {argv[0]}: {error.strerror}") from None
+    try:
+        while server.wait(3600) is None:
+            pass
+    finally:
+        if server.poll() is None:
+            server.kill(signal.SIGTERM)
+            server.wait(STOP)
+    return server.returncode or 0

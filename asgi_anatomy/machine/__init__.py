@@ -1,0 +1,1 @@
+"""The machine at hand: processes and their end, cores, clocks, counters, interpreters."""

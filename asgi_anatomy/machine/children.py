@@ -1,0 +1,307 @@
+"""The harness's environment -> the part of it that servers get.
+
+Processes that do not outlive the harness: the guardian starts them, and reports when they end.
+
+The guardian of each thread: started when it is first needed, and ended with its thread's work.
+"""
+
+import atexit
+import contextlib
+import errno
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, NoReturn
+
+import msgspec
+import psutil
+
+from asgi_anatomy.errors import Fault
+from asgi_anatomy.machine.guardian import Ended, Failed, Message, Ready, Request, Start, Started, Sweep, Swept
+from asgi_anatomy.machine.signals import held
+from asgi_anatomy.suite.layers import ROOT
+
+STRANGE = ("PATH", "HOME", "SAFEPATH", "STARTUP", "INSPECT", "EXECUTABLE", "PLATLIBDIR", "USERBASE", "NOUSERSITE")
+NOISY = ("DEBUG", "DEVMODE", "ASYNCIODEBUG", "TRACEMALLOC", "VERBOSE", "PROFILEIMPORTTIME", "DUMPREFS", "WARNINGS")
+
+
+def clean_environment() -> dict[str, str]:
+    """The harness's environment, minus variables that make Python import other code, prompt, trace or debug."""
+    unwanted = {f"PYTHON{each}" for each in (*STRANGE, *NOISY)}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+ANSWER = 30.0  # seconds that the guardian has to answer
+FULL = "cannot start another process: the process limit (`ulimit -u`) is reached"
+
+File = IO[bytes] | int | None
+"""Where a child's input comes from or its output goes; None: /dev/null."""
+
+
+class Child:
+    """A process that the guardian started, in a session of its own."""
+
+    def __init__(self, pid: int, guard: "Guard", group: Path | None = None) -> None:
+        self.pid = pid
+        self.guard = guard
+        self.group = group
+        """The folder of its control group, if it has one."""
+        self.returncode: int | None = None
+        self.cpu_ns = 0
+        """Its CPU time and that of the children it waited for, known once it has ended."""
+        self.sleeps = 0
+        """Its voluntary context switches, all threads, known once it has ended."""
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal, or None while it runs."""
+        if self.returncode is None:
+            self.guard.listen(0)
+        return self.returncode
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait until it ends, at most this long; returns its exit code, or None if it is still running."""
+        deadline = time.monotonic() + seconds
+        while self.poll() is None and (left := deadline - time.monotonic()) > 0:
+            self.guard.listen(min(left, 1.0))
+        return self.returncode
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal its process group, even if the process itself has ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was paused from outside (SIGSTOP), so that it neither works nor ends."""
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.Error:
+            return False
+
+
+class Guard:
+    """A thread's connection to its guardian; raises Fault if that does not answer. See guards.py.
+
+    `folder` is for temporary files: it is deleted with the guardian.
+    """
+
+    def __init__(self) -> None:
+        self.children: dict[int, Child] = {}
+        self.said = b""
+        self.lost = ""
+        self.closing = False
+        self.folder: Path | None = None
+        self.stream, other = socket.socketpair()
+        self.stream.settimeout(ANSWER)
+        self.ready = select.poll()
+        self.ready.register(self.stream, select.POLLIN)
+        try:
+            with held(), other:
+                self.process = _popen(other.fileno())
+        except Fault:
+            self.stream.close()
+            raise
+        try:
+            self.folder = Path(os.fsdecode(self._answer(Ready).folder))
+        except OSError as error:
+            raise Fault(f"cannot create a folder for temporary files: {error.strerror}: try another TMPDIR") from None
+        atexit.register(self.close)
+
+    def start(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        stdin: File = None,
+        stdout: File = None,
+        stderr: File = None,
+        paths: Mapping[str, int] | None = None,
+        grouped: bool = False,
+    ) -> Child:
+        """Start a process in the project's folder, on the cores of this thread; raises OSError as Popen does.
+
+        `paths` are additional files: each environment variable gets the path of its file. `grouped`: in a control
+        group of its own, where one can be made.
+        """
+        more = paths or {}
+        request = Start(
+            argv=[os.fsencode(word) for word in argv],
+            env=[(os.fsencode(name), os.fsencode(value)) for name, value in (environment or os.environ).items()],
+            cwd=os.fsencode(ROOT),
+            paths=[name.encode() for name in more],
+            cores=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            files=resource.getrlimit(resource.RLIMIT_NOFILE),
+            grouped=grouped,
+        )
+        with held(), open(os.devnull, "r+b") as nothing:  # noqa: PTH123
+            files: list[IO[bytes] | int] = [nothing if each is None else each for each in (stdin, stdout, stderr)]
+            self._ask(request, [each if isinstance(each, int) else each.fileno() for each in (*files, *more.values())])
+            started = self._answer(Started)
+            group = Path(os.fsdecode(started.group)) if started.group else None
+            child = self.children[started.pid] = Child(started.pid, self, group)
+        return child
+
+    def strays(self) -> list[psutil.Process]:
+        """Processes that children left behind when they ended, and their descendants."""
+        with contextlib.suppress(psutil.Error):
+            left = [each for each in psutil.Process(self.process.pid).children() if each.pid not in self.children]
+            return [kin for each in left for kin in (each, *each.children(recursive=True))]
+        return []
+
+    def sweep(self) -> None:
+        """End what children left behind, unless one of them is still running."""
+        with held(), contextlib.suppress(Fault):  # without a guardian, there is no way to know of any
+            self._ask(Sweep())
+            self._answer(Swept)
+
+    def listen(self, seconds: float) -> None:
+        """Note which children have ended, waiting at most this long for one."""
+        if not self.closing and not self.said and not self.ready.poll(seconds * 1000):
+            return
+        with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
+            if not self.said:  # the message that a child has ended may have arrived along with an answer
+                self._hear()
+            for line in self._lines():
+                self._note(msgspec.json.decode(line, type=Message))
+
+    def require(self) -> None:
+        """Raise Fault if the guardian has ended: its children then count as killed, and are not to blame."""
+        if self.lost:
+            raise Fault(self.lost)
+
+    def close(self) -> None:
+        """End everything that is still running, and wait for it. Another thread may call it: the guard's own is then
+        told that the guardian is lost, whatever it waits for.
+        """
+        self.closing = True
+        with contextlib.suppress(OSError):
+            self.stream.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
+            self.process.wait(ANSWER)
+        self.stream.close()
+        atexit.unregister(self.close)
+
+    def abandon(self) -> None:
+        """Let go of it, in a copy of the process that started it: the guardian must notice when that one ends."""
+        self.stream.close()
+        atexit.unregister(self.close)
+
+    def _ask(self, request: Request, files: Sequence[int] = ()) -> None:
+        data = msgspec.json.encode(request) + b"\n"
+        try:
+            sent = socket.send_fds(self.stream, [data], files) if files else 0
+            self.stream.sendall(data[sent:])
+        except OSError as error:
+            self._lose(error)
+
+    def _answer[T](self, kind: type[T]) -> T:
+        """Read until the answer arrives; children that end in the meantime are noted."""
+        while True:
+            for line in self._lines():
+                message = msgspec.json.decode(line, type=Message)
+                if isinstance(message, kind):
+                    return message
+                if isinstance(message, Failed):
+                    if message.errno == errno.EAGAIN:
+                        raise Fault(FULL)
+                    raise OSError(message.errno, os.strerror(message.errno))
+                self._note(message)
+            self._hear()
+
+    def _lines(self) -> Iterator[bytes]:
+        """Split what was received into lines."""
+        while b"\n" in self.said:
+            line, _, self.said = self.said.partition(b"\n")
+            yield line
+
+    def _hear(self) -> None:
+        try:
+            data = self.stream.recv(65536)
+        except OSError as error:
+            self._lose(error)
+        if not data:
+            self._lose(OSError("its connection is closed"))
+        self.said += data
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Ended) and (child := self.children.pop(message.pid, None)):
+            child.returncode, child.cpu_ns, child.sleeps = message.code, message.cpu_ns, message.sleeps
+
+    def _lose(self, why: OSError) -> NoReturn:
+        """The guardian is lost, so nothing can be started or waited for: end what is left; raises Fault."""
+        if not self.closing:  # else it is ending them itself
+            self.process.kill()
+        for child in self.children.values():
+            if not self.closing:
+                child.kill()
+            child.returncode = -signal.SIGKILL
+        self.children.clear()
+        if self.folder and not self.closing:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.lost = (
+            f"the process that starts servers (asgi_anatomy.machine.guardian) has ended or does not answer: {why}"
+        )
+        raise Fault(self.lost) from None
+
+
+def _popen(fd: int) -> "subprocess.Popen[bytes]":
+    """The guardian, at the other end of a socket. It keeps standard error, to notice when a terminal closes."""
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "asgi_anatomy.machine.guardian", str(fd)],
+            cwd=ROOT, env=clean_environment(), pass_fds=[fd],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except BlockingIOError:
+        raise Fault(FULL) from None
+
+
+_guards: dict[int, Guard] = {}
+
+
+def guard() -> Guard:
+    """The guardian of this thread, started when it is first needed.
+
+    Every thread has its own, so that jobs side by side share neither answers nor what is left behind. It ends with the
+    process at the latest, whichever that is: the suite's own, or a worker that somebody else started.
+    """
+    thread = threading.get_ident()
+    if thread not in _guards:
+        _guards[thread] = Guard()
+    return _guards[thread]
+
+
+def release(thread: int | None = None) -> None:
+    """Close the guardian of a thread (by default this one), if it has one: the next `guard` starts another."""
+    if found := _guards.pop(thread or threading.get_ident(), None):
+        found.close()
+
+
+def renew() -> None:
+    """Release this thread's guardian if it is lost."""
+    if (found := _guards.get(threading.get_ident())) and found.lost:
+        release()
+
+
+def interrupt(thread: int) -> None:
+    """End what a thread has started, so that whatever it waits for fails at once."""
+    if found := _guards.get(thread):
+        found.close()
+
+
+def _abandon() -> None:
+    """After a fork: the guardians are the parent's."""
+    for each in _guards.values():
+        each.abandon()
+    _guards.clear()
+
+
+os.register_at_fork(after_in_child=_abandon)

@@ -1,0 +1,230 @@
+"""Layer -> a running server: started, ready, and always ended, whatever happens in between."""
+
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from asgi_anatomy.errors import BadInput, Broken, ServerFault, ServerKilled
+from asgi_anatomy.machine.children import clean_environment, guard
+from asgi_anatomy.machine.counters import Meter, descendants
+from asgi_anatomy.machine.signals import held
+from asgi_anatomy.suite.conformance import check_asked
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Layer
+
+START = 20.0  # seconds that a server has to start answering
+STOP = 5.0  # seconds that it has to end
+POLL = 0.02
+LAST_PORT = 65535
+BACKGROUND = 10.0  # seconds to look for a server that put itself in the background
+ANSWERS = 3  # to each request of its workload, before a server counts as ready
+
+_given: deque[int] = deque(maxlen=100)
+_giving = threading.Lock()
+
+
+def free_port(host: str) -> int:
+    """A port from the kernel that was not handed out recently: a server may not have bound its own yet."""
+    while True:
+        with socket.create_server((host, 0)) as probe:
+            port = int(probe.getsockname()[1])
+        with _giving:
+            if port not in _given:
+                _given.append(port)
+                return port
+
+
+def require_port(host: str, port: int) -> None:
+    """Raise BadInput unless a server can listen there."""
+    if not 0 <= port <= LAST_PORT:
+        raise BadInput(f"port {port} does not exist: expected 0 to {LAST_PORT}")
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else error
+        raise BadInput(f"port {port} on {host} cannot be used ({why}): try another PORT, or 0") from None
+
+
+def require_ports(host: str, port: int, count: int) -> None:
+    """Raise BadInput unless this many servers can listen there, on this port and those above; 0 always works."""
+    if port <= LAST_PORT < port + count - 1:
+        raise BadInput(f"PORT={port} leaves too few ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
+    for place in range(count if port else 0):
+        try:
+            require_port(host, port + place)
+        except BadInput as error:
+            if not place:
+                raise
+            raise BadInput(f"PORT={port} is for {count} layers, one port each: {error.message}") from None
+
+
+class Server:
+    """A layer's process, as a context manager. On leaving, the process and all its descendants have ended.
+
+    `environment` is added to the harness's own, which is cleaned first for a layer of this suite; `wrap` is a command
+    that runs the layer's command, such as a tracer; `patience` is the number of seconds it has to start answering.
+
+    Raises BadInput if the port is taken, and ServerFault, with the server's own last lines, if the layer does not start
+    or does not answer the requests of its workload as the contract says.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        contract: Contract,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+        wrap: Sequence[str] = (),
+        patience: float = START,
+    ) -> None:
+        self.layer = layer
+        self.contract = contract
+        self.host = host
+        self.port = port
+        custom = layer.env or not contract.cases  # the user may have set up its Python by environment variables
+        self.environment = {**(os.environ if custom else clean_environment()), **(environment or {})}
+        self.wrap = wrap
+        self.patience = patience
+        self.sizes: list[int | None] = []
+        """The sizes of its answers to the requests of its workload, known once it is ready; None: it varies, or may."""
+        self.seen: list[int | None] = []
+        """The sizes of its first answers."""
+        self.start_bytes: int | None = None
+        """Resident memory once it had started, where that is known."""
+        self.slowest = 0.0
+        """Seconds that its slowest request took, each at its fastest of ANSWERS tries; known once it is ready."""
+        self.marked = 0
+
+    @property
+    def answer_bytes(self) -> int | None:
+        """The size of its answer to the only request of its workload; None if it varies, or there are more."""
+        return self.seen[0] if len(self.seen) == 1 else None
+
+    @property
+    def url(self) -> str:
+        """Where wrk finds it."""
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> Self:
+        """Start the process without waiting for it, so that several can start at once."""
+        asked = self.contract.workload.asked
+        if self.layer.loop and (len(asked) > 1 or (asked and asked[0].status != 200)):
+            why = f"cannot run the workload {self.contract.workload.name}: it calls the endpoint with one body"
+            raise ServerFault(self.layer.name, why)
+        if self.port:
+            require_port(self.host, self.port)
+        self.port = self.port or free_port(self.host)
+        argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
+        self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
+        try:
+            self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output, grouped=True)
+        except OSError as error:
+            self.output.close()
+            raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None
+        self.meter = Meter(self.process.pid, self.process.group)
+        return self
+
+    def wait(self) -> Self:
+        """Poll the contract until the server answers."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            self.require_alive("did not start")
+            try:
+                tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
+                sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
+                self.seen = [each.pop() if len(each) == 1 else None for each in sizes]
+                exact = self.layer.answer == "bytes"  # else a header may vary: bodies are verified, by samples
+                self.sizes = [each if exact else None for each in self.seen]
+                self.slowest = max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
+                break
+            except Broken as broken:
+                raise ServerFault(
+                    self.layer.name, f"breaks the contract: {broken.message}{self.last_lines()}"
+                ) from None
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    why = f"did not answer within {self.patience:.0f} s ({error})"
+                    raise ServerFault(self.layer.name, why + self.last_lines()) from None
+            time.sleep(POLL)
+        return self
+
+    def require_alive(self, what: str) -> None:
+        """Raise ServerFault, with its last lines, if the server has ended."""
+        if (code := self.process.poll()) is not None:
+            self.process.guard.require()
+            how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            if code == 0 and (pid := self._in_background()):
+                what = f"put itself in the background, where process {pid} is serving"
+                how = "it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`"
+            kind = ServerKilled if code < 0 else ServerFault
+            raise kind(self.layer.name, f"{what} ({how}){self.last_lines()}")
+
+    def _in_background(self) -> int | None:
+        """The process that keeps serving after the one that was started has ended, or None."""
+        deadline = time.monotonic() + BACKGROUND
+        while (left := guard().strays()) and time.monotonic() < deadline:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    if any(
+                        each.status == "LISTEN" and each.laddr.port == self.port for each in process.net_connections()
+                    ):
+                        return process.pid
+            time.sleep(POLL)
+        return None
+
+    def mark(self) -> None:
+        """Exclude what it has printed so far from its last lines: the contract's bad input provoked that."""
+        self.marked = self.output.seek(0, os.SEEK_END)
+
+    def last_lines(self, count: int = 5) -> str:
+        """The last lines that the server printed, or an empty string."""
+        end = self.output.seek(0, os.SEEK_END)
+        self.output.seek(max(self.marked, end - 8192))
+        lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
+        return "".join(["; its last lines:", *(f"\n    {line}" for line in lines)]) if lines else ""
+
+    def stop(self) -> None:
+        """End the process and its whole group."""
+        stop_all([self])
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the layer answers."""
+        with held():
+            self.start()
+        try:
+            return self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+def stop_all(servers: Sequence[Server]) -> None:
+    """End all of them at once, and wait for that."""
+    with held():
+        kin = [child for server in servers for child in descendants(server.process.pid)]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for server in servers:
+                server.process.kill(number)
+            for server in servers:
+                server.process.wait(STOP)
+        for child in kin:  # including those that left the group
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        psutil.wait_procs(kin, STOP)
+        guard().sweep()  # including those that left their parents
+        for server in servers:
+            server.output.close()

@@ -1,0 +1,52 @@
+"""Signals -> Stopped, raised only when nothing is half started or half ended."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from asgi_anatomy.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_held = 0
+_pending: list[int] = []
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C, TERM, HUP and QUIT into `Stopped`, so that everything that was started is ended on the way out.
+
+    A signal that is ignored, like HUP under nohup, stays ignored. After KILL, which cannot be caught, the guardian
+    cleans up.
+    """
+    for each in SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+    if _held:
+        _pending.append(number)
+    else:
+        raise Stopped(number)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold signals back: one that arrives is raised as `Stopped` at the end. For starting and ending processes.
+
+    Signals are handled in the main thread alone, so in others there is nothing to hold back.
+    """
+    global _held
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+        if _pending and not _held:  # also where starting or ending failed: nobody else would say it
+            raise Stopped(_pending.pop())

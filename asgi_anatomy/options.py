@@ -1,0 +1,249 @@
+"""The options that commands share: each is declared once, and parsed once into a struct or a value."""
+
+import contextlib
+import functools
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from asgi_anatomy.documents.document import FORMATS, WIDTH, Document
+from asgi_anatomy.documents.store import RESULTS
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.contract import Contract, Workload, contract_of
+from asgi_anatomy.suite.custom import Custom, read_custom
+from asgi_anatomy.suite.layers import Catalogue, Layer
+from asgi_anatomy.suite.workloads import read_workload
+from asgi_anatomy.turns.plan import TURN, Selection, select
+from asgi_anatomy.turns.record import Load
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which layers: those of a ladder or those named, and which process counts to add."""
+
+    layers: str
+    ladder: str
+    workers: str
+
+    def counts(self) -> list[int]:
+        """The process counts; raises BadInput."""
+        found = self.workers.replace(",", " ").split()
+        if not all(each.isdecimal() and len(each) < 5 for each in found):
+            raise BadInput(f"WORKERS must be process counts, such as '2 4', not {self.workers!r}")
+        return [int(each) for each in found]
+
+    def named(self, catalogue: Catalogue) -> list[Layer]:
+        """The layers chosen, as they are in the catalogue; raises BadInput."""
+        return catalogue.choose(self.layers, self.ladder)
+
+    def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
+        """The layers chosen, with the custom server; raises BadInput."""
+        if self.layers and not self.layers.replace(",", " ").strip():
+            raise BadInput(f"LAYERS={self.layers} names no layer: omit it to measure the whole ladder")
+        return select(catalogue, contract, names=self.layers, ladder=self.ladder, workers=self.counts(), custom=custom)
+
+
+class Bring(msgspec.Struct, frozen=True):
+    """A custom server, as the user describes it."""
+
+    app: str
+    serve: str
+    env: str
+    on: str
+    request: str
+    name: str
+
+    def read(self, catalogue: Catalogue, contract: Contract) -> Custom | None:
+        """The custom server, or None; raises BadInput."""
+        return read_custom(catalogue, contract, **msgspec.structs.asdict(self))
+
+
+class Driving(msgspec.Struct, frozen=True):
+    """How wrk drives servers, and where they listen."""
+
+    turn: float
+    connections: int | None
+    threads: int
+    host: str
+    port: int
+
+    def load(self, workload: Workload) -> Load:
+        """How wrk loads the servers: as typed, or else as the workload says; raises BadInput."""
+        usual = Load()
+        connections = self.connections or workload.connections or usual.connections
+        if connections < self.threads:
+            raise BadInput(
+                f"{self.threads} threads need at least as many connections, not {connections}: try CONNECTIONS=64"
+            )
+        return Load(
+            connections=connections,
+            threads=self.threads,
+            pipelining=workload.pipelining,
+            requests_per_connection=workload.requests_per_connection,
+        )
+
+
+class Printing(msgspec.Struct, frozen=True):
+    """In which format a command prints, and how much."""
+
+    form: str
+    wide: bool
+
+    def render(self, document: Document) -> str:
+        """A document, in text as wide as the terminal, or else in 80 columns."""
+        return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """Which records to draw, and where to."""
+
+    paths: str
+    out: Path | None
+    reference: bool
+
+
+class Number(click.FloatRange):
+    """A finite number within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Like click's, but refuses `nan` and infinity, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            if math.isfinite(found := super().convert(value, param, ctx)):
+                return found
+        self.fail(f"expected a number from {in_words(self)}, not {value}", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Like click's, in plain words."""
+        with contextlib.suppress(click.BadParameter):
+            return super().convert(value, param, ctx)
+        self.fail(f"expected a whole number from {in_words(self)}, not {value}", param, ctx)
+
+
+def in_words(kind: click.ParamType[Any]) -> str:
+    """A range, or the words to choose from."""
+    match kind:
+        case click.FloatRange() | click.IntRange():
+            return f"{kind.min:,.10g} to {kind.max:,.10g}"
+        case click.Choice():
+            return f"{', '.join(kind.choices[:-1])} or {kind.choices[-1]}"
+    return ""
+
+
+def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
+    """The contract of these layers, with the workload of that name, or its default; raises BadInput."""
+    contract = contract_of(layers)
+    return msgspec.structs.replace(contract, workload=read_workload(workload, contract))
+
+
+def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
+    """Pass a command one struct, under this name, instead of the separate options."""
+    fields = make.__struct_fields__
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def call(*args: Any, **values: Any) -> Any:
+            made = make(**{field: values.pop(field) for field in fields})
+            return command(*args, **{name: made}, **values)
+
+        for option in reversed(options):
+            option(call)
+        return call
+
+    return decorate
+
+
+PATH = click.Path(path_type=Path)
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
+budget_option = click.option(
+    "--budget",
+    default=60.0,
+    show_default=True,
+    type=Number(1, 1e6),
+    help="Time limit in seconds; the first round always finishes.",
+)
+precision_option = click.option(
+    "--precision",
+    default=0.5,
+    show_default=True,
+    type=Number(0, 100),
+    help="Stop once decays are known to ± this many points.",
+)
+threshold_option = click.option(
+    "--threshold",
+    default=1.0,
+    show_default=True,
+    type=Number(0.01, 50),
+    help="Smaller differences are the same, in percent.",
+)
+results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
+records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
+record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
+workload_option = click.option(
+    "--workload",
+    default="",
+    help="What wrk sends: a workload of workloads.toml.  [user; for LADDER=arena arena-baseline]",
+)
+choice_options = gathered(
+    "choice",
+    Choice,
+    click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
+    click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml."),
+    click.option("--workers", default="", help="Process counts to measure each layer with as well."),
+)
+printing_options = gathered(
+    "printing",
+    Printing,
+    click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How it is printed."
+    ),
+    click.option("--wide", is_flag=True, help="Every column and every line below the table."),
+)
+driving_options = gathered(
+    "driving",
+    Driving,
+    click.option(
+        "--turn",
+        default=1000 * TURN,
+        show_default=True,
+        type=Number(5, 10_000),
+        help="Length of a turn in milliseconds.",
+    ),
+    click.option("--connections", type=Whole(1, 50000), help="wrk's connections, by default 64 or the workload's."),
+    click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads."),
+    host_option,
+    click.option(
+        "--port",
+        default=0,
+        show_default=True,
+        type=Whole(0, 65535),
+        help="The first server's port, 0 for any free one.",
+    ),
+)
+bring_options = gathered(
+    "bring",
+    Bring,
+    click.option("--app", default="", help="Your ASGI app: package.module:app, or folder/module:app."),
+    click.option("--serve", default="", help="Your server: a command with {port}, in any language."),
+    click.option("--env", default="", help="The Python or virtual environment that runs it."),
+    click.option("--on", default="", help="The layer it stands on, by default uvicorn for APP."),
+    click.option("--request", default="", help="A TOML file with its request and answer."),
+    click.option("--name", default="", help="The name of its row."),
+)
+drawn_options = gathered(
+    "drawn",
+    Drawn,
+    click.option("--record", "paths", default="", help="Records, or folders of them; by default the newest bench."),
+    click.option("--out", type=PATH, help="Where to write; by default beside the record."),
+    click.option("--reference", is_flag=True, help="The reference records, into docs/."),
+)

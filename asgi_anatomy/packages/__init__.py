@@ -1,0 +1,1 @@
+"""Versions of Python packages: what they are, and environments that have them."""

@@ -1,0 +1,68 @@
+"""Layers -> layers that can be started: installs or compiles what they need, each thing once."""
+
+import os
+import shlex
+from collections.abc import Callable, Iterable
+
+from asgi_anatomy.machine.programs import SETUP_TIMEOUT, run
+from asgi_anatomy.suite.layers import ROOT, Build, Layer, short
+
+TIMEOUT = 60.0  # seconds that a command of `needs` has
+
+
+def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
+    """Install each `group` and run each `build`; returns the reasons for failures, by layer name."""
+    failed: dict[str, str] = {}
+    done: dict[str, str] = {}
+    for layer in layers:
+        command = layer.build.command if layer.build else ""
+        if layer.group:
+            command = (
+                f"{shlex.quote(os.path.relpath(layer.main, ROOT))} -I asgi_anatomy/packages/uv.py group {layer.group}"
+            )
+        if command and command not in done:
+            if not (why := missing(layer)):
+                tell(f"set-up for {layer.name}: {command}")
+                why = failure_of(command)
+            done[command] = why
+        if done.get(command):
+            failed[layer.name] = f"set-up failed: {done[command]}"
+    return failed
+
+
+def missing(layer: Layer) -> str:
+    """What a layer's build lacks, on one line; or an empty string."""
+    return lacks(layer.build) if layer.build else ""
+
+
+def lacks(build: Build) -> str:
+    """Which of the commands that a build needs fails, why, and what to do, on one line; or an empty string."""
+    for command in build.needs:
+        argv = shlex.split(command)
+        try:
+            code, said = run(argv, TIMEOUT)
+        except OSError as error:
+            why = f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
+        else:
+            if code == 0:
+                continue
+            why = f"it needs `{command}`, which fails: {short(' '.join(said.split()), 300)}"
+            if code is None:
+                why = f"it needs `{command}`, which did not end within {TIMEOUT:.0f} s"
+        return f"{why}: {build.hint}" if build.hint else why
+    return ""
+
+
+def failure_of(command: str) -> str:
+    """Why a command that installs or compiles something failed, or an empty string."""
+    argv = shlex.split(command)
+    try:
+        code, said = run(argv, SETUP_TIMEOUT)
+    except OSError as error:
+        return f"it needs {argv[0]}, which cannot be run here ({error.strerror})"
+    if code is None:
+        return f"`{command}` did not end within {SETUP_TIMEOUT:g} s"
+    if not code:
+        return ""
+    last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
+    return f"`{command}` failed with exit code {code}; its last lines:{last}"

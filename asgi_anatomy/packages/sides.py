@@ -1,0 +1,358 @@
+"""PACKAGE, A, B and REPO as a user gives them -> the two sides of a comparison: which packages, each from where.
+
+A layer's command -> the same without the flags that the release which serves it does not have.
+
+What A and B ask for -> two environments that serve layers with it, under paths of equal length.
+
+What runs on another machine, which only has a clone of this suite: one `make bench`, or installing sides.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import shlex
+import socket
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import msgspec
+import packaging.version
+from packaging.utils import canonicalize_name, is_normalized_name
+from packaging.version import InvalidVersion
+
+from asgi_anatomy.documents.store import write_whole
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.children import clean_environment
+from asgi_anatomy.machine.git import commit, git, git_folder, merge_base
+from asgi_anatomy.machine.programs import last_line, run, scratch, why_failed
+from asgi_anatomy.packages import uv
+from asgi_anatomy.packages.checkouts import Snapshot, of_folder
+from asgi_anatomy.packages.checkouts import build as build_wheel
+from asgi_anatomy.packages.environments import build
+from asgi_anatomy.packages.environments import build as build_groups
+from asgi_anatomy.packages.resolution import Pin, Resolution, Resolver, wheel_version
+from asgi_anatomy.packages.uv import VENVS
+from asgi_anatomy.suite.layers import LONGEST, PYTHON, ROOT, Layer, short
+
+REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[^\s:?*\[\\\x00-\x1f\x7f]+")
+SOURCES = "a version, git:REF, a folder with a checkout, or a wheel"
+
+
+class Version(msgspec.Struct, frozen=True, tag=True):
+    """A release from the package index."""
+
+    version: str
+
+
+class Commit(msgspec.Struct, frozen=True, tag=True):
+    """A commit of a local clone: a branch, a tag, or anything else that git reads as one."""
+
+    ref: str
+    repo: Path
+
+
+class Folder(msgspec.Struct, frozen=True, tag=True):
+    """A checkout as it stands, uncommitted changes included."""
+
+    path: Path
+
+
+class Wheel(msgspec.Struct, frozen=True, tag=True):
+    """A wheel that is already built."""
+
+    path: Path
+
+
+class Base(msgspec.Struct, frozen=True, tag=True):
+    """The commit at which the other side's checkout left a branch; `ref` is that branch, empty for origin's HEAD."""
+
+    ref: str
+    other: Commit | Folder
+
+
+Source = Version | Commit | Folder | Wheel | Base
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Two sides of the same packages: `a` and `b` say where each comes from, in the order of `packages`."""
+
+    packages: tuple[str, ...]
+    a: tuple[Source, ...]
+    b: tuple[Source, ...]
+
+
+def read_sides(package: str, a: str, b: str, repo: str = "") -> Asked:
+    """The sides that these variables ask for; raises BadInput. Whether folders and files exist is not looked at."""
+    given = package.replace(",", " ").split()
+    if not given:
+        raise BadInput("name a package: expected something like PACKAGE=uvicorn A=0.49.0 B=0.50.0")
+    if wrong := [name for name in given if not is_normalized_name(canonicalize_name(name))]:
+        raise BadInput(f"{short(repr(wrong[0]))} is not the name of a package: expected something like PACKAGE=uvicorn")
+    packages = tuple(map(canonicalize_name, given))
+    if twice := [name for place, name in enumerate(packages) if name in packages[:place]]:
+        raise BadInput(f"PACKAGE names {twice[0]} twice: expected each package once")
+    count = len(packages)
+    if not b.strip():
+        raise BadInput(f"side B is missing: expected B={SOURCES}")
+    clones = [None if not each else _path(each) for each in _split(repo, "REPO", count)]
+    given_a, given_b = _split(a, "A", count), _split(b, "B", count)
+    texts = zip(packages, given_a, given_b, clones, strict=True)
+    pairs = [_pair(name, one, two, clone) for name, one, two, clone in texts]
+    return Asked(packages, tuple(first for first, _ in pairs), tuple(second for _, second in pairs))
+
+
+def _split(text: str, variable: str, count: int) -> list[str]:
+    """One text a package: with a single package all of it, as a path may contain spaces."""
+    words = [text.strip()] if count == 1 else text.split() or [""] * count
+    if variable == "REPO" and len(words) == 1:
+        words *= count
+    if len(words) != count:
+        raise BadInput(f"{variable} has {len(words)} of {count}: expected one for each of PACKAGE, in the same order")
+    return words
+
+
+def _pair(package: str, a: str, b: str, clone: Path | None) -> tuple[Source, Source]:
+    """Both sides of one package. Where one is a commit without a clone, it is one of the other side's checkout."""
+    second = _plain(b, "B", clone) or Commit(_ref(b[4:], "B"), _clone(_plain(a, "A", clone), "B"))
+    checkout = second if isinstance(second, Commit | Folder) else None
+    if a == "base" or a.startswith("base:") or not a:
+        if not checkout:
+            raise BadInput(f"A of {package}: " + ("`base` needs a checkout as B" if a else f"expected A={SOURCES}"))
+        return Base(_ref(a[5:], "A") if a[5:] else "", checkout), second
+    return _plain(a, "A", clone) or Commit(_ref(a[4:], "A"), _clone(checkout, "A")), second
+
+
+def _plain(text: str, side: str, clone: Path | None) -> Source | None:
+    """What a text asks for by itself; None for a commit of an unnamed clone, and for `base`."""
+    if text.startswith("git:"):
+        return Commit(_ref(text[4:], side), clone) if clone else None
+    if text == "base" or text.startswith("base:") or not text:
+        if side == "B":
+            raise BadInput(f"B={short(text)} is not possible, `base` is for A: expected B={SOURCES}")
+        return None
+    with contextlib.suppress(InvalidVersion):
+        packaging.version.Version(text)
+        return Version(text)
+    return Wheel(_path(text)) if text.endswith(".whl") else Folder(_path(text))
+
+
+def _clone(other: Source | None, side: str) -> Path:
+    """The clone that the other side names."""
+    if isinstance(other, Folder):
+        return other.path
+    if isinstance(other, Commit):
+        return other.repo
+    raise BadInput(f"{side}=git:REF needs a clone to take it from: set REPO=folder, or a checkout as the other side")
+
+
+def _ref(text: str, side: str) -> str:
+    if not REF.fullmatch(text):
+        expected = "expected one commit, such as git:main, git:v1.2 or git:HEAD~3"
+        raise BadInput(f"{short(repr(text))} in {side} is not the name of a commit: {expected}")
+    return text
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise BadInput(f"no home folder for {short(repr(text))}: give the full path") from None
+
+
+FLAG = re.compile(r"--[a-z0-9][a-z0-9-]*")
+OWN = "servers."
+TIMEOUT = 60.0  # seconds that a program has to list its flags
+
+
+def lacking(layer: Layer) -> tuple[str, list[str]]:
+    """The command of a layer without the flags that its program does not list under `--help`, and these flags.
+
+    A flag goes together with its value. The servers of this suite have what their layers ask for.
+    """
+    words = shlex.split(layer.command)
+    module = words[2] if words[:2] == ["{python}", "-m"] and len(words) > 2 else OWN
+    if module.startswith(OWN):
+        return layer.command, []
+    if not (known := _known(layer.python, module)):
+        return layer.command, []  # it lists none: the server itself will say what is wrong
+    asked = dict.fromkeys(word.partition("=")[0] for word in words if FLAG.match(word))
+    missing = [flag for flag in asked if flag not in known]
+    command = layer.command
+    for flag in missing:
+        command = re.sub(rf"\s{re.escape(flag)}(=\S+|\s+(?!-|\{{app\}})\S+)?(?=\s|$)", "", command)
+    return command, missing
+
+
+@functools.cache
+def _known(python: str, module: str) -> frozenset[str]:
+    """The flags that a program lists."""
+    code, said = run([python, "-m", module, "--help"], TIMEOUT, environment=clean_environment())
+    return frozenset(FLAG.findall(said)) if code == 0 else frozenset()
+
+
+SHOWN = 10  # digits of a commit
+
+
+class Side(msgspec.Struct, frozen=True):
+    """An environment that a layer can be served from: that of a group, or the main one, with other versions on top."""
+
+    mark: str
+    """`a` or `b`."""
+    said: tuple[str, ...]
+    """For each of the packages that are compared, what it is: "uvicorn 0.49.0"."""
+    resolution: Resolution
+    group: str
+    """What its environment is called, as the key `group` of a layer names one: `side-` and 8 digits."""
+    below: str = ""
+    """The group that it stands on."""
+
+
+def prepare(asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, tuple[Side, Side]]:
+    """The sides, installed, by the group of the layers that they can serve.
+
+    Raises BadInput for what does not exist or cannot be installed together, and Fault for what fails on the way.
+    """
+    (said_a, pins_a), (said_b, pins_b) = (find(asked.packages, each, tell) for each in (asked.a, asked.b))
+    found = {}
+    groups: dict[str, list[Layer]] = {}
+    for layer in layers:
+        groups.setdefault(layer.group, []).append(layer)
+    for group, served in groups.items():
+        resolver = resolver_for(served, asked.packages, tell)
+        a, b = resolver.both(pins_a, pins_b)
+        found[group] = install("a", said_a, a, group, tell), install("b", said_b, b, group, tell)
+    return found
+
+
+def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[str], None]) -> Resolver:
+    """What resolves sides for layers of one group, whose environment is made for that."""
+    first = layers[0]
+    if failed := build_groups([first], tell):
+        raise Fault(failed[first.name])
+    needs = dict.fromkeys([*packages, *(name for layer in layers for name in layer.versions)])
+    return Resolver([*needs], first.python, first.group)
+
+
+def find(
+    packages: Iterable[str], sources: Iterable[Source], tell: Callable[[str], None]
+) -> tuple[tuple[str, ...], list[Pin]]:
+    """What each package of a side is, in words, and its pin: what is not built yet is built.
+
+    The words name a commit or a file; they are empty for a release, whose version says it all.
+    """
+    each = [_find(name, source, tell) for name, source in zip(packages, sources, strict=True)]
+    return tuple(said for said, _ in each), [pin for _, pin in each]
+
+
+def _find(name: str, source: Source, tell: Callable[[str], None]) -> tuple[str, Pin]:
+    match source:
+        case Version(version):
+            return "", Pin(name, version)
+        case Wheel(path):
+            if not path.is_file():
+                raise BadInput(f"no wheel {path}")
+            return f"{name} {path.name}", _local(name, path)
+        case Folder(path):
+            with scratch() as place:
+                snapshot, prefix = of_folder(path, place)
+                plus = " with uncommitted changes" if snapshot.changes else ""
+                tell(f"side: {name} of {path}{plus}")
+                at = plus or f" at {snapshot.commit[:SHOWN]}"
+                return f"{name} {path}{at}", _local(name, build_wheel(name, snapshot, prefix, f"{path}{plus}"))
+        case Commit(ref, repo):
+            return _commit(name, repo, commit(repo, ref), f"git:{ref}", tell)
+        case Base(ref, other):
+            repo, head = (other.path, "HEAD") if isinstance(other, Folder) else (other.repo, other.ref)
+            return _commit(name, repo, merge_base(repo, ref, head), f"base:{ref}" if ref else "base", tell)
+
+
+def _commit(name: str, repo: Path, found: str, ref: str, tell: Callable[[str], None]) -> tuple[str, Pin]:
+    """A commit of a clone; the package is in the folder that the user named."""
+    git_folder(repo)
+    prefix = git(repo, "rev-parse", "--show-prefix")
+    tell(f"side: {name} of {repo}, {ref} at {found[:SHOWN]}")
+    wheel = build_wheel(name, Snapshot(repo, found), prefix, f"{repo} at {found[:SHOWN]}")
+    return f"{name} {ref} at {found[:SHOWN]}", _local(name, wheel)
+
+
+def _local(name: str, wheel: Path) -> Pin:
+    """A wheel that does not come from an index."""
+    with contextlib.suppress(ValueError):
+        package, version = wheel_version(wheel.name)
+        if package == name:
+            return Pin(name, version, url=wheel.as_uri())
+    raise BadInput(f"{short(wheel.name)} is not a wheel of {name}: expected {name}-VERSION-....whl")
+
+
+def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tell: Callable[[str], None]) -> Side:
+    """The environment of a side, made unless there is one of the same contents; raises Fault."""
+    lock = given.lock(below)
+    group = f"side-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
+    file = VENVS / f"{group}.lock"
+    if not file.is_file() or file.read_text() != lock:
+        write_whole(lock.encode(), file)
+    if not (VENVS / f"{PYTHON.parents[1].name}-{group}").exists():
+        tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
+    if why := why_failed([os.fspath(PYTHON), "-I", uv.__file__, "group", group]):
+        raise Fault(f"side {mark}: {why}")
+    plain = [f"{name} {pin.version}" for name, pin in given.packages.items()]
+    return Side(mark, tuple(words or each for words, each in zip(said, plain, strict=True)), given, group, below)
+
+
+def served_by(layer: Layer, side: Side) -> tuple[Layer, list[str]]:
+    """A layer as a side serves it, and which flags are left out as its release lacks them.
+
+    It need only answer the User request with the same JSON: whether it does so to the byte is a finding.
+    """
+    served = msgspec.structs.replace(
+        layer, name=f"{layer.name[: LONGEST - 2]}:{side.mark}", group=side.group, answer="json"
+    )
+    command, missing = lacking(served)
+    return msgspec.structs.replace(served, command=command), missing
+
+
+def bench_here(arguments: list[str], seconds: float) -> bytes:
+    """Run `make bench` on the machine of this worker, at most this long; raises Fault if it leaves no record."""
+    with scratch() as folder:
+        os.chdir(ROOT)
+        command = [os.fspath(PYTHON), "-m", "asgi_anatomy", "bench", "--results", str(folder), *arguments]
+        code, said = run(command, seconds)
+        found = sorted(Path(folder).glob("*-bench.json"))
+        if found and code == 0:
+            return found[0].read_bytes()
+    if code is None:
+        raise Fault(f"{socket.gethostname()}: make bench did not end within {seconds:,.0f} s")
+    raise Fault(f"{socket.gethostname()}: make bench failed: {last_line(said).removeprefix('error: ')}")
+
+
+def machine_here() -> tuple[str, str]:
+    """The name of this host, and an id of its machine, which containers share: that of its boot."""
+    try:
+        return socket.gethostname(), Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname(), f"{uuid.getnode():x}"
+
+
+def install_here(layers: list[Layer], sides: list[Side]) -> None:
+    """Install sides, each on the group of the layers that it serves, in this worker's clone.
+
+    Raises BadInput for a wheel that is not on this machine, or Fault where something cannot be installed.
+    """
+    os.chdir(ROOT)
+    for side in sides:
+        for pin in side.resolution.packages.values():
+            path = url2pathname(urlsplit(pin.url).path)
+            if pin.url and not Path(path).is_file():
+                raise BadInput(
+                    f"{socket.gethostname()} has no {path}: a checkout or a wheel can only be counted by workers that"
+                    " see the disk it is on"
+                )
+    if failed := build(layers, lambda _: None):
+        raise Fault(f"{socket.gethostname()}: {next(iter(failed.values()))}")
+    for side in sides:
+        install(side.mark, side.said, side.resolution, side.below, lambda _: None)

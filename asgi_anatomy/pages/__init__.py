@@ -1,0 +1,1 @@
+"""What shows several kinds of records at once: the page, the charts, the generated parts of README and docs."""

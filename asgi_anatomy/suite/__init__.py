@@ -1,0 +1,1 @@
+"""What can be measured: layers, ladders, contracts, workloads, servers of one's own."""

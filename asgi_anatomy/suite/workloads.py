@@ -1,0 +1,210 @@
+"""workloads.toml, or the file of REQUEST= -> a Workload: requests, their answers, and how they are sent."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.suite.contract import Asked, Contract, Request, Workload
+from asgi_anatomy.suite.layers import NAME_RULE, ROOT, convert, is_name, read_toml, short
+
+FILE = ROOT / "workloads.toml"
+USER = "user"
+"""The workload that is nothing but the User request."""
+MOST = 64 * 1024  # bytes of a body that is written out, or of headers
+LARGEST = 64 * 2**20  # bytes of a body that is given by its size
+FILL = "*"
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request as a file has it. Whatever it omits is as in the User request."""
+
+    method: str | None = None
+    path: str | None = None
+    headers: list[tuple[str, str]] | None = None
+    body: str | None = None
+    size: Annotated[int, Meta(ge=1, le=LARGEST)] | None = None
+    status: Annotated[int, Meta(ge=200, le=599)] | None = None
+    answer: str | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    case: str | None = None
+    share: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The other keys of a workload."""
+
+    about: str = ""
+    contract: str = ""
+    published: Annotated[float, Meta(gt=-100, lt=100)] | None = None
+    pipelining: Annotated[int, Meta(ge=1, le=256)] = 1
+    requests_per_connection: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    connections: Annotated[int, Meta(ge=1, le=50_000)] | None = None
+
+
+DRIVING = ("pipelining", "requests_per_connection", "connections")
+OF_ENTRY = {each.encode_name for each in msgspec.structs.fields(Entry)}
+
+
+def read_names(contract: str = "", path: Path = FILE) -> dict[str, str]:
+    """What each workload of a contract is, by name, its default first; raises BadInput."""
+    return {name: entry.about for name, entry in read_entries(contract, path).items()}
+
+
+def in_order(names: Iterable[str], path: Path = FILE) -> list[str]:
+    """Names of workloads, in the order of the file, whatever their contracts; others are left out. Raises BadInput."""
+    wanted = {*names}
+    return [name for name in _tables(path) if name in wanted]
+
+
+def read_entries(contract: str = "", path: Path = FILE) -> dict[str, Entry]:
+    """The workloads of a contract, without their requests; raises BadInput."""
+    found = {name: _entry(table, f"{path.name}: [workloads.{name}]") for name, table in _tables(path).items()}
+    return {name: entry for name, entry in found.items() if entry.contract == contract}
+
+
+def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
+    """One workload of a file, the contract's default if unnamed; raises BadInput that names the file and the key."""
+    tables = _tables(path)
+    known = read_names(contract.name, path)
+    name = name or next(iter(known))
+    if name in tables and name not in known:
+        raise BadInput(f"the workload {name} is for other layers: these take {', '.join(known)}")
+    if name not in tables:
+        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}")
+    where = f"{path.name}: [workloads.{name}]"
+    found, _ = _workload(name, tables[name], contract, where)
+    if not found.about:
+        raise BadInput(f"{where}: `about` is missing: say in one sentence what it is")
+    return found
+
+
+def read_own(path: Path, contract: Contract) -> tuple[Workload, bool]:
+    """The workload of a REQUEST= file, and whether its answer must match byte for byte; raises BadInput."""
+    return _workload(path.name, read_toml(path), contract, path.name)
+
+
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    file = read_toml(path)
+    if unknown := file.keys() - {"workloads"}:
+        raise BadInput(f"{path.name}: unknown table [{short(min(unknown))}]: expected [workloads.NAME]")
+    tables: dict[str, dict[str, Any]] = convert(file.get("workloads", {}), dict[str, dict[str, Any]], path.name)
+    if bad := [name for name in tables if not is_name(name)]:
+        raise BadInput(f"{path.name}: [workloads] has the name {short(repr(bad[0]))}: {NAME_RULE}")
+    if USER not in tables:
+        raise BadInput(f"{path.name} has no [workloads.{USER}], which is the default")
+    return tables
+
+
+def _entry(table: dict[str, Any], where: str) -> Entry:
+    entry = convert({key: value for key, value in table.items() if key in OF_ENTRY}, Entry, where)
+    if entry.pipelining > 1 and entry.requests_per_connection:
+        raise BadInput(
+            f"{where}: wrk cannot close within a pipeline: expected pipelining or requests-per-connection, not both"
+        )
+    return entry
+
+
+def _workload(name: str, table: dict[str, Any], contract: Contract, where: str) -> tuple[Workload, bool]:
+    """A table as a workload, and whether its answers must match byte for byte."""
+    entry = _entry(table, where)
+    common = {key: value for key, value in table.items() if key not in (*OF_ENTRY, "requests")}
+    own = convert(table.get("requests", [{}]), list[dict[str, Any]], f"{where}: requests")
+    if not own:
+        raise BadInput(f"{where}: `requests` is empty: expected at least one, or leave it out")
+    asked, exact = [], True
+    for number, each in enumerate(own, 1):
+        place = f"{where}: request {number}" if len(own) > 1 else where
+        wanted = convert({**common, **each}, Wanted, place)
+        asked.append(_asked(wanted, contract, place))
+        exact &= bool(wanted.answer and wanted.answer.startswith("HTTP/1.1 "))
+    driving = {key: getattr(entry, key) for key in ("about", *DRIVING)}
+    if not common and own == [{}]:  # nothing but the User request
+        return Workload(name=name, **driving), exact
+    return Workload(name=name, asked=tuple(asked), **driving), exact
+
+
+def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
+    """One request, checked; raises BadInput."""
+    if wanted.case is not None:
+        return _of_case(wanted, contract, where)
+    user, body, answer = contract.user, wanted.body, wanted.answer
+    if wanted.size:
+        body, answer = _filled(wanted.size, body or "", answer, where)
+    elif body and len(body.encode()) > MOST:
+        raise BadInput(f"{where}: the body may have at most {MOST} bytes: give a longer one by its size")
+    changes = {"method": wanted.method, "path": wanted.path, "headers": wanted.headers, "body": body}
+    request = msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
+    if why := _cannot_be_sent(request):
+        raise BadInput(f"{where}: {why}")
+    headers = [("Host" if name.lower() == "host" else name, value) for name, value in request.headers]
+    if "Host" not in dict(headers):
+        headers.insert(0, ("Host", "127.0.0.1"))
+    status = wanted.status or 200
+    if wanted.sha256:
+        answer = ""
+    elif answer and answer.startswith("HTTP/1.1 "):
+        if not re.match("[2-5][0-9][0-9] ", answer[9:13]) or (wanted.status and wanted.status != int(answer[9:12])):
+            raise BadInput(f"{where}: `answer` has the status {short(repr(answer[9:12]))}, expected {status}")
+        status = int(answer[9:12])
+    elif answer is not None:
+        answer = _whole(user, status, answer)
+    else:
+        answer = _whole(user, status, user.answer.partition("\r\n\r\n")[2]) if status < 300 else ""
+    request = msgspec.structs.replace(request, headers=headers, answer=answer)
+    return Asked(request=request, status=status, share=wanted.share, sha256=wanted.sha256 or "")
+
+
+def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
+    """A request that is a case of the contract."""
+    case = contract.cases.get(wanted.case or "")
+    own = msgspec.structs.asdict(wanted)
+    if extra := [key for key, value in own.items() if value is not None and key not in ("case", "share")]:
+        raise BadInput(f"{where}: a case of the contract has its own {extra[0]!r}: leave that out")
+    if not case:
+        raise BadInput(f"{where}: no case {short(repr(wanted.case))}: contract.toml has {', '.join(contract.cases)}")
+    if case.refused or case.raw is not None or case.pad or not case.length:
+        raise BadInput(f"{where}: the case {wanted.case!r} ends its connection: it can be checked, but not measured")
+    request = msgspec.structs.replace(case.request(contract.user), answer="")
+    return Asked(request=request, status=case.status, share=wanted.share, case=wanted.case or "")
+
+
+def _filled(size: int, body: str, answer: str | None, where: str) -> tuple[str, str | None]:
+    """A body of `size` bytes and its answer: the `*` in both stands for as many letters as that takes."""
+    if body.count(FILL) != 1:
+        raise BadInput(f"{where}: `size` needs one {FILL} in `body`, where it is filled up")
+    letters = size - len(body.encode()) + len(FILL)
+    if letters < 0:
+        raise BadInput(f"{where}: `size` is {size}, but the rest of `body` alone has {size - letters} bytes")
+    return body.replace(FILL, "x" * letters), answer and answer.replace(FILL, "x" * letters)
+
+
+def _whole(user: Request, status: int, body: str) -> str:
+    """The User request's answer with another body."""
+    head = user.answer.partition("\r\n\r\n")[0]
+    head = re.sub("(?i)(content-length: )[0-9]+", rf"\g<1>{len(body.encode())}", head)
+    head = head if status == 200 else re.sub("^HTTP/1.1 200 [^\r]*", f"HTTP/1.1 {status} -", head)
+    return f"{head}\r\n\r\n{body}"
+
+
+def _cannot_be_sent(request: Request) -> str:
+    """Why wrk cannot send a request as it is, or an empty string."""
+    names = [name.lower() for name, _ in request.headers]
+    method, path = short(repr(request.method)), short(repr(request.path))
+    if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
+        return f"the method must be one whose answer has a body, such as GET or POST, not {method}"
+    if not re.fullmatch("/[!-~]*", request.path):
+        return f"the path must start with a slash and have only printable ASCII without spaces, not {path}"
+    if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
+        return "every header must have a unique name, without spaces or colons"
+    if framing := {"content-length", "connection"} & {*names}:
+        return f"wrk sets {framing.pop()!r} itself: leave it out"
+    if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
+        return "headers must not contain line breaks, and neither headers nor the body a NUL"
+    if sum(len(name + value) + 4 for name, value in request.headers) > MOST:
+        return f"all headers together may have at most {MOST} bytes"
+    return ""

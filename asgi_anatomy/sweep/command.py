@@ -1,0 +1,158 @@
+"""`make sweep`: layers with more and more connections, or at fixed rates instead of saturation."""
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from asgi_anatomy.documents.origin import origin
+from asgi_anatomy.documents.store import read_record, require_folder
+from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.cores import allow_files, lane, limits, obstacle
+from asgi_anatomy.machine.server import require_ports
+from asgi_anatomy.options import (
+    PATH,
+    Choice,
+    Number,
+    Printing,
+    Whole,
+    choice_options,
+    contract_for,
+    host_option,
+    printing_options,
+    results_option,
+    workload_option,
+)
+from asgi_anatomy.suite.layers import read_catalogue
+from asgi_anatomy.sweep.rates import VERSION, require_oha, require_one_request, sweep_rates
+from asgi_anatomy.sweep.record import Sweep, read_numbers, read_rates
+from asgi_anatomy.sweep.run import sweep_connections
+from asgi_anatomy.sweep.text import failed, sweep_document
+from asgi_anatomy.turns.keeping import carry_out, make_ready
+from asgi_anatomy.turns.plan import Plan, Selection
+from asgi_anatomy.turns.record import Load
+from asgi_anatomy.turns.wrk import require_wrk
+
+NUMBERS = "1 16 64 512 4096 16384"
+SHORTEST = 2
+"""Seconds of a window, at least."""
+AT_A_RATE = 5
+"""Seconds at each rate: of 1,000 requests/s, p99.9 is then the fifth slowest answer."""
+
+
+@click.command("sweep")
+@choice_options
+@click.option("--connections", "numbers", default="", help=f"How many connections: a list.  [{NUMBERS}; with RATE 64]")
+@click.option(
+    "--rate", default="", help="At these rates instead of saturation: '25% 50%' of what a layer can do, or req/s."
+)
+@click.option(
+    "--seconds", type=Whole(1, 3600), help="Length of a window in seconds, by default 2 or more; with RATE 5."
+)
+@click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads.")
+@click.option("--budget", default=900.0, type=Number(1, 1e6), help="Seconds after which nothing new is begun.  [900]")
+@workload_option
+@host_option
+@click.option("--port", default=0, type=Whole(0, 65535), help="The servers' port, 0 for any free one.  [0]")
+@results_option
+@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@printing_options
+@click.pass_obj
+def command(
+    catalogue_file: Path,
+    /,
+    choice: Choice,
+    numbers: str,
+    rate: str,
+    seconds: int | None,
+    threads: int,
+    budget: float,
+    workload: str,
+    host: str,
+    port: int,
+    results: Path,
+    path: Path | None,
+    printing: Printing,
+) -> None:
+    """Measure each layer with more and more connections, each always asking: req/s, CPU, latency, memory, errors.
+
+    With RATE, send requests at a fixed rate instead, so that latency says something of a service.
+    """
+    if path:
+        return show(printing.render(sweep_document(read_record(path, Sweep), printing.wide, os.path.relpath(path))))
+    rates = read_rates(rate) if rate.strip() else []
+    counts = read_numbers(numbers) if numbers.strip() else [] if rates else read_numbers(NUMBERS)
+    if rates and len(counts) > 1:
+        raise BadInput("RATE= takes one number of connections: try CONNECTIONS=64")
+    catalogue = read_catalogue(catalogue_file)
+    contract = contract_for(workload, choice.named(catalogue))
+    selection = _without_loops(choice.select(catalogue, contract, None))
+    asked = selection.contract.workload
+    usual = Load()
+    load = Load(
+        seconds=(seconds if not rates else None) or SHORTEST,
+        connections=counts[0] if rates and counts else asked.connections or usual.connections,
+        threads=threads,
+        pipelining=asked.pipelining,
+        requests_per_connection=asked.requests_per_connection,
+    )
+    if load.connections < threads:
+        raise BadInput(f"{threads} threads need at least as many connections, not {load.connections}: try THREADS=1")
+    require_wrk()
+    require_folder(results)
+    require_ports(host, port, 1)
+    known = limits()
+    wanted = counts if not rates else [load.connections]
+    possible = [each for each in wanted if not obstacle(each, known)]
+    if not possible:
+        raise BadInput(f"{wanted[0]:,} connections are not possible here: {obstacle(wanted[0], known)}")
+    allow_files(max([*possible, load.connections]))
+    program = None
+    if rates:
+        require_one_request(selection.contract)
+        program = require_oha(say)
+    plan = Plan(selection, load, lane(), host, port, budget=budget)
+    record = Sweep(
+        **origin(),
+        ladder=selection.ladder,
+        load=load,
+        budget=budget,
+        cores=plan.lane,
+        contract=selection.digest(),
+        workload=asked.name,
+        layers=selection.rows(),
+        connections=counts,
+        rates=rates,
+        client=f"oha {VERSION}" if rates else "",
+    )
+    make_ready(selection, record)
+    problem, kept = carry_out(
+        lambda watch: (
+            sweep_rates(plan, record, watch, program, seconds or AT_A_RATE)
+            if program
+            else sweep_connections(plan, record, watch, seconds)
+        ),
+        record,
+        results,
+        budget,
+        announce=printing.form in ("csv", "json"),
+    )
+    show(printing.render(sweep_document(record, printing.wide, os.path.relpath(kept) if kept else "")))
+    if problem:
+        raise problem
+    if names := failed(record):
+        raise Fault(f"not everything could be measured of {', '.join(names)}: the lines below the table say why")
+
+
+def _without_loops(selection: Selection) -> Selection:
+    """The layers that have connections; raises BadInput if there are none."""
+    servers = [layer for layer in selection.layers if not layer.loop]
+    if loops := [layer.name for layer in selection.layers if layer.loop]:
+        say(f"{', '.join(loops)}: left out, it has no connections: it is a loop without a socket")
+    if not servers:
+        raise BadInput("none of these layers has connections: try LAYERS=asyncio")
+    names = {layer.name for layer in servers}
+    on = {name: below if below in names else None for name, below in selection.on.items() if name in names}
+    return msgspec.structs.replace(selection, layers=servers, on=on)

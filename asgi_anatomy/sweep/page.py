@@ -1,0 +1,108 @@
+"""What layers do with more and more connections, or at fixed rates: a line per layer, on logarithmic axes.
+
+A sweep: its sentence, the lines of its layers, and the figures.
+"""
+
+from typing import Any
+
+import altair as alt
+
+from asgi_anatomy.documents.charts import data, specified
+from asgi_anatomy.documents.document import Table
+from asgi_anatomy.documents.draw import Picture
+from asgi_anatomy.documents.part import Part, commands, folded, html_table, of_pictures, paragraphs, text
+from asgi_anatomy.documents.source import Swept
+from asgi_anatomy.documents.words import span, thousands
+from asgi_anatomy.sweep.record import Sweep
+from asgi_anatomy.sweep.text import figures, notes, rate_sentence, rated_figures, sentence, sweep_document
+
+HEIGHT = 260
+MOST = 8
+"""Colours of lines; with more layers they repeat, and the tooltip tells which is which."""
+LATENCY = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : "
+LATENCY += "datum.value + ' µs'"
+
+
+def pictures(record: Sweep) -> list[Picture]:
+    """Requests/s and p99 by connections, or p99 by rate; empty where nothing was measured."""
+    if record.rates:
+        rows = [row for row in rated_figures(record) if row["p99_us"] and row["reached"]]
+        said = rate_sentence(record)
+        table = sweep_document(record).data
+        chart = _lines(rows, ("reached", "requests/s", False), ("p99_us", "p99, logarithmic", True), said)
+        more = ("Each dot is a rate: the requests/s that were answered.",)
+        return [Picture("rates", "How long a request waits at a fixed rate", said, chart, table, more)] if rows else []
+    rows = [row for row in figures(record) if row["rps"] and row["p99_us"]]
+    if not rows:
+        return []
+    across = ("connections", "connections, logarithmic", True)
+    table = sweep_document(record).data
+    said, waits = sentence(record), _waits(rows)
+    return [
+        Picture(
+            "connections", "Requests/s with more connections", said,
+            _lines(rows, across, ("rps", "requests/s, logarithmic", True), said), table,
+        ),
+        Picture(
+            "waiting", "How long a request waits with more connections", waits,
+            _lines(rows, across, ("p99_us", "p99, logarithmic", True), waits), None,
+            ("At saturation a request waits for those of all other connections.",),
+        ),
+    ]  # fmt: skip
+
+
+def _waits(rows: list[dict[str, Any]]) -> str:
+    """The p99 of the slowest layer with the most connections."""
+    worst = max(rows, key=lambda row: (row["connections"], row["p99_us"]))
+    many = f"{worst['connections']:,} connections"
+    return f"With {many}, 1% of {worst['layer']} requests wait {span(worst['p99_us'])} or more."
+
+
+def _lines(
+    rows: list[dict[str, Any]], across: tuple[str, str, bool], up: tuple[str, str, bool], said: str
+) -> dict[str, Any]:
+    """A line per layer; an axis is its field, its title, and whether it is logarithmic."""
+    shown = [{"layer": row["layer"], "x": row[across[0]], "y": row[up[0]], "said": _said(row)} for row in rows]
+    layers = [*dict.fromkeys(row["layer"] for row in shown)]
+    colours = [f"var(--part{1 + place % MOST})" for place in range(len(layers))]
+    colour = alt.Color("layer:N", sort=None, legend=alt.Legend(), scale=alt.Scale(domain=layers, range=colours))
+    label = LATENCY if up[0].endswith("_us") else "format(datum.value, ',')"
+    x_axis = alt.Axis(title=across[1], labelOverlap=True, format=",", values=sorted({row["x"] for row in shown}))
+    if not across[2]:
+        x_axis = alt.Axis(title=across[1], labelOverlap=True, labelExpr="format(datum.value, ',')", tickCount=8)
+    y_axis = alt.Axis(title=up[1], labelExpr=label, labelOverlap=True, tickCount=6)
+    x = alt.X("x:Q", axis=x_axis, scale=_scale(across[2]))
+    y = alt.Y("y:Q", axis=y_axis, scale=_scale(up[2]))
+    lines = alt.Chart(data(shown)).mark_line(strokeWidth=2, point={"size": 36, "filled": True})
+    return specified(lines.encode(x=x, y=y, color=colour, tooltip=["layer:N", "said:N"]), HEIGHT, said)
+
+
+def _scale(logarithmic: bool) -> Any:
+    return alt.Scale(type="log", nice=False, padding=10) if logarithmic else alt.Scale(zero=True)
+
+
+def _said(row: dict[str, Any]) -> str:
+    """A point in words."""
+    if "reached" in row:
+        return f"{thousands(row['reached'])} req/s, p99 {span(row['p99_us'])}"
+    return f"{row['connections']:,} connections: {thousands(row['rps'])} req/s, p99 {span(row['p99_us'])}"
+
+
+TITLE = "What layers do with more connections, and at fixed rates"
+FOOT = "Made by asgi-anatomy. How it is measured: the project's docs/SWEEP.md."
+
+
+def parts(swept: Swept) -> list[Part]:
+    """All parts of the page, in order."""
+    record = swept.record
+    said = rate_sentence(record) if record.rates else sentence(record)
+    head = f'<p class="eyebrow">sweep</p><p class="headline">{text(said)}</p>'
+    found = [Part("answer", "The answer", body=head, hero=True)]
+    found += [of_pictures(each.name, each.title, each) for each in pictures(record)]
+    document = sweep_document(record)
+    tables = [each for each in document.parts if isinstance(each, Table)]
+    body = "".join(folded("The figures" if not place else "Memory after many requests", html_table(each, each.keys[0]))
+                   for place, each in enumerate(tables))  # fmt: skip
+    found.append(Part("figures", "The figures", body=body + paragraphs(notes(record, wide=True), "note")))
+    again = [f"make sweep RECORD={swept.path}   # the table", f"make report RECORD={swept.path}   # this page again"]
+    return [*found, Part("made", "How to see it again", body=commands(again))]

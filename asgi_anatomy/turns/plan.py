@@ -1,0 +1,133 @@
+"""What one call measures, and how: layers lowest first, what each stands on, its contract, load, cores and time."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine.machine import Lane
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.custom import Custom
+from asgi_anatomy.suite.layers import Catalogue, Layer, lowest_first, multiply
+from asgi_anatomy.turns.record import Load, Row
+
+TURN = 0.1
+"""Seconds of a turn, unless TURN= says otherwise."""
+
+
+Client = Literal["same", "other", "awake"]
+"""Where the client of a turn is: on the servers' core; on the other one, where it falls asleep between answers; or
+there, but polling, so that it never does. The latter two are what `make clients` compares with."""
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """The layers of one call, lowest first."""
+
+    layers: list[Layer]
+    on: dict[str, str | None]
+    """What each stands on here."""
+    contract: Contract
+    ladder: str = ""
+    custom: Custom | None = None
+
+    def contract_of(self, layer: Layer) -> Contract:
+        """The contract of a layer; copies of a custom server with several processes share its contract."""
+        mine = self.custom
+        return mine.contract if mine and mine.layer.name == layer.base else self.contract
+
+    def digest(self) -> str:
+        """SHA-256 of all requests and expected answers."""
+        own = [self.contract_of(layer) for layer in self.layers]
+        digests = [each.digest() for each in (self.contract, *(each for each in own if each is not self.contract))]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    def rows(self) -> list[Row]:
+        """A row of the record for each layer."""
+        return [
+            Row(
+                name=layer.name,
+                on=self.on[layer.name],
+                adds=layer.adds,
+                command=layer.argv("HOST", 0, "python"),
+                waits=layer.waits,
+                answer=layer.answer,
+                cases=bool(contract.cases),
+                request=contract.file or ("" if contract.cases or not asked else f"the workload {named.name}"),
+            )
+            for layer in self.layers
+            for contract in [self.contract_of(layer)]
+            for named, asked in [(contract.workload, contract.workload.asked)]
+        ]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to measure, and until when: `budget` in seconds, `precision` (the margin of a finished pair) in points."""
+
+    selection: Selection
+    load: Load = Load()
+    lane: Lane | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    turn: float = TURN
+    """Seconds."""
+    budget: float = 0.0
+    precision: float | None = None
+    threshold: float = 1.0
+    """Percent: smaller differences count as the same."""
+    client: Client = "same"
+
+    def served_by(self, python: str) -> "Plan":
+        """The same, with every layer served by the Python of another main environment."""
+        layers = [msgspec.structs.replace(layer, served=python) for layer in self.selection.layers]
+        return msgspec.structs.replace(self, selection=msgspec.structs.replace(self.selection, layers=layers))
+
+
+class Watch(Protocol):
+    """Receives progress, and keeps what was measured."""
+
+    def tell(self, what: str, seconds: float) -> None:
+        """What happens now, and how many seconds of the total are done."""
+
+    def keep(self) -> None:
+        """Something was measured: save it."""
+
+
+def select(
+    catalogue: Catalogue,
+    contract: Contract,
+    *,
+    names: str = "",
+    ladder: str = "default",
+    workers: Sequence[int] = (),
+    custom: Custom | None = None,
+) -> Selection:
+    """The layers of a ladder, or those named, and the custom server; raises BadInput."""
+    layers = catalogue.choose(names, ladder)
+    if custom and custom.layer.on:
+        below = catalogue.one(custom.layer.on)
+        layers += [*([] if names or below in layers else [below]), custom.layer]
+    elif custom:  # not an ASGI app: it stands on the lowest layer
+        layers.append(msgspec.structs.replace(custom.layer, on=layers[0].name))
+    layers = multiply(layers, [*workers] or catalogue.ladders[ladder].workers)
+    if workers and not any(layer.scales for layer in layers):
+        raise BadInput("none of these layers can have several WORKERS: their commands do not contain {workers}")
+    on = catalogue.ground(layers, ladder)
+    return Selection(lowest_first(layers, on), on, custom.others(contract) if custom else contract, ladder, custom)
+
+
+def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str, custom: Custom | None) -> Selection:
+    """The two layers of a pair, the second on the first; one may be the custom server. Raises BadInput."""
+    first, second = (catalogue.one(name) if name else custom and custom.layer for name in (a, b))
+    if not first or not second or bool(a) + bool(b) + bool(custom) != 2:
+        raise BadInput("a pair needs two layers: set A= and B=, or one of them and APP= or SERVE= for your own server")
+    return two(first, second, contract, custom)
+
+
+def two(a: Layer, b: Layer, contract: Contract, custom: Custom | None = None) -> Selection:
+    """Two layers, b standing on a; a layer against itself gets a second name."""
+    name = b.name if b.name != a.name else f"{b.name}-again"
+    upper = msgspec.structs.replace(b, name=name, on=a.name)
+    contract = custom.others(contract) if custom else contract
+    return Selection([a, upper], {a.name: None, name: a.name}, contract, custom=custom)

@@ -1,0 +1,276 @@
+"""Layers -> the servers of one round: started together and checked; or a fault in their row.
+
+One run into its record, round by round. Whatever happens in between, what was measured is kept.
+
+Two layers by turns until it is clear which is slower, or that neither is, or the budget ends.
+"""
+
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+
+from asgi_anatomy.errors import ServerFault, WrkFault
+from asgi_anatomy.machine.cores import quota as quota_quota
+from asgi_anatomy.machine.cores import throttled
+from asgi_anatomy.machine.server import Server, stop_all
+from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.versions import own_versions
+from asgi_anatomy.suite.conformance import check as conformance_check
+from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.turns.decay import ratio
+from asgi_anatomy.turns.estimate import ROUNDS
+from asgi_anatomy.turns.plan import Plan, Watch
+from asgi_anatomy.turns.record import Layers, Load, Measured, Pair, Round, Verdict, Window, now
+from asgi_anatomy.turns.turns import Table, seated
+from asgi_anatomy.turns.verdict import LEVEL, LOOKS, Outcome, judge, outcome
+from asgi_anatomy.turns.windows import take, verify, warm_up
+
+
+@contextmanager
+def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) -> Iterator[dict[str, Server]]:
+    """The servers of all layers that work, by name; they have ended on leaving.
+
+    With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets
+    a fault in its row and is left out of later rounds. All share one hash seed, drawn anew in each round, so that it
+    favours no layer.
+    """
+    servers: list[Server] = []
+    environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
+    try:
+        for layer in random.sample(layers, len(layers)):
+            row = record.row(layer.name)
+            with row.takes_faults():
+                if not row.faults:
+                    port = plan.port and plan.port + list(layers).index(layer)
+                    contract = plan.selection.contract_of(layer)
+                    with held():
+                        servers.append(Server(layer, contract, plan.host, port, environment).start())
+        for server in servers:
+            row = record.row(server.layer.name)
+            with row.takes_faults():
+                row.answer_bytes = server.wait().answer_bytes
+                if plan.lane:
+                    server.start_bytes = server.meter.read().rss_bytes
+                if full:
+                    row.packages = own_versions(server.layer, server.process.pid, server.port)
+                    broken = conformance_check(server.contract, server.layer, plan.host, server.port)
+                    row.faults += [f"contract: {each}" for each in broken]
+                    server.mark()
+        yield {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
+    finally:
+        stop_all(servers)
+
+
+FIRST = 2.0
+"""Seconds that a round is taken to need besides its turns, until one was timed."""
+SLOW = 0.01
+"""Seconds: a server whose answer takes longer does not come to rest between turns."""
+FILLED = 0.5
+"""Share of its turns below which a server and its client do not fill their core."""
+NOTHING = 0.001
+"""Share of its turns below which a server has done no work."""
+ELSEWHERE = "its own processes used next to no CPU time: does another one do its work?"
+ANSWERS = 3
+"""A plain window of a server that cannot take turns holds so many of its answers, one after another."""
+
+
+class Run:
+    """One run into its record."""
+
+    def __init__(self, plan: Plan, record: Measured, watch: Watch) -> None:
+        self.plan = plan
+        self.record = record
+        self.watch = watch
+        self.began = time.monotonic()
+        self.turning = 0.0  # seconds in which turns were counted
+        self.in_rounds = 0.0
+        self.in_windows = 0.0
+        self.kept = 0.0
+        """Seconds of the budget that are kept for plain windows."""
+        self.rounds = 0
+        record.quota = quota_quota()
+        record.client = plan.client
+        record.turn_ms = round(plan.turn * 1000) if plan.lane else None
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        """Until the budget ends, without what is kept for plain windows."""
+        return self.plan.budget - self.kept - self.seconds
+
+    @property
+    def can_take_turns(self) -> bool:
+        """Whether layers take turns here, and there is another core for plain windows."""
+        return self.plan.lane is not None and self.plan.lane.client is not None
+
+    @property
+    def overhead(self) -> float:
+        """The seconds that a round takes besides its turns and plain windows."""
+        return (self.in_rounds - self.turning - self.in_windows) / self.rounds if self.rounds else FIRST
+
+    def has_time(self, rounds: int) -> bool:
+        """Whether so many rounds fit the budget."""
+        return self.left > rounds * (self.overhead + self.turns_next)
+
+    @property
+    def turns_next(self) -> float:
+        """How long the turns of the next round take, in seconds.
+
+        Twice as long as the rest of a round: longer, and instances differ by more than their turns; shorter, and most
+        of the time goes into starting them. ROUNDS of them should fit the budget.
+        """
+        least = max(1, ROUNDS - self.rounds)
+        return max(0.0, min(2 * self.overhead, self.left / least - self.overhead))
+
+    @property
+    def window_seconds(self) -> float:
+        """What one plain window of each layer takes."""
+        return (self.plan.load.seconds + 0.3) * len([row for row in self.record.layers if not row.faults])
+
+    def round(self, layers: Sequence[Layer], seconds: float, windows: bool = False) -> None:
+        """Start these layers anew and let them take turns for so long; then, with `windows`, a plain window of each.
+
+        Raises ServerFault where the custom server is not sound.
+        """
+        self._tell("starting")
+        start, begin, stopped = now(), time.monotonic(), throttled()
+        with servers_of(layers, self.plan, self.record, full=not self.rounds) as servers:
+            if not self.rounds:
+                self._look(servers)
+            made = Round(start=start, seconds=0.0)
+            turning = [servers[layer.name] for layer in layers if layer.name in servers and self._turns(layer.name)]
+            if turning and self.plan.lane:
+                self._turning(turning, made, seconds)
+            plain = [servers[layer.name] for layer in layers if layer.name in servers]
+            before = self.in_windows
+            for server in plain:
+                if (windows or self._needs_window(server.layer.name)) and not self.record.row(server.layer.name).faults:
+                    self._window(server)
+            for server in servers.values():
+                with self.record.row(server.layer.name).takes_faults():
+                    verify(server)
+        self.in_rounds += time.monotonic() - begin
+        made.seconds = time.monotonic() - begin - (self.in_windows - before)
+        made.throttled = throttled() - stopped
+        self.record.rounds.append(made)
+        self.rounds += 1
+        self.record.seconds = self.seconds
+        self.watch.keep()
+
+    def _turning(self, servers: Sequence[Server], made: Round, seconds: float) -> None:
+        """The turns of a round, and what came of them."""
+        assert self.plan.lane
+        self._tell("turns of " + ", ".join(server.layer.name for server in servers))
+        with seated(servers, self.plan, self.plan.lane) as table:
+            begin, half = time.monotonic(), len(servers) * self.plan.turn / 2
+            while not table.cycles or time.monotonic() + half < begin + seconds:
+                table.cycle()
+            self.turning += time.monotonic() - begin
+            table.idle()
+        made.turns, made.instances = table.turns, [seat.instance for seat in table.seats]
+        for seat in table.seats:
+            seat.instance.start_bytes = seat.server.start_bytes
+        for fault in table.faults:
+            self.record.row(fault.layer).faults.append(fault.what)
+        if not self.rounds:
+            self._fill(table)
+
+    def _turns(self, name: str) -> bool:
+        row = self.record.row(name)
+        return not row.plain and not row.faults
+
+    def _needs_window(self, name: str) -> bool:
+        """Whether a layer needs a plain window in each round: for its own figures, or as what another stands on."""
+        if not self.plan.lane or self.record.row(name).plain:
+            return True
+        return any(row.plain and row.on == name for row in self.record.layers)
+
+    def _look(self, servers: dict[str, Server]) -> None:
+        """In the first round: which layers failed, and which are too slow for turns."""
+        custom = self.plan.selection.custom
+        for row in self.record.layers:
+            if row.faults and custom and row.name == custom.layer.name:
+                raise ServerFault(row.name, row.faults[0])
+            if row.faults:
+                self.watch.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
+        for name, server in servers.items():
+            if self.plan.lane and server.slowest > SLOW:
+                self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
+
+    def _fill(self, table: Table) -> None:
+        """In the first round: which servers do not fill their core in their turns, or do nothing in them."""
+        for seat in table.seats:
+            mine = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
+            wall = sum(turn.wall_us for turn in mine) * 1000
+            used = sum(turn.cpu_ns or 0 for turn in mine)
+            busy = used + sum(turn.client_cpu_ns for turn in mine)
+            if mine and used < NOTHING * wall and not seat.instance.fault:
+                self.record.row(seat.name).faults.append(ELSEWHERE)
+            elif mine and busy < FILLED * wall:
+                self.record.row(seat.name).plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
+
+    def _window(self, server: Server) -> None:
+        """A plain window of one server; a server that fails is written into its row."""
+        name = server.layer.name
+        self._tell(f"wrk on a core of its own: {name}")
+        begin = time.monotonic()
+        load = self.plan.load
+        if ANSWERS * server.slowest > load.seconds:
+            load = replace(load, seconds=round(ANSWERS * server.slowest + 1))
+        load = replace(load, timeout=max(load.timeout, round(ANSWERS * server.slowest + 1)))
+        with self.record.row(name).takes_faults():
+            if not self._turns(name):
+                warm_up(server, load, self.plan.lane)
+            self.record.windows.append(self._take(server, load))
+        self.in_windows += time.monotonic() - begin
+
+    def _take(self, server: Server, load: Load) -> Window:
+        """A window; if wrk was ended or halted from outside, take it once more, then leave it out."""
+        for then in ("taken once more", "left out"):
+            try:
+                return take(server, load, self.plan.lane, self.rounds)
+            except WrkFault as fault:
+                why = fault.message
+                self.watch.tell(f"{fault.message}: the window is {then}", self.seconds)
+        return Window(layer=server.layer.name, round=self.rounds, start=now(), requests=0, duration_us=0, fault=why)
+
+    def _tell(self, what: str) -> None:
+        self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)
+
+
+def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) -> Outcome:
+    """Measure the plan's two layers, and judge at each look; raises ServerFault where one fails.
+
+    A precision of the plan, in percent, has it go on after the verdict until the interval is no wider. With `patient`
+    it goes on to the end of the budget and looks once.
+    """
+    look = 0
+    verdict: Verdict = "unclear"
+    last = False
+    run = Run(plan, record, watch)
+    while not last and (verdict == "unclear" or _too_wide(plan, record)):
+        run.round(plan.selection.layers, run.turns_next)
+        for row in record.layers:
+            if row.faults:
+                raise ServerFault(row.name, row.faults[0])
+        last = not run.has_time(1)
+        due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
+        if due > look and (last or not patient):
+            look = due
+            verdict = judge(ratio(record, record.layers[1]), LEVEL, plan.threshold)
+    return outcome(record, plan.threshold)
+
+
+def _too_wide(plan: Plan, record: Pair) -> bool:
+    """Whether the interval is wider than the plan's precision."""
+    found = ratio(record, record.layers[1]) if plan.precision else None
+    interval = found.interval(LEVEL) if found else None
+    return bool(plan.precision and interval and 50 * (interval[1] - interval[0]) > plan.precision)

@@ -1,0 +1,1 @@
+"""Two versions of a package, compared by counts and by time."""

@@ -1,0 +1,239 @@
+"""Where `make versus` counts: on this machine's cores, or by the workers of a scheduler.
+
+`make versus`: two versions of a package, counted and timed, with the functions that changed.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+from packaging.utils import canonicalize_name
+
+from asgi_anatomy.cli import needs_group
+from asgi_anatomy.counts.changes import LIMIT
+from asgi_anatomy.documents.origin import origin
+from asgi_anatomy.documents.store import read_record, require_folder
+from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.cores import lane
+from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.versions import read_revision, read_versions, require_revision
+from asgi_anatomy.options import (
+    PATH,
+    Driving,
+    Number,
+    Printing,
+    contract_for,
+    driving_options,
+    gathered,
+    printing_options,
+    results_option,
+    threshold_option,
+    workload_option,
+)
+from asgi_anatomy.packages.sides import Side, install_here, read_sides
+from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.suite.layers import Layer, read_catalogue
+from asgi_anatomy.turns.keeping import carry_out, check
+from asgi_anatomy.turns.plan import Plan, Watch, two
+from asgi_anatomy.versus.bisect import Between, bisect, steps
+from asgi_anatomy.versus.bisect import seconds as bisection_seconds
+from asgi_anatomy.versus.figures import judge_layers, overall
+from asgi_anatomy.versus.record import Bisection, Versus
+from asgi_anatomy.versus.run import ask_both, both_sides, count_both, layers_with, seconds, time_both
+from asgi_anatomy.versus.text import versus_document, versus_json, versus_markdown
+
+
+class Executors(msgspec.Struct, frozen=True):
+    """An executor for each machine, how many jobs all do at a time, and the machines' names (none: this one)."""
+
+    executors: Sequence[Executor]
+    width: int
+    machines: list[str]
+
+
+@contextmanager
+def executors(scheduler: str, layers: list[Layer], sides: list[Side]) -> Iterator[Executors]:
+    """An executor for each machine. With a scheduler, the sides are installed on each of its machines first.
+
+    An exception ends what is under way here.
+
+    Raises BadInput or Fault where workers cannot be used: see asgi_anatomy/machine/cluster.py.
+    """
+    if not scheduler:
+        with Cores() as cores:
+            yield Executors([cores], cores.width, [])
+        return
+    from asgi_anatomy.machine.cluster import cluster
+
+    revision = read_revision()
+    with cluster(scheduler, lambda: require_revision(revision)) as workers:
+        workers.each_machine(install_here, layers, sides)
+        yield Executors([workers.on(name) for name in workers.machines], workers.width, [*workers.machines])
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Which packages, the two sides of each, and in which layers."""
+
+    package: str
+    a: str
+    b: str
+    repo: str
+    layers: str
+    ladder: str
+    workload: str
+
+
+question_options = gathered(
+    "question",
+    Question,
+    click.option("--package", default="", help="The package, or several, separated by spaces."),
+    click.option("--a", default="", help="Side A: a version, git:REF, a folder, a wheel, base or base:REF."),
+    click.option("--b", default="", help="Side B: a version, git:REF, a folder with a checkout, or a wheel."),
+    click.option("--repo", default="", help="The local clone of git:REF, if not the other side's checkout."),
+    click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
+    click.option("--ladder", default="default", show_default=True, help="The layers of this ladder that use PACKAGE."),
+    workload_option,
+)
+
+
+@click.command("versus")
+@question_options
+@click.option("--only", type=click.Choice(["counts", "time"]), help="Only count, or only time.")
+@click.option(
+    "--limit", default=LIMIT, show_default=True, type=Number(0.0, 50), help="Percent: below it, counts are the same."
+)
+@threshold_option
+@click.option(
+    "--precision", type=Number(0.05, 50), help="Time each layer until its interval is at most ± this many percent."
+)
+@click.option("--budget", default=300.0, type=Number(1, 1e6), help="Seconds for the whole call, by default 300.")
+@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
+@click.option("--scheduler", default="", help="A Dask scheduler whose workers count; time is measured here.")
+@driving_options
+@results_option
+@printing_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    question: Question,
+    only: str | None,
+    limit: float,
+    threshold: float,
+    precision: float | None,
+    budget: float,
+    path: Path | None,
+    bisected: bool,
+    scheduler: str,
+    driving: Driving,
+    results: Path,
+    printing: Printing,
+) -> None:
+    """Compare two versions of a package: exact counts of one request, then time, and which functions changed.
+
+    Exit codes: 0 same or faster on every layer (--bisect: steps are named), 3 slower on any by counts (by time with
+    --only time), 4 unclear (--only time), or --bisect found no step.
+    """
+    if path:
+        return show(_render(read_record(path, Versus), printing))
+    if scheduler:
+        if bisected or only == "time":
+            raise BadInput("SCHEDULER= is for counts of two sides: leave it out with BISECT=1 or ONLY=time")
+        needs_group("cluster")
+    begin = time.monotonic()
+    catalogue = read_catalogue(context.obj)
+    contract = contract_for(question.workload, catalogue.choose(question.layers, question.ladder))
+    asked = read_sides(question.package, question.a, question.b, question.repo)
+    layers = layers_with(catalogue, asked.packages, question.layers, question.ladder, say)
+    require_folder(results)
+    plan = Plan(
+        two(layers[0], layers[0], contract),
+        driving.load(contract.workload),
+        lane(),
+        driving.host,
+        driving.port,
+        driving.turn / 1000,
+        budget,
+        precision,
+        threshold,
+    )
+    timed, counted = only != "counts" and not bisected, only != "time"
+    if timed and plan.lane is None:
+        raise BadInput("time needs Linux, where servers can be pinned to a core and take turns: try ONLY=counts")
+    if timed:
+        check(plan, results)
+    given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
+    record = Versus(
+        **origin(),
+        packages={
+            name: each for name, each in read_versions(layers).items() if canonicalize_name(name) not in asked.packages
+        },
+        asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
+        ladder="" if question.layers else question.ladder,
+        contract=contract.digest(),
+        workload=contract.workload.name,
+        limit=limit,
+        threshold=threshold,
+    )
+    if bisected:
+        record.asked["BISECT"] = "1"
+        record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
+        context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
+    sides, record.layers, served = both_sides(asked, layers, say)
+    a, b = sides[layers[0].group]
+    record.a, record.b = [*a.said], [*b.said]
+
+    def work(watch: Watch) -> None:
+        with executors(scheduler, layers, [side for both in sides.values() for side in both]) as found:
+            record.counted_on = found.machines
+            ask_both(served, record, contract, watch, found.executors[0])
+            if counted:
+                count_both(served, record, contract, watch, found.executors, found.width)
+        if timed:
+            left = budget - (time.monotonic() - begin)
+            time_both(served, record, msgspec.structs.replace(plan, budget=left), watch)
+
+    expected = seconds(len(layers), Cores().width, counted)
+    problem, _ = carry_out(work, record, results, max(expected, budget) if timed else expected)
+    show(_render(record, printing))
+    if problem:
+        raise problem
+    if failed := [row.layer for row in record.layers if row.faults]:
+        raise Fault(f"{', '.join(failed)}: a side does not answer as it should: see the lines below the table")
+    verdict = overall(judge_layers(record))
+    context.exit(3 if verdict == "slower" else 4 if verdict == "unclear" and not counted else 0)
+
+
+def _bisect(between: Between, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
+    """Count versions between the sides until every step is between neighbours; returns the exit code."""
+    found = record.bisection = Bisection(package=between.packages[0], layer=between.layer.name, points=between.points)
+    cores = Cores()
+
+    def work(watch: Watch) -> None:
+        with cores:
+            bisect(found, between.serve, contract, record.limit, watch, cores, cores.width)
+
+    problem, _ = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
+    show(_render(record, printing))
+    if problem:
+        raise problem
+    if failed := next((each for each in (found.points[0], found.points[-1]) if each.fault), None):
+        raise Fault(f"{found.package} {failed.name}: {failed.fault}")
+    return 0 if steps(found.points, record.limit) else 4
+
+
+def _render(record: Versus, printing: Printing) -> str:
+    """A record in one of FORMATS."""
+    if printing.form == "json":
+        return versus_json(record)
+    return (
+        versus_markdown(record)
+        if printing.form == "markdown"
+        else printing.render(versus_document(record, printing.wide))
+    )

@@ -1,1 +1,0 @@
-"""The harness: how it is measured. `python -m bench --help` lists the commands."""

@@ -1,1 +1,0 @@
-"""Exact counts of one request: instructions, bytecodes, calls, system calls. Imports data, stats, host."""

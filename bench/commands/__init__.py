@@ -1,1 +1,0 @@
-"""The commands, one file each, named after it. Imports every other room."""

@@ -1,1 +1,0 @@
-"""Inputs and outputs of a run: layers, contract, custom server, records. Imports no other room."""

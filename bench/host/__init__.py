@@ -1,1 +1,0 @@
-"""The local machine: processes, cores, counters, conformance, environments, versions, signals. Imports data."""

@@ -1,1 +1,0 @@
-"""Measuring with wrk: a window, a round, a run, a pair, a ladder, sensitivity. Imports data, stats, host."""

@@ -1,1 +1,0 @@
-"""Records -> one HTML page that needs no network. Needs the group `report`; the rest of report/ does not."""
