@@ -61,7 +61,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE PYTHO
 
 # By the real path of the environment: .venv is a link, and a later set-up may point it elsewhere. It is told which variables make was
 # given, and says which of them the command does not take.
-bench = GIVEN='$(subst ','\'',$(given))' "$$(cd ./.venv && pwd -P)/bin/python" -m bench
+bench = GIVEN='$(subst ','\'',$(given))' "$$(cd ./.venv && pwd -P)/bin/python" -m asgi_anatomy
 given = $(if $(word 2,$(MAKECMDGOALS)),,$(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))))
 option = $(if $(strip $($1)),--$2 '$(subst ','\'',$(strip $($1)))')
 flag = $(if $(filter-out 0 no,$(strip $($1))),--$2)

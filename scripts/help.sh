@@ -35,7 +35,7 @@ list() {
 }
 
 if [ -n "${2:-}" ]; then
-    if [ -x .venv/bin/python ] && [ -f "bench/commands/$(echo "$2" | tr - _).py" ]; then
+    if [ -x .venv/bin/python ] && grep -q "^    \"$2\":" asgi_anatomy/cli.py; then
         exec .venv/bin/python -m asgi_anatomy help "$2"
     fi
     list '' "$2" && exit

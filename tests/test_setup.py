@@ -483,7 +483,7 @@ def test_a_set_up_that_was_killed_is_begun_anew(checkout: Checkout) -> None:
 
 
 def test_clean_leaves_results(checkout: Checkout) -> None:
-    for name in (".venv-old/x", ".venvs/x", "bench/__pycache__/x", ".mypy_cache/x", "results/x"):
+    for name in (".venv-old/x", ".venvs/x", "asgi_anatomy/__pycache__/x", ".mypy_cache/x", "results/x"):
         path = checkout.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -54,7 +54,7 @@ def test_a_terminal_that_closes(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
     """As `make bench 2>&1 >/dev/null | head -1`: nothing that a display raises may end the run."""
     require_tool("head")
-    command = f"{sys.executable} -m bench {' '.join(map(repr, map(str, SHORT)))} --results {tmp_path / 'results'}"
+    command = f"{sys.executable} -m asgi_anatomy {' '.join(map(repr, map(str, SHORT)))} --results {tmp_path / 'results'}"
     subprocess.run(f"{command} 2>&1 >/dev/null | head -1", shell=True, cwd=ROOT, timeout=60, check=True)
     (path,) = kept(tmp_path)
     found = read_record(path, Record)
@@ -63,7 +63,7 @@ def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
 
 def test_a_table_that_nobody_reads_to_its_end(tmp_path: Path) -> None:
     path = Keeper(record(low=[100], high=[50]), tmp_path).finish()
-    command = f"{sys.executable} -m bench table --wide --record {path} | true"
+    command = f"{sys.executable} -m asgi_anatomy table --wide --record {path} | true"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
