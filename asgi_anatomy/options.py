@@ -1,10 +1,13 @@
 """The options that commands share: each is declared once, and parsed once into a struct or a value."""
 
 import contextlib
+import difflib
 import functools
+import inspect
 import math
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,82 @@ from asgi_anatomy.suite.workloads import read_workload
 from asgi_anatomy.turns.plan import TURN, Selection, select
 from asgi_anatomy.turns.record import Load
 
-Command = Callable[..., Any]
-Option = Callable[[Command], Command]
+Function = Callable[..., Any]
+Option = Callable[[Function], Function]
+WORD = re.compile(r"([A-Z]+)=(.*)", re.DOTALL)
+EXIT_CODE = re.compile(r"(\d+) (.*?)(?=, \d|\.?$)", re.DOTALL)
+
+
+class Command(click.Command):
+    """A command that takes LAYERS=starlette for --layers starlette, and whose help says what each option may be."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read each NAME=value as the option of that name; raises BadInput if there is none such.
+
+        An empty value is none, and `0` and `no` are none for an option that takes no value.
+        """
+        known = {name_of(parameter): parameter for parameter in self.params}
+        flags = {option.opts[0] for option in self.params if isinstance(option, click.Option) and option.is_flag}
+        words: list[str] = []
+        for before, word in zip(["", *args], args, strict=False):
+            is_value = before.startswith("--") and "=" not in before and before not in flags
+            match = None if is_value else WORD.fullmatch(word)
+            if not match:
+                words.append(word)
+                continue
+            key, value = match[1], match[2].strip()
+            if not (parameter := known.get(key)):
+                help_ = f"`asgi-anatomy {self.name} --help` lists what it takes"
+                raise BadInput(f"{self.name} takes no {key}={near(key, known)}: {help_}")
+            if isinstance(parameter, click.Argument):
+                words.append(value)
+            elif parameter.opts[0] in flags:
+                words += [parameter.opts[0]] if value not in ("", "0", "no") else []
+            elif value:
+                words.append(f"{parameter.opts[0]}={value}")
+        return super().parse_args(ctx, words)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """What the command does; its exit codes come last."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(inspect.cleandoc(self.help or "").partition("Exit codes: ")[0].strip())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """A row for each option: what it is, what it may be, and its default."""
+        if rows := [(name_of(each), _about(each)) for each in self.params if isinstance(each, click.Option)]:
+            with formatter.section("Options, as --name VALUE or NAME=VALUE"):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The exit codes of every command, and those of this one."""
+        own = inspect.cleandoc(self.help or "").partition("Exit codes: ")[2]
+        codes = {0: "success", 1: "a layer or the run failed", 2: "bad input"}
+        codes |= {int(code): " ".join(text.split()) for code, text in EXIT_CODE.findall(own)}
+        listed = ", ".join(f"{code} {codes[code]}" for code in sorted(codes))
+        formatter.write_paragraph()
+        formatter.write_text(f"Exit codes: {listed}, 128 + n ended by signal n. make itself ends with 2 for all but 0.")
+
+
+def name_of(parameter: click.Parameter) -> str:
+    """What a parameter is called where it is written NAME=value."""
+    return parameter.opts[0].strip("-").upper()
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """Which of these words was probably meant, in brackets, or nothing."""
+    closest = difflib.get_close_matches(word, [*words], 1)
+    return f" (did you mean {closest[0]}?)" if closest else ""
+
+
+def _about(option: click.Option) -> str:
+    """An option's help, the values it may have, and its default."""
+    text = (option.help or "").removesuffix(".")
+    if option.is_flag:
+        return f"1: {text[:1].lower()}{text[1:]}"
+    values = in_words(option.type)
+    default = f"{option.default:g}" if isinstance(option.default, int | float) else option.default
+    return f"{text}{f' ({values})' if values else ''}{f'  [{default}]' if option.show_default else ''}"
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -150,7 +227,7 @@ def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
     """Pass a command one struct, under this name, instead of the separate options."""
     fields = make.__struct_fields__
 
-    def decorate(command: Command) -> Command:
+    def decorate(command: Function) -> Function:
         @functools.wraps(command)
         def call(*args: Any, **values: Any) -> Any:
             made = make(**{field: values.pop(field) for field in fields})
@@ -165,13 +242,13 @@ def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:
 
 PATH = click.Path(path_type=Path)
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Where the servers listen.")
-budget_option = click.option(
-    "--budget",
-    default=60.0,
-    show_default=True,
-    type=Number(1, 1e6),
-    help="Time limit in seconds; the first round always finishes.",
-)
+
+
+def budget_option(default: float, about: str = "Time limit in seconds; the first round always finishes.") -> Option:
+    """The option BUDGET, in seconds."""
+    return click.option("--budget", default=default, show_default=True, type=Number(1, 1e6), help=about)
+
+
 precision_option = click.option(
     "--precision",
     default=0.5,
@@ -189,6 +266,13 @@ threshold_option = click.option(
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
+shown_option = click.option("--record", "path", type=PATH, help="Show this record instead of making one.")
+pythons_option = click.option("--pythons", default="", help="Serve with each of these Pythons: '3.12 3.13 3.14t'.")
+scheduler_option = click.option(
+    "--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [work here]"
+)
+ladder_option = click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
+threads_option = click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads.")
 workload_option = click.option(
     "--workload",
     default="",
@@ -198,7 +282,7 @@ choice_options = gathered(
     "choice",
     Choice,
     click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
-    click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml."),
+    ladder_option,
     click.option("--workers", default="", help="Process counts to measure each layer with as well."),
 )
 printing_options = gathered(
@@ -220,7 +304,7 @@ driving_options = gathered(
         help="Length of a turn in milliseconds.",
     ),
     click.option("--connections", type=Whole(1, 50000), help="wrk's connections, by default 64 or the workload's."),
-    click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads."),
+    threads_option,
     host_option,
     click.option(
         "--port",

@@ -17,8 +17,8 @@ from pathlib import Path
 import click
 import pytest
 
-from asgi_anatomy.cli import COMMANDS as CLI_COMMANDS
-from asgi_anatomy.cli import load, taken
+from asgi_anatomy.cli import PLACES, load
+from asgi_anatomy.options import name_of
 from asgi_anatomy.packages import uv
 from asgi_anatomy.suite.layers import ROOT, Layer
 from scripts import halves
@@ -39,72 +39,68 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def targets() -> set[str]:
-    """What the Makefile has a rule for, but what others need: as `make help` writes it."""
-    rules = re.findall("^([a-z%-]+):(?! (?:sensitivity|.*[$]))", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    return {each.replace("%", "LAYER") for each in rules} - {"help", "help-LAYER", "venv", "counters"}
+def test_make_alone_says_what_there_is_and_needs_no_environment(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    said = sh("make", "-C", str(tmp_path), "--no-print-directory")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert max(map(len, said.stdout.splitlines())) <= 80
+    named = set(re.findall(r"\b(setup|clean|test-all|test-faults|test|tools|lock)\b(?!-)", said.stdout))
+    rules = set(re.findall("^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert rules - {"default", "venv"} == named | {"help"}
 
 
-def variables() -> dict[str, str]:
-    """What the Makefile has for variables, with their defaults."""
-    return dict(re.findall(r"^([A-Z]+) *=#[^[\n]*(?:\[(.*)\])?$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+def test_help_lists_each_command_on_a_line(quick_bench: Bench) -> None:
+    said = quick_bench("--help").stdout
+    assert max(map(len, said.splitlines())) <= 80
+    listed = re.findall(r"^  ([a-z-]+) {2,}\S.*(?<![.][.])$", said, re.MULTILINE)
+    assert listed == [*PLACES], "each with a sentence that fits its line"
 
 
-def test_help_fits_a_screen_and_needs_no_environment(tmp_path: Path) -> None:
-    for name in ("Makefile", "scripts/help.sh"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    short, whole = (
-        sh("make", "-C", str(tmp_path), "--no-print-directory", *each).stdout for each in ((), ("help", "ALL=1"))
-    )
-    assert len(short.splitlines()) <= 24
-    assert max(map(len, [*short.splitlines(), *whole.splitlines()])) <= 80
-    listed = set(re.findall("^(?!make)(?:[a-z]+ +| {9})([a-zA-Z-]+) {2}", whole, re.MULTILINE))
-    assert listed == targets()
-    assert set(re.findall("^  ([A-Z]+)=", whole, re.MULTILINE)) == variables().keys()
-    groups = re.findall("^(?!make)([a-z]+) +[a-zA-Z-]+ {2}", short, re.MULTILINE)
-    assert groups == ["measure", "compare", "explain", "show", "serve"]
+@pytest.mark.parametrize("name", PLACES)
+def test_help_of_a_command(quick_bench: Bench, name: str) -> None:
+    said = quick_bench(name, "--help").stdout
+    assert max(map(len, said.splitlines())) <= 80
+    options = [each for each in load(name).params if isinstance(each, click.Option)]
+    assert re.findall(r"^  ([A-Z]+)(?:  |$)", said, re.MULTILINE) == [name_of(each) for each in options]
+    assert all(each.help for each in options)
+    assert "Exit codes: 0 " in said
 
 
-WITHOUT = ("HOST", "NAMES", "CHECK", "REFERENCE", "COUNT")
-"""Options that only `python -m asgi_anatomy` has."""
+def test_help_has_defaults_ranges_and_exit_codes(quick_bench: Bench) -> None:
+    said = " ".join(quick_bench("pair", "--help").stdout.split())
+    assert "BUDGET Time limit in seconds; the first round always finishes (1 to 1,000,000) [60]" in said
+    assert "0 same or faster, 1 a layer or the run failed, 2 bad input, 3 slower, 4 unclear, 128 + n" in said
 
 
-def test_the_makefile_and_click_agree() -> None:
-    """On which variables there are, and their defaults; some mean another thing to each command."""
-    shown, found = variables(), set()
-    for name in CLI_COMMANDS:
-        for variable, each in taken(load(name)).items():
-            if variable not in shown:
-                assert variable in WITHOUT, f"{name} --{variable.lower()} has no variable"
-                continue
-            found.add(variable)
-            if isinstance(each, click.Option) and each.show_default and variable not in ("LADDER", "PORT"):
-                default = f"{each.default:g}" if isinstance(each.default, int | float) else each.default
-                assert shown[variable] == default, variable
-    assert shown.keys() - found == {"PYTHON", "ALL"}
+def test_words_are_options(quick_bench: Bench) -> None:
+    plain = quick_bench("table", "--format", "csv", "--wide").stdout
+    assert plain == quick_bench("table", "FORMAT=csv", "WIDE=1").stdout != quick_bench("table", "WIDE=1").stdout
+    assert quick_bench("table", "WIDE=0", "FORMAT=", "BASELINE= ").stdout == quick_bench("table").stdout
+    assert "no Python at FORMAT=csv" not in quick_bench("table", "--record", "FORMAT=csv").stderr
+    assert "FORMAT=csv" in quick_bench("table", "--record", "FORMAT=csv").stderr, "the value of an option is no word"
 
 
-def test_help_of_one_command(quick_bench: Bench) -> None:
-    for name in CLI_COMMANDS:
-        assert max(map(len, quick_bench("help", name).stdout.splitlines())) <= 80, name
-    said = sh("make", "help-pair").stdout
-    assert re.search(r"^BUDGET= .*\[60\]$", said, re.MULTILINE | re.DOTALL)
-    assert "0 same or faster, 1 a layer or the run failed, 2 bad input, 3 slower, 4 unclear, 128 + n" in said.replace(
-        "\n", " "
-    )
-    assert "ONLY=" not in said
-    assert "every layer under every client" in sh("make", "help-test-all").stdout
-    assert "there is no command 'tset'" in sh("make", "help-tset").stderr
+def test_words_come_from_make(quick_bench: Bench) -> None:
+    said = quick_bench("table", MAKE_WORDS="FORMAT BASELINE", FORMAT="csv", BASELINE='it\'s "quoted" $HOME')
+    assert """no layer 'it\\'s "quoted" $HOME'""" in said.stderr
+    assert "MAKE_WORDS='BUGDET'" in sh("make", "-n", "ladders", "BUGDET=1").stdout
+    assert "MAKE_WORDS=''" in sh("make", "-n", "ladders", BUDGET="1").stdout, "the environment is nobody's option"
 
 
-def test_a_variable_that_a_command_does_not_take(quick_bench: Bench) -> None:
-    said = quick_bench("ladders", "--names", GIVEN="BUGDET FORMAT PYTHON")
-    warned = "warning: BUGDET FORMAT has no effect on `make ladders`: `make help-ladders` lists those that do\n"
-    assert said.stderr == warned
-    assert not quick_bench("table", GIVEN="FORMAT RECORD WIDE").stderr
-    assert "GIVEN='BUGDET'" in sh("make", "-n", "ladders", "BUGDET=1").stdout
-    assert "GIVEN=''" in sh("make", "-n", "ladders", BUDGET="1").stdout, "the environment is nobody's option"
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["ladders", "NAMSE=1"], "ladders takes no NAMSE= (did you mean NAMES?): `asgi-anatomy ladders --help`"),
+        (["tabel"], "there is no command 'tabel' (did you mean table?): `asgi-anatomy --help` lists them"),
+        (["bench-starlet"], "unknown layer 'starlet': did you mean 'starlette'?"),
+        (["table-starlette"], "there is no command 'table-starlette'"),
+    ],
+)
+def test_words_that_a_command_does_not_take(quick_bench: Bench, words: list[str], says: str) -> None:
+    said = quick_bench(*words)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: {says}"), said.stderr
+    assert len(said.stderr.splitlines()) == 1
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
@@ -537,13 +533,6 @@ def test_a_fresh_clone(tmp_path: Path) -> None:
 
 
 # --- the Makefile's rules, and the tests in halves
-
-
-def test_a_rule_is_one_command() -> None:
-    rules = re.split(r"^(?=[a-z%-]+:)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1:]
-    commands = {rule.partition(":")[0]: re.findall(r"^\t(.*)", rule, re.MULTILINE) for rule in rules}
-    assert len(commands) > 15
-    assert not [name for name, lines in commands.items() if len(lines) != 1]
 
 
 def test_each_test_file_is_in_one_half() -> None:

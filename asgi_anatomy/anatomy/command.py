@@ -18,10 +18,11 @@ from asgi_anatomy.documents.trees import write_trees
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.options import (
-    PATH,
     Bring,
     Choice,
+    Command,
     Printing,
     bring_options,
     choice_options,
@@ -29,6 +30,7 @@ from asgi_anatomy.options import (
     printing_options,
     record_option,
     results_option,
+    shown_option,
     workload_option,
 )
 from asgi_anatomy.suite.layers import read_catalogue
@@ -38,9 +40,9 @@ from asgi_anatomy.turns.record import Anatomy, Bench
 from asgi_anatomy.turns.table import decay_document
 
 
-@click.command("anatomy")
+@click.command("anatomy", cls=Command)
 @choice_options
-@click.option("--record", "path", type=PATH, help="Print this record instead of counting.")
+@shown_option
 @click.option("--split", is_flag=True, help="With csv and json: one row per component instead of the table.")
 @workload_option
 @bring_options
@@ -58,7 +60,7 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Count exactly where the work of one request goes, in each layer of a ladder."""
+    """Count exactly where the work of one request goes."""
     if path:
         shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
         return show(printing.render(shown))
@@ -66,7 +68,7 @@ def command(
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
     require_folder(results)
-
+    try_to_install(*COUNTERS)
     record = Anatomy(
         **origin(),
         ladder=selection.ladder,
@@ -114,13 +116,13 @@ def _beside(record: Anatomy, results: Path) -> Path | None:
     return None
 
 
-@click.command("diff")
+@click.command("diff", cls=Command)
 @click.option("--a", default="", help="A layer.")
 @click.option("--b", default="", help="The layer to compare with A.")
 @record_option
 @printing_options
 def diff_command(a: str, b: str, path: Path | None, printing: Printing) -> None:
-    """Print which Python functions layer B calls more or less than layer A, from the anatomy in a record."""
+    """Print which Python functions layer B calls more than layer A."""
     if not a or not b:
         raise BadInput("a difference needs two layers: set A= and B=")
     source, record = (path, read_record(path, Anatomy)) if path else _newest({a, b})

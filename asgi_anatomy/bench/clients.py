@@ -18,6 +18,7 @@ from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.options import (
     Choice,
+    Command,
     Driving,
     Printing,
     budget_option,
@@ -84,10 +85,10 @@ def _row(sleeping: Bench, name: str, found: Mapping[Client, Figures]) -> Values:
     return row
 
 
-@click.command("clients")
+@click.command("clients", cls=Command)
 @choice_options
 @precision_option
-@budget_option
+@budget_option(60)
 @workload_option
 @driving_options
 @results_option
@@ -104,10 +105,10 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Measure a ladder by turns under three clients, in alternating rounds: on the servers' core, on another core as
-    everybody runs wrk, and there but polling, so that it never sleeps. Needs two cores and a C compiler.
+    """Compare clients: one that sleeps, one that polls, and turns.
 
-    The records go to a folder of their own, RESULTS/clients.
+    Rounds alternate: wrk on the servers' core, by turns; on another core, as everybody runs it; and there, but polling,
+    so that it never sleeps. Needs two cores and a C compiler. The records go to RESULTS/clients.
     """
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))

@@ -22,6 +22,7 @@ from asgi_anatomy.machine.interpreters import describe, find, set_up
 from asgi_anatomy.options import (
     Bring,
     Choice,
+    Command,
     Driving,
     Printing,
     bring_options,
@@ -31,6 +32,7 @@ from asgi_anatomy.options import (
     driving_options,
     precision_option,
     printing_options,
+    pythons_option,
     record_option,
     results_option,
     workload_option,
@@ -42,12 +44,12 @@ from asgi_anatomy.turns.record import Bench, Measured, rebased
 from asgi_anatomy.turns.table import decay_document
 
 
-@click.command("bench")
+@click.command("bench", cls=Command)
 @choice_options
 @precision_option
-@budget_option
+@budget_option(60)
 @workload_option
-@click.option("--pythons", default="", help="Serve it with each of these Pythons: versions, such as '3.12 3.13'.")
+@pythons_option
 @bring_options
 @driving_options
 @results_option
@@ -152,7 +154,7 @@ def measure_each(
     return found, problem
 
 
-@click.command("table")
+@click.command("table", cls=Command)
 @record_option
 @click.option("--baseline", default="", help="Show every decay on this layer, whatever they stand on.")
 @printing_options

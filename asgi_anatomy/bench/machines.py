@@ -30,7 +30,16 @@ from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.machine import Machine, Python, identity
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.versions import read_revision, require_revision
-from asgi_anatomy.options import Number, Printing, printing_options, records_option, workload_option
+from asgi_anatomy.options import (
+    Command,
+    Printing,
+    budget_option,
+    ladder_option,
+    printing_options,
+    records_option,
+    scheduler_option,
+    workload_option,
+)
 from asgi_anatomy.packages.sides import bench_here
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.decay import ratios
@@ -308,17 +317,18 @@ def _say(site: Site, wide: bool) -> str:
     return f"{site.label}: {site.machine.cores} cores {cpu}, Python {site.python.version}{how}{count}"
 
 
-@click.command("machines")
+@click.command("machines", cls=Command)
 @records_option
-@click.option("--scheduler", default="", help="A Dask scheduler: first measure once on each of its hosts.")
-@click.option("--ladder", default="default", help="The ladder that is measured there.  [default]")
-@click.option("--budget", default=60.0, type=Number(1, 1e6), help="Time limit in seconds there.  [60]")
+@scheduler_option
+@ladder_option
+@budget_option(60, "Time limit for each machine of SCHEDULER, in seconds.")
 @workload_option
 @printing_options
 def command(paths: str, scheduler: str, ladder: str, budget: float, workload: str, printing: Printing) -> None:
-    """Print each layer's decay by machine, by time beside instructions, and how far machines differ.
+    """Print each layer's decay by machine, and how far they differ.
 
-    A machine is CPU, cores, kernel and Python build; its label is the file's name, and its records are pooled.
+    By time, beside instructions. A machine is CPU, cores, kernel and Python build; its label is the file's name, and
+    its records are pooled. With SCHEDULER, each of its hosts is measured first.
     """
     failed: dict[str, str] = {}
     if scheduler:

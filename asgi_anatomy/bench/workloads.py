@@ -22,11 +22,13 @@ from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault, Stopped
 from asgi_anatomy.machine.machine import identity, same_versions
 from asgi_anatomy.options import (
+    Command,
     Driving,
-    Number,
     Printing,
+    budget_option,
     contract_for,
     driving_options,
+    ladder_option,
     precision_option,
     printing_options,
     records_option,
@@ -252,11 +254,11 @@ class Found(msgspec.Struct, frozen=True):
     record: Bench
 
 
-@click.command("workloads")
-@click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
+@click.command("workloads", cls=Command)
+@ladder_option
 @click.option("--workload", "names", default="", help="Only these workloads, separated by commas or spaces.")
 @click.option("--measure", "measuring", is_flag=True, help="Measure each of them first, for BUDGET seconds.")
-@click.option("--budget", default=60.0, show_default=True, type=Number(1, 1e6), help="Time limit for each, in seconds.")
+@budget_option(60, "Time limit for each workload, in seconds.")
 @precision_option
 @records_option
 @driving_options
@@ -276,7 +278,7 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Print what each layer of a ladder costs in each workload, from the newest record of each."""
+    """Print what layers cost by workload, from the newest records."""
     catalogue = read_catalogue(catalogue_file)
     known = read_entries(contract_of(catalogue.choose("", ladder)).name)
     chosen = names.replace(",", " ").split() or [*known]

@@ -10,11 +10,11 @@ from asgi_anatomy.compare.text import say as in_words
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.options import PATH, Printing, printing_options, threshold_option
+from asgi_anatomy.options import PATH, Command, Printing, printing_options, threshold_option
 from asgi_anatomy.turns.record import Measured
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.option("--a", type=PATH, help="A record.")
 @click.option("--b", type=PATH, help="The record to compare with A.")
 @click.option("--force", is_flag=True, help="Compare records even if they are not comparable.")
@@ -24,7 +24,7 @@ from asgi_anatomy.turns.record import Measured
 def command(
     context: click.Context, /, a: Path | None, b: Path | None, force: bool, threshold: float, printing: Printing
 ) -> None:
-    """Compare two records layer by layer, each against its own lowest layer.
+    """Compare two records, each layer against its lowest one.
 
     Exit codes: 0 nothing is slower, 3 a layer is slower in B, 4 none is slower, but some are unclear.
     """

@@ -11,7 +11,7 @@ from asgi_anatomy.documents.trees import speedscope
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.export.formats import bencher, github_action_benchmark, pyperf
-from asgi_anatomy.options import PATH, records_option
+from asgi_anatomy.options import PATH, Command, records_option
 from asgi_anatomy.turns.record import Anatomy, Bench, Kind, Pair
 
 
@@ -31,12 +31,12 @@ FORMATS = {
 }
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.option("--format", "form", type=click.Choice([*FORMATS]), required=True, help="The format.")
 @records_option
 @click.option("--out", type=PATH, help="The file to write; by default standard output.")
 def command(form: str, paths: str, out: Path | None) -> None:
-    """Write a record, or several, as one file in another tool's format: call trees, or CPU time and instructions."""
+    """Write records as one file in another tool's format."""
     found = FORMATS[form]
     text = found.write(_records(paths, form))
     if out is None:

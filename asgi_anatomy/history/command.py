@@ -29,8 +29,9 @@ from asgi_anatomy.history.text import history_document
 from asgi_anatomy.machine.interpreters import find, set_up
 from asgi_anatomy.machine.machine import read_python
 from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.machine.versions import read_revision, require_revision
-from asgi_anatomy.options import PATH, Printing, printing_options
+from asgi_anatomy.options import PATH, Command, Printing, printing_options, pythons_option, scheduler_option
 from asgi_anatomy.packages.releases import Release, choose, releases
 from asgi_anatomy.suite.contract import contract_of
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer, read_catalogue
@@ -94,15 +95,15 @@ class Choice(msgspec.Struct, frozen=True):
     """Their versions."""
 
 
-@click.command("history")
+@click.command("history", cls=Command)
 @click.option("--package", default="", help="A package that a layer serves with, such as fastapi.")
 @click.option("--releases", "which", default="minors", help="minors (the last of each) or all.  [minors]")
 @click.option("--since", default="", help="The first release; 0.50 means its last patch.")
 @click.option("--until", default="", help="The last release.")
 @click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
 @click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
-@click.option("--pythons", default="", help="Count with each of these: versions, such as '3.12 3.13'.")
-@click.option("--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [workers here]")
+@pythons_option
+@scheduler_option
 @click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
 @click.option("--out", type=PATH, help="A folder: draw RECORD as SVG there instead of printing it.")
 @click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
@@ -126,9 +127,9 @@ def command(
     folder: Path,
     printing: Printing,
 ) -> None:
-    """Count one request with each release of a package, and say when its cost changed, and why.
+    """Count one request with each release of a package.
 
-    What is counted already is not counted again.
+    Says when its cost changed, and why. What is counted already is not counted again.
     """
     if out and not path:
         raise BadInput("OUT= draws a file of counted releases: name it, such as RECORD=results/history/fastapi.jsonl")
@@ -144,6 +145,7 @@ def command(
     served = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
+    try_to_install(*COUNTERS)
     require_folder(folder)
     own = read_python().version
     if pythons:

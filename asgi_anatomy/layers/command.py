@@ -17,7 +17,7 @@ from asgi_anatomy.machine.children import clean_environment, guard
 from asgi_anatomy.machine.server import STOP, Server, free_port, require_port
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.versions import read_versions
-from asgi_anatomy.options import Printing, Whole, host_option
+from asgi_anatomy.options import Command, Printing, Whole, host_option
 from asgi_anatomy.packages.environments import build
 from asgi_anatomy.suite.conformance import check as conformance_check
 from asgi_anatomy.suite.contract import Contract, contract_of
@@ -35,11 +35,11 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
     return Table(columns, [{"layer": each.name, "on": on[each.name], "adds": each.adds} for each in layers])
 
 
-@click.command("ladders")
+@click.command("ladders", cls=Command)
 @click.option("--names", is_flag=True, help="Print names only.")
 @click.pass_obj
 def command(catalogue_file: Path, /, names: bool) -> None:
-    """List the ladders, with a sentence each, and their layers."""
+    """List the ladders and their layers."""
     catalogue = read_catalogue(catalogue_file)
     if names:
         return show("\n".join(catalogue.ladders))
@@ -48,11 +48,11 @@ def command(catalogue_file: Path, /, names: bool) -> None:
         show(Printing("text", wide=False).render(Document([f"{ladder.name}: {ladder.adds}", table, ""], table)))
 
 
-@click.command("check-layer")
+@click.command("check-layer", cls=Command)
 @click.argument("name", metavar="LAYER")
 @click.pass_context
 def check_layer_command(context: click.Context, /, name: str) -> None:
-    """Say what is missing or wrong in a layer's entry, file and answers.
+    """Say what a layer's entry, file and answers lack.
 
     Exit codes: 0 the layer is complete, 1 something is missing.
     """
@@ -110,7 +110,7 @@ def _answers(layer: Layer, contract: Contract) -> list[str]:
         return [*lacking, fault.what]
 
 
-@click.command("serve")
+@click.command("serve", cls=Command)
 @click.argument("layer")
 @host_option
 @click.option(

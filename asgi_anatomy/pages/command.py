@@ -47,7 +47,8 @@ from asgi_anatomy.history.figures import all_series
 from asgi_anatomy.history.record import is_counted
 from asgi_anatomy.history.record import read_all as read_counted
 from asgi_anatomy.machine.executor import Cores
-from asgi_anatomy.options import Drawn, budget_option, drawn_options
+from asgi_anatomy.machine.tools import COUNTERS, try_to_install
+from asgi_anatomy.options import Command, Drawn, budget_option, drawn_options
 from asgi_anatomy.pages.readme import pages, splice
 from asgi_anatomy.suite.contract import read_contract
 from asgi_anatomy.suite.layers import ROOT, read_catalogue
@@ -139,11 +140,11 @@ def _shown(path: Path) -> str:
 REFERENCE_PAGE = ROOT / "docs" / "report.html"
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @drawn_options
 @click.pass_obj
 def command(catalogue_file: Path, /, drawn: Drawn) -> None:
-    """Write one HTML page about records, which needs no network, and print its path."""
+    """Write one HTML page about records, which needs no network."""
     needs_group("report")
     from asgi_anatomy.pages.page import page
 
@@ -169,11 +170,11 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
 REFERENCE_CHARTS = ROOT / "docs" / "charts"
 
 
-@click.command("charts")
+@click.command("charts", cls=Command)
 @drawn_options
 @click.pass_obj
 def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
-    """Draw the pictures of a record, light and dark, and print the folder.
+    """Draw the charts of a record, light and dark.
 
     Of the reference records, those of the default ladder, and one of each package's releases, as SVG only.
     """
@@ -217,11 +218,14 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
     show(os.path.relpath(folder))
 
 
-@click.command("readme")
+@click.command("readme", cls=Command)
 @click.option("--check", is_flag=True, help="Change nothing; fail if a page is out of date.")
 @click.pass_obj
 def readme_command(catalogue_file: Path, /, check: bool) -> None:
-    """Regenerate parts of README.md and docs/, their charts and docs/report.html from the reference records."""
+    """Regenerate the generated parts of README.md and docs/.
+
+    With their charts and docs/report.html, from the reference records.
+    """
     for path, parts in pages(read_catalogue(catalogue_file), read_contract()).items():
         old = path.read_text(encoding="utf-8")
         new = splice(old, parts, path.name)
@@ -234,18 +238,21 @@ def readme_command(catalogue_file: Path, /, check: bool) -> None:
             run_in_group("report", each, "--reference")
 
 
-@click.command("schema")
+@click.command("schema", cls=Command)
 def schema_command() -> None:
     """Print the JSON Schema of a record."""
     sys.stdout.buffer.write(encode(schema()))
 
 
-@click.command("walk")
+@click.command("walk", cls=Command)
 @click.option("--ladder", default="", help="Only this ladder.")
-@budget_option
+@budget_option(60)
 @click.pass_context
 def walk_command(context: click.Context, /, ladder: str, budget: float) -> None:
-    """Measure and count every ladder, or one, into results/reference, and regenerate README.md and docs/."""
+    """Measure and count every ladder again, into results/reference.
+
+    Or one, LADDER. Then README.md and docs/ are regenerated. Takes about an hour.
+    """
     catalogue = read_catalogue(context.obj)
     if ladder:
         catalogue.choose("", ladder)
@@ -266,12 +273,13 @@ def _keep_newest(folder: Path, kind: str) -> None:
             path.unlink()
 
 
-@click.command("worker")
-@click.option("--scheduler", required=True, help="Where the scheduler is, such as tcp://head:8786.")
+@click.command("worker", cls=Command)
+@click.option("--scheduler", required=True, help="Its address, such as tcp://head:8786.")
 @click.option("--count", default=0, type=click.IntRange(0, 4096), help="Worker processes.  [one per core]")
 def worker_command(scheduler: str, count: int) -> None:
-    """Do jobs for a scheduler until Ctrl-C: one at a time in each worker process."""
+    """Do jobs for a Dask scheduler, one per process, until Ctrl-C."""
     needs_group("cluster")
+    try_to_install(*COUNTERS)
     os.chdir(ROOT)  # from where workers import this suite
     options = ["--nworkers", str(count or Cores().width), "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
     os.execv(sys.executable, [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options])

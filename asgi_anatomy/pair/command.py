@@ -8,6 +8,7 @@ from asgi_anatomy.documents.origin import origin
 from asgi_anatomy.documents.words import show
 from asgi_anatomy.options import (
     Bring,
+    Command,
     Driving,
     Printing,
     bring_options,
@@ -28,11 +29,11 @@ from asgi_anatomy.turns.run import measure_pair
 from asgi_anatomy.turns.verdict import Outcome, outcome
 
 
-@click.command("pair")
+@click.command("pair", cls=Command)
 @click.option("--a", default="", help="A layer; omit it if A is your own server.")
 @click.option("--b", default="", help="The layer to compare with A; omit it if B is your own server.")
 @threshold_option
-@budget_option
+@budget_option(60)
 @workload_option
 @bring_options
 @driving_options
@@ -52,7 +53,9 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Compare two layers by turns until it is clear whether B is slower than A, faster, or the same.
+    """Tell whether layer B is slower than A, faster, or the same.
+
+    They take turns until that is clear, or BUDGET is over.
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """

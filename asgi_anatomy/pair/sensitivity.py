@@ -23,7 +23,7 @@ from asgi_anatomy.documents.words import show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import (
-    PATH,
+    Command,
     Driving,
     Printing,
     Whole,
@@ -31,6 +31,7 @@ from asgi_anatomy.options import (
     driving_options,
     printing_options,
     results_option,
+    shown_option,
     threshold_option,
 )
 from asgi_anatomy.suite.contract import read_contract
@@ -206,14 +207,14 @@ def sentence(found: Sequence[Values]) -> str:
     return f"{'; '.join(text) or 'Nothing was tried yet'}."
 
 
-@click.command("sensitivity")
+@click.command("sensitivity", cls=Command)
 @click.option("--sizes", default="0 1 2 5 10", show_default=True, help="Slow-downs to inject, in percent.")
 @click.option("--runs", default=20, show_default=True, type=Whole(1, 10_000), help="Runs of each size.")
 @threshold_option
-@budget_option
+@budget_option(60)
 @driving_options
 @results_option
-@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@shown_option
 @printing_options
 @click.pass_obj
 def command(
@@ -228,7 +229,7 @@ def command(
     path: Path | None,
     printing: Printing,
 ) -> None:
-    """Inject slow-downs of known size, and print how often `pair` finds them (takes hours)."""
+    """Print how often `pair` finds injected slow-downs (takes hours)."""
     if path:
         shown = sensitivity_document(read_record(path, Sensitivity), printing.wide)
         return show(printing.render(shown))

@@ -13,16 +13,18 @@ from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.cores import allow_files, lane, limits, obstacle
 from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.options import (
-    PATH,
     Choice,
-    Number,
+    Command,
     Printing,
     Whole,
+    budget_option,
     choice_options,
     contract_for,
     host_option,
     printing_options,
     results_option,
+    shown_option,
+    threads_option,
     workload_option,
 )
 from asgi_anatomy.suite.layers import read_catalogue
@@ -42,7 +44,7 @@ AT_A_RATE = 5
 """Seconds at each rate: of 1,000 requests/s, p99.9 is then the fifth slowest answer."""
 
 
-@click.command("sweep")
+@click.command("sweep", cls=Command)
 @choice_options
 @click.option("--connections", "numbers", default="", help=f"How many connections: a list.  [{NUMBERS}; with RATE 64]")
 @click.option(
@@ -51,13 +53,13 @@ AT_A_RATE = 5
 @click.option(
     "--seconds", type=Whole(1, 3600), help="Length of a window in seconds, by default 2 or more; with RATE 5."
 )
-@click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads.")
-@click.option("--budget", default=900.0, type=Number(1, 1e6), help="Seconds after which nothing new is begun.  [900]")
+@threads_option
+@budget_option(900, "Seconds after which nothing new is begun.")
 @workload_option
 @host_option
 @click.option("--port", default=0, type=Whole(0, 65535), help="The servers' port, 0 for any free one.  [0]")
 @results_option
-@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@shown_option
 @printing_options
 @click.pass_obj
 def command(
@@ -76,9 +78,10 @@ def command(
     path: Path | None,
     printing: Printing,
 ) -> None:
-    """Measure each layer with more and more connections, each always asking: req/s, CPU, latency, memory, errors.
+    """Measure each layer with more and more connections.
 
-    With RATE, send requests at a fixed rate instead, so that latency says something of a service.
+    Every connection sends its next request as soon as it has its answer: req/s, CPU time, latency, memory and errors
+    at saturation. With RATE, requests are sent at a fixed rate instead, where latency says something about a service.
     """
     if path:
         return show(printing.render(sweep_document(read_record(path, Sweep), printing.wide, os.path.relpath(path))))

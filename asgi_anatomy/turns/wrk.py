@@ -31,6 +31,7 @@ from asgi_anatomy.machine.children import guard
 from asgi_anatomy.machine.counters import bytes_read, clock, switches
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.tools import install
 from asgi_anatomy.suite.conformance import receive
 from asgi_anatomy.suite.contract import Asked, Workload
 from asgi_anatomy.suite.layers import ROOT, Layer
@@ -104,10 +105,9 @@ class ClientCounters(msgspec.Struct, frozen=True):
 
 
 def require_wrk() -> str:
-    """The path of wrk; raises BadInput with the command that installs it."""
-    if found := shutil.which("wrk"):
-        return found
-    raise BadInput("wrk is not installed: type `make setup`, or install it with the system's package manager")
+    """The path of wrk, which is installed if need be; raises BadInput where that is not possible."""
+    install("wrk")
+    return shutil.which("wrk") or "wrk"
 
 
 def require_files(connections: int) -> None:

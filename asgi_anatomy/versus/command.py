@@ -21,17 +21,21 @@ from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.machine.versions import read_revision, read_versions, require_revision
 from asgi_anatomy.options import (
-    PATH,
+    Command,
     Driving,
     Number,
     Printing,
+    budget_option,
     contract_for,
     driving_options,
     gathered,
     printing_options,
     results_option,
+    scheduler_option,
+    shown_option,
     threshold_option,
     workload_option,
 )
@@ -101,7 +105,7 @@ question_options = gathered(
 )
 
 
-@click.command("versus")
+@click.command("versus", cls=Command)
 @question_options
 @click.option("--only", type=click.Choice(["counts", "time"]), help="Only count, or only time.")
 @click.option(
@@ -111,10 +115,10 @@ question_options = gathered(
 @click.option(
     "--precision", type=Number(0.05, 50), help="Time each layer until its interval is at most ± this many percent."
 )
-@click.option("--budget", default=300.0, type=Number(1, 1e6), help="Seconds for the whole call, by default 300.")
-@click.option("--record", "path", type=PATH, help="Print this record instead of measuring.")
+@budget_option(300, "Time limit in seconds, for all of it.")
+@shown_option
 @click.option("--bisect", "bisected", is_flag=True, help="Which releases or commits between A and B moved the count.")
-@click.option("--scheduler", default="", help="A Dask scheduler whose workers count; time is measured here.")
+@scheduler_option
 @driving_options
 @results_option
 @printing_options
@@ -135,10 +139,12 @@ def command(
     results: Path,
     printing: Printing,
 ) -> None:
-    """Compare two versions of a package: exact counts of one request, then time, and which functions changed.
+    """Compare two versions of a package: counts, time, functions.
 
-    Exit codes: 0 same or faster on every layer (--bisect: steps are named), 3 slower on any by counts (by time with
-    --only time), 4 unclear (--only time), or --bisect found no step.
+    First exact counts of one request, then time, then which functions changed.
+
+    Exit codes: 0 same or faster on every layer (BISECT: steps are named), 3 slower on any by counts (by time with
+    ONLY=time), 4 unclear (ONLY=time), or BISECT found no step.
     """
     if path:
         return show(_render(read_record(path, Versus), printing))
@@ -168,6 +174,8 @@ def command(
         raise BadInput("time needs Linux, where servers can be pinned to a core and take turns: try ONLY=counts")
     if timed:
         check(plan, results)
+    if counted:
+        try_to_install(*COUNTERS)
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
     record = Versus(
         **origin(),

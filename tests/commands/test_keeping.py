@@ -54,7 +54,9 @@ def test_a_terminal_that_closes(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
     """As `make bench 2>&1 >/dev/null | head -1`: nothing that a display raises may end the run."""
     require_tool("head")
-    command = f"{sys.executable} -m asgi_anatomy {' '.join(map(repr, map(str, SHORT)))} --results {tmp_path / 'results'}"
+    command = (
+        f"{sys.executable} -m asgi_anatomy {' '.join(map(repr, map(str, SHORT)))} --results {tmp_path / 'results'}"
+    )
     subprocess.run(f"{command} 2>&1 >/dev/null | head -1", shell=True, cwd=ROOT, timeout=60, check=True)
     (path,) = kept(tmp_path)
     found = read_record(path, Record)
