@@ -31,7 +31,7 @@ help-%: venv
 
 # Every other target is a command. By the real path of the environment: .venv is a link, which a later set-up may change.
 %: venv command
-	MAKE_WORDS='$(given)' "$$(cd ./.venv && pwd -P)/bin/python" -m asgi_anatomy $@
+	MAKE_WORDS='$(given)' exec "$$(cd ./.venv && pwd -P)/bin/python" -m asgi_anatomy $@
 
 test: venv
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
