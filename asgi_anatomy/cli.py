@@ -69,8 +69,8 @@ class Commands(click.Group):
 
     def resolve_command(
         self,
-        ctx: click.Context,
-        args: list[str],  # noqa: ARG002
+        ctx: click.Context,  # noqa: ARG002
+        args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that was typed, and its words; raises BadInput."""
         name, words = args[0], args[1:]
