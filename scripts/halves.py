@@ -17,10 +17,8 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = [
-    *("tests/commands", "tests/measure", "tests/host/test_cluster.py"),
-    *("tests/host/test_environments.py", "tests/host/test_sides.py"),  # both remove environments that they made
-    # so that both halves take as long
-    *("tests/host/test_resolve.py", "tests/host/test_checkouts.py", "tests/anatomy/test_release.py"),
+    *("tests/bench", "tests/history", "tests/packages", "tests/pair", "tests/sweep", "tests/turns", "tests/versus"),
+    *("tests/machine/test_cluster.py", "tests/suite/test_custom.py"),
 ]
 BESIDE = ROOT / "scripts" / "beside.sh"
 NO_TESTS = 5

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from asgi_anatomy.suite.layers import ROOT
-from tests.commands.test_versus import APP, LAYERS, MORE, WORK, commit
 from tests.conftest import require_tool
-from tests.host import packages
+from tests.packages import tiny
+from tests.packages.tiny import APP, LAYERS, MORE, WORK, commit
 
 ACTION = (ROOT / "action.yml").read_text()
 INPUTS = {"package": "tiny-side", "path": "clone", "base": "", "layers": "tiny", "limit": "0.2", "python": "python3"}
@@ -39,15 +39,15 @@ def test_it_says_every_input_it_takes() -> None:
 @pytest.mark.all
 def test_its_steps_run_for_a_small_package(tmp_path: Path) -> None:
     require_tool("make")
-    clone, suite, summary = packages.checkout(tmp_path), tmp_path / "suite", tmp_path / "summary"
+    clone, suite, summary = tiny.checkout(tmp_path), tmp_path / "suite", tmp_path / "summary"
     commit(clone, "app", "app.py", APP)
     commit(clone, "work", "work.py", WORK)
-    packages.git(clone, "push", "--quiet", "--force", "origin", "HEAD:refs/heads/trunk2")
-    packages.git(tmp_path / "origin", "checkout", "--quiet", "-B", "trunk", "trunk2")
+    tiny.git(clone, "push", "--quiet", "--force", "origin", "HEAD:refs/heads/trunk2")
+    tiny.git(tmp_path / "origin", "checkout", "--quiet", "-B", "trunk", "trunk2")
     commit(clone, "slower", "work.py", MORE + WORK.replace("return sum", "helper()\n    return sum"))
-    packages.git(tmp_path, "clone", "--quiet", str(ROOT), str(suite))
-    tiny = LAYERS[LAYERS.index("[layers.tiny]") : LAYERS.index("[layers.plain]")]
-    (suite / "layers.toml").write_text(f"{(ROOT / 'layers.toml').read_text()}\n{tiny}")
+    tiny.git(tmp_path, "clone", "--quiet", str(ROOT), str(suite))
+    layer = LAYERS[LAYERS.index("[layers.tiny]") : LAYERS.index("[layers.plain]")]
+    (suite / "layers.toml").write_text(f"{(ROOT / 'layers.toml').read_text()}\n{layer}")
     runner = {"GITHUB_ACTION_PATH": suite, "GITHUB_WORKSPACE": tmp_path, "GITHUB_STEP_SUMMARY": summary}
     codes = []
     for given, script in steps():

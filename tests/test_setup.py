@@ -546,7 +546,7 @@ PLAIN = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> None:
-    for name in ("scripts/halves.py", "tests/commands/test_pair.py", "tests/rooms/test_new.py"):
+    for name in ("scripts/halves.py", "tests/pair/test_pair.py", "tests/rooms/test_new.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
     good, bad, marked = (
@@ -560,7 +560,7 @@ def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> N
         (good, marked + good, ["-m", "faults"], 0, {"1 deselected", "1 passed"}),
         (good, good, ["-m", "faults"], 5, {"1 deselected"}),
     ):
-        (tmp_path / "tests" / "commands" / "test_pair.py").write_text(first)
+        (tmp_path / "tests" / "pair" / "test_pair.py").write_text(first)
         (tmp_path / "tests" / "rooms" / "test_new.py").write_text(second)
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = faults\n")
         done = subprocess.run(
@@ -575,7 +575,7 @@ def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> N
 def test_what_runs_beside_the_halves_is_printed_and_a_failure_of_it_is_one(
     tmp_path: Path, beside: str, code: int
 ) -> None:
-    for name in ("scripts", "tests/commands"):
+    for name in ("scripts", "tests/pair"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
     (tmp_path / "scripts" / "beside.sh").write_text(f"{beside}\n")
@@ -591,10 +591,10 @@ def test_what_runs_beside_the_halves_is_printed_and_a_failure_of_it_is_one(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> None:
-    for name in ("scripts", "tests/commands"):
+    for name in ("scripts", "tests/pair"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
-    for name, place in (("pair", "tests/commands"), ("new", "tests")):
+    for name, place in (("pair", "tests/pair"), ("new", "tests")):
         text = "import pathlib, time\ndef test():\n    try:\n        pathlib.Path('{0}-up').touch(); time.sleep(60)\n"
         text += "    finally:\n        pathlib.Path('{0}-cleaned').touch()\n"
         (tmp_path / place / f"test_{name}.py").write_text(text.format(name))

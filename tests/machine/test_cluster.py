@@ -1,0 +1,108 @@
+"""Jobs on a real scheduler with real workers: one that is killed in the middle loses nothing."""
+
+import ast
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from asgi_anatomy.bench.machines import machines_document
+from asgi_anatomy.counts.jobs import Job, count
+from asgi_anatomy.suite.contract import Contract
+from tests.conftest import CATALOGUE, called, family_of, processes, require_tool, wait_for
+from tests.machine.cluster import scheduler, started, worker
+
+JOBS = 4
+
+
+def whole(counts: dict[str, float]) -> dict[str, int]:
+    return {name: round(each) for name, each in counts.items()}
+
+
+def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contract) -> None:
+    with ExitStack() as stack:
+        address = stack.enter_context(scheduler(tmp_path))
+        for _ in range(2):
+            stack.enter_context(worker(tmp_path, address))
+        client = stack.enter_context(started(tmp_path, "tests/machine/cluster_client.py", address, 2, JOBS))
+        assert client.stdout
+        assert json.loads(client.stdout.readline()) == [1], "two workers on one machine"
+        lines = [json.loads(client.stdout.readline())]
+        os.kill(lines[0]["pid"], signal.SIGKILL)
+        lines += map(json.loads, client.stdout.readlines())
+        assert client.wait(30) == 0
+    assert len(lines) == JOBS
+    assert len({line["pid"] for line in lines}) >= 2
+    assert not any(line["notes"] for line in lines)
+    undisturbed = count(Job(CATALOGUE.layers["protocol"], contract, "calls and bytecodes")).counts.bytecodes
+    # to the last digit that is shown: a busy machine's loop turns once more now and then, in a thousand requests
+    assert [whole(line["bytecodes"]) for line in lines] == [whole(undisturbed)] * JOBS
+    assert wait_for(lambda: not processes(tmp_path), 20), processes(tmp_path)
+
+
+def test_there_is_no_scheduler(tmp_path: Path) -> None:
+    code = "from asgi_anatomy.machine.cluster import cluster\nimport asgi_anatomy.machine.cluster as c\nc.WAIT = 0.5\n"
+    code += "with cluster('tcp://127.0.0.1:1', list): pass"
+    with started(tmp_path, "-c", code) as program:
+        _, said = program.communicate(timeout=60)
+    assert "no scheduler answers at tcp://127.0.0.1:1" in said
+
+
+LOSE = """
+import sys
+from pathlib import Path
+from distributed import Client
+import asgi_anatomy.machine.cluster
+from asgi_anatomy.bench.machines import bench_everywhere
+asgi_anatomy.machine.cluster.LOST = 3.0
+with Client(sys.argv[1]) as client:
+    client.wait_for_workers(2, timeout=60)
+print(bench_everywhere(sys.argv[1], ["--layers", "protocol uvicorn", "--budget", "60"], 60, Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.all
+def test_a_machine_that_vanishes_while_it_measures_is_a_row_that_says_so(tmp_path: Path) -> None:
+    require_tool("wrk")
+    with ExitStack() as stack:
+        address = stack.enter_context(scheduler(tmp_path))
+        workers = [stack.enter_context(worker(tmp_path, address)) for _ in range(2)]
+        client = stack.enter_context(started(tmp_path, "-c", LOSE, address, tmp_path / "machines"))
+        assert wait_for(lambda: called("wrk", tmp_path), 40), "it measures"
+        benches = [each for each in family_of(tmp_path) if "--budget" in each.cmdline() and "bench" in each.cmdline()]
+        for each in [each for program in workers for each in psutil.Process(program.pid).children()]:
+            each.kill()  # a worker; its nanny would start another
+        for program in workers:
+            program.kill()
+        said, told = client.communicate(timeout=60)
+        assert client.returncode == 0, told
+    assert len(benches) == 1, "one at a time on a machine, however many workers it has"
+    assert "no worker at 127.0.0.1 for 3 s: the machine is gone" in said
+    assert "on one of its 2 workers" in told
+    document = machines_document([], [], failed=ast.literal_eval(said))
+    (row,) = json.loads(document.render("json"))
+    assert row["machine"] == socket.gethostname()
+    assert "(failed)" in document.render("text")
+    assert wait_for(lambda: not processes(tmp_path), 20), processes(tmp_path)
+
+
+@pytest.mark.all
+def test_two_workers_do_almost_twice_as_much_as_one(tmp_path: Path) -> None:
+    seconds = {}
+    for width in (1, 2):
+        with ExitStack() as stack:
+            address = stack.enter_context(scheduler(tmp_path))
+            for _ in range(width):
+                stack.enter_context(worker(tmp_path, address))
+            client = stack.enter_context(started(tmp_path, "tests/machine/cluster_client.py", address, width, 2 * JOBS))
+            said, _ = client.communicate(timeout=120)
+            lines = [json.loads(line) for line in said.splitlines()[1:]]
+        assert len(lines) == 2 * JOBS
+        seconds[width] = lines[-1]["seconds"]
+    assert seconds[1] / seconds[2] >= 1.8, f"{seconds} on {os.cpu_count()} cores, {sys.version}"
