@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks everything: the tests, with pytest's arguments, and beside them style and types: test.sh [-m faults]. With ONLY in
-# the environment it runs these tests and nothing else.
+# Checks everything, style and types included, with pytest's arguments: test.sh [-m faults]. With ONLY in the environment
+# it runs the tests that ONLY names, one after another.
 set -eu
 cd "$(dirname "$0")/.."
 python="$(cd ./.venv && pwd -P)/bin/python" # by its own path, since .venv is a link that may point elsewhere by then
@@ -12,4 +12,5 @@ if [ -n "${ONLY:-}" ]; then
     # shellcheck disable=SC2086 # words
     exec "$python" -m pytest "$@" $ONLY
 fi
-exec "$python" scripts/halves.py "$@"
+# Three on two cores, since most tests wait for something half of the time; more would only be in each other's way.
+exec "$python" -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder "$@"

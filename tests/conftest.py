@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -26,6 +28,54 @@ SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""
 RAW = ["protocol", "httptools", "asyncio"]
 """Those of them that are this project's own: they bound what a client may send, which stock packages do not."""
+
+
+TOGETHER = {
+    "packages": "environments",  # they remove environments that they made, and no others' meanwhile
+    "versus": "environments",
+    "test_action.py": "environments",
+    "test_style.py": "style",
+    "pages": "browser",  # the rest have something that takes seconds to start
+    "servers": "servers",
+    "test_setup.py": "checkout",
+    "turns/test_turns.py": "turns",
+    "turns/test_workloads.py": "workloads",
+}
+"""Which rooms and files must be, or had better be, tested by one worker of pytest-xdist, one test after another."""
+LONG = 1200
+"""Seconds that a test of `make test-all` may take; pyproject.toml says it for others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups first, in this order, so that no worker has a long one left when the others are done."""
+    order = [*dict.fromkeys(TOGETHER.values())]
+    ranks = {}
+    for item in items:
+        starts = [start for start in TOGETHER if item.path.is_relative_to(ROOT / "tests" / start)]
+        group = TOGETHER[starts[0]] if starts else ""
+        ranks[item] = order.index(group) if group else len(order)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG))
+    items.sort(key=ranks.__getitem__)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM and SIGHUP end the tests as Ctrl-C does: each still cleans up, whichever worker runs it."""
+    is_worker = hasattr(config, "workerinput")
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        for child in () if is_worker else psutil.Process().children():
+            if any("sys.stdin.readline" in word for word in child.cmdline()):  # how xdist starts a worker
+                child.send_signal(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    for name in ("COLUMNS", "LINES"):  # xdist sets them for its workers, and programs wrap what they say
+        os.environ.pop(name, None)
 
 
 def require(missing: str) -> None:

@@ -21,7 +21,6 @@ from asgi_anatomy.cli import PLACES, load
 from asgi_anatomy.options import name_of
 from asgi_anatomy.packages import uv
 from asgi_anatomy.suite.layers import ROOT, Layer
-from scripts import halves
 from tests.conftest import Bench
 
 pytestmark = pytest.mark.faults
@@ -532,84 +531,38 @@ def test_a_fresh_clone(tmp_path: Path) -> None:
     assert not subprocess.run(status, cwd=tmp_path / "clone", capture_output=True, check=True).stdout
 
 
-# --- the Makefile's rules, and the tests in halves
+# --- the end of the tests themselves
 
-
-def test_each_test_file_is_in_one_half() -> None:
-    first, (folder, *ignored) = halves.halves()
-    assert first == halves.BENCHMARKS, "a file that is no more"
-    assert folder == "tests"
-    assert ignored == [f"--ignore={each}" for each in first]
-
-
-PLAIN = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-
-
-def test_both_halves_are_run_and_a_failure_in_either_is_one(tmp_path: Path) -> None:
-    for name in ("scripts/halves.py", "tests/pair/test_pair.py", "tests/rooms/test_new.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
-    good, bad, marked = (
-        "def test(): pass\n",
-        "def test(): assert 0\n",
-        "import pytest\npytestmark = pytest.mark.faults\n",
-    )
-    for first, second, options, code, closing in (
-        (bad, good, [], 1, {"1 failed", "1 passed"}),
-        (good, bad, [], 1, {"1 failed", "1 passed"}),
-        (good, marked + good, ["-m", "faults"], 0, {"1 deselected", "1 passed"}),
-        (good, good, ["-m", "faults"], 5, {"1 deselected"}),
-    ):
-        (tmp_path / "tests" / "pair" / "test_pair.py").write_text(first)
-        (tmp_path / "tests" / "rooms" / "test_new.py").write_text(second)
-        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = faults\n")
-        done = subprocess.run(
-            [sys.executable, "scripts/halves.py", *options, "-p", "no:cacheprovider"],
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=PLAIN,
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout
-        assert set(re.findall(r"(\d \w+) in [\d.]+s", done.stdout)) == closing, done.stdout
-
-
-@pytest.mark.parametrize(("beside", "code"), [("echo fine", 0), ("echo unstyled; exit 3", 3)])
-def test_what_runs_beside_the_halves_is_printed_and_a_failure_of_it_is_one(
-    tmp_path: Path, beside: str, code: int
-) -> None:
-    for name in ("scripts", "tests/pair"):
-        (tmp_path / name).mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
-    (tmp_path / "scripts" / "beside.sh").write_text(f"{beside}\n")
-    (tmp_path / "tests" / "test_new.py").write_text("def test(): pass\n")
-    done = subprocess.run(
-        [sys.executable, "scripts/halves.py", "-p", "no:cacheprovider"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=PLAIN,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout
-    assert "1 passed" in done.stdout
-    assert done.stdout.endswith(f"{beside.split()[1].rstrip(';')}\n")
+ENDLESS = """
+import pathlib, time, pytest
+@pytest.mark.parametrize("number", [1, 2])
+def test(number):
+    try:
+        pathlib.Path(f"{number}-up").touch(); time.sleep(60)
+    finally:
+        pathlib.Path(f"{number}-cleaned").touch()
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_both_halves(tmp_path: Path, number: signal.Signals) -> None:
-    for name in ("scripts", "tests/pair"):
-        (tmp_path / name).mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "halves.py", tmp_path / "scripts")
-    for name, place in (("pair", "tests/pair"), ("new", "tests")):
-        text = "import pathlib, time\ndef test():\n    try:\n        pathlib.Path('{0}-up').touch(); time.sleep(60)\n"
-        text += "    finally:\n        pathlib.Path('{0}-cleaned').touch()\n"
-        (tmp_path / place / f"test_{name}.py").write_text(text.format(name))
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, sys.executable, "scripts/halves.py", "-p", "no:cacheprovider"],
-        cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=PLAIN,
+def test_a_signal_ends_all_tests_and_each_cleans_up(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C reaches all of a terminal's processes, any other signal the first one alone."""
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    options = ["--numprocesses", "2", "-p", "no:cacheprovider", "-p", "tests.conftest"]
+    run = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True, process_group=0, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     while len([*tmp_path.glob("*-up")]) < 2:
-        assert process.poll() is None
+        assert run.poll() is None
         time.sleep(0.01)
-    process.send_signal(number)
-    said = process.communicate(timeout=20)[0]
-    assert process.returncode == 128 + number
-    assert said.count("KeyboardInterrupt") >= 2
-    assert len([*tmp_path.glob("*-cleaned")]) == 2
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)
+    else:
+        run.send_signal(number)
+    out = run.communicate(timeout=20)[0]
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, out
+    assert len([*tmp_path.glob("*-cleaned")]) == 2, out
 
 
 # --- tools

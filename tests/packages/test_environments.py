@@ -1,13 +1,32 @@
 """What layers need is set up before they start; if that fails, their row says so."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from asgi_anatomy.packages.environments import build, missing
 from asgi_anatomy.suite.layers import ROOT, Build, Catalogue, Layer
-from tests.conftest import Bench
+from tests.conftest import Bench, require
+
+MAKE_READY = """
+from asgi_anatomy.cli import python_of
+from asgi_anatomy.packages.environments import build
+from asgi_anatomy.suite.layers import read_catalogue
+
+build(read_catalogue().layers.values(), print)
+for group in ("report", "cluster"):
+    python_of(group)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_what_tests_use_is_made_ready() -> None:
+    """Before other tests need it, at a low priority; those that need what could not be built say why."""
+    done = subprocess.run(["nice", sys.executable, "-c", MAKE_READY], cwd=ROOT, capture_output=True, check=False)
+    require(done.stderr.decode() if done.returncode else "")
 
 
 def test_each_thing_once(tmp_path: Path) -> None:
