@@ -13,4 +13,4 @@ if [ -n "${ONLY:-}" ]; then
     exec "$python" -m pytest "$@" $ONLY
 fi
 # Three on two cores, since most tests wait for something half of the time; more would only be in each other's way.
-exec "$python" -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder "$@"
+exec "$python" -m pytest --numprocesses 3 --no-loadscope-reorder "$@"

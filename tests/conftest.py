@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from asgi_anatomy.cli import run as cli_run
 from asgi_anatomy.machine.guardian import NAME, own_group
@@ -30,36 +31,52 @@ RAW = ["protocol", "httptools", "asyncio"]
 """Those of them that are this project's own: they bound what a client may send, which stock packages do not."""
 
 
+MEASURING = "measuring"
 TOGETHER = {
-    "packages": "environments",  # they remove environments that they made, and no others' meanwhile
-    "versus": "environments",
-    "test_action.py": "environments",
+    **dict.fromkeys(("bench", "pair", "sweep", "suite/test_custom.py", "machine/test_guardian.py"), MEASURING),
+    **dict.fromkeys((f"turns/test_{name}.py" for name in ("turns", "workloads", "keeping", "display")), MEASURING),
+    # these remove the environments that they made, or look at all that there are
+    **dict.fromkeys(("packages", "versus", "test_action.py"), "environments"),
+    # these take long, or share what takes seconds to start
+    "pages": "browser",
     "test_style.py": "style",
-    "pages": "browser",  # the rest have something that takes seconds to start
     "servers": "servers",
     "test_setup.py": "checkout",
-    "turns/test_turns.py": "turns",
-    "turns/test_workloads.py": "workloads",
 }
-"""Which rooms and files must be, or had better be, tested by one worker of pytest-xdist, one test after another."""
+"""Rooms and files whose tests one worker of pytest-xdist runs, one after another, by the name of their group: what
+takes turns on a core must not meet another run there.
+"""
 LONG = 1200
 """Seconds that a test of `make test-all` may take; pyproject.toml says it for others."""
 
 
-@pytest.hookimpl(tryfirst=True)
+def group_of(nodeid: str) -> str:
+    """The group of a test, or an empty string."""
+    path = Path(nodeid.partition("::")[0])
+    return next((group for start, group in TOGETHER.items() if path.is_relative_to(Path("tests", start))), "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give a worker a whole group, or one test that is in none; --dist=loadgroup has no effect under pytest 9.2."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = lambda nodeid: group_of(nodeid) or nodeid
+    return scheduler
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups first, in this order, so that no worker has a long one left when the others are done."""
-    order = [*dict.fromkeys(TOGETHER.values())]
-    ranks = {}
+    """Groups go first, in their order, so that no worker has a long one left when the others are done."""
+    order = [*dict.fromkeys(TOGETHER.values()), ""]
+    items.sort(key=lambda item: order.index(group_of(item.nodeid)))
     for item in items:
-        starts = [start for start in TOGETHER if item.path.is_relative_to(ROOT / "tests" / start)]
-        group = TOGETHER[starts[0]] if starts else ""
-        ranks[item] = order.index(group) if group else len(order)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
         if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONG))
-    items.sort(key=ranks.__getitem__)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Workers that do not measure give way to the one that does."""
+    if "PYTEST_XDIST_WORKER" in os.environ and group_of(item.nodeid) != MEASURING:
+        os.setpriority(os.PRIO_PROCESS, 0, 10)
 
 
 def pytest_configure(config: pytest.Config) -> None:

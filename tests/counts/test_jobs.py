@@ -64,7 +64,7 @@ def test_an_interpreter_without_symbols_can_be_counted(contract: Contract, monke
     assert (result.failed, result.counts.notes) == ("", [NO_SYMBOLS])
 
 
-def test_two_layers_side_by_side_under_valgrind_and_one_that_does_not_start(
+def test_two_layers_under_valgrind_and_one_that_does_not_start(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_tool("valgrind")

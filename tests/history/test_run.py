@@ -21,7 +21,7 @@ def job(contract: Contract, version: str, revision: str | None = None) -> Releas
     return ReleaseJob(wanted, CATALOGUE.layers["httptools"], CATALOGUE.layers["protocol"], contract, revision)
 
 
-def test_a_release_that_does_not_exist_is_a_gap_and_the_anchor_is_counted_once(
+def test_a_missing_release_is_a_gap_and_the_anchor_is_counted_once(
     contract: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     require_tool("valgrind")

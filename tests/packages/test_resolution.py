@@ -38,7 +38,7 @@ def side(folder: Path, version: str, *requires: str) -> list[Pin]:
     return [Pin("tiny-side", version)]
 
 
-def test_what_the_lock_has_is_held_and_what_a_side_excludes_is_the_newest_that_both_allow(index: Path) -> None:
+def test_the_lock_is_held_and_else_both_sides_get_the_newest_they_allow(index: Path) -> None:
     first, second = side(index, "1.0", "h11<0.12"), side(index, "2.0", "h11>=0.10", "idna")
     resolver = Resolver(["h11", "not-installed"])
     a, b = resolver.both(first, second)

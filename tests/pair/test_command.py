@@ -168,7 +168,6 @@ def test_a_size_of_slow_down(bench: Bench, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert row["runs"] == 1
-    assert row["slower"] in (0, 1), "in so short a time it may be unclear"
     assert row["injected"] == pytest.approx(20, abs=0.5)
     assert row["decay"] == pytest.approx(row["injected"], abs=15)
     assert len([*tmp_path.glob("*-sensitivity.json")]) == 1

@@ -18,6 +18,7 @@ from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.turns.record import VERSION, Kind, Writer
 from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench, default_signals, processes, require_tool, spawn, wait_for
+from tests.records import MADE
 from tests.records import plain as record
 
 pytestmark = pytest.mark.faults
@@ -102,17 +103,11 @@ def test_one_that_took_the_number_of_the_writer_is_not_it() -> None:
 
 def test_runs_of_the_same_second(tmp_path: Path) -> None:
     made = record(low=[1])
-    made.made = read_record(ROOT / "results" / "published.json", Kind).made
+    made.made = MADE
     twins = [msgspec.structs.replace(made, source=str(number)) for number in range(3)]
-    stamp = f"{made.made:%Y%m%d-%H%M%S}" if made.made else ""
     paths = [Keeper(each, tmp_path).finish() for each in twins]
     assert len({*paths}) == len(kept_in(tmp_path)) == 3
-    if stamp:
-        assert [path.name for path in paths] == [
-            f"{stamp}-bench.json",
-            f"{stamp}-2-bench.json",
-            f"{stamp}-3-bench.json",
-        ]
+    assert [path.name for path in paths] == [f"20260101-000000{number}-bench.json" for number in ("", "-2", "-3")]
     assert read_record(latest("bench", tmp_path), Record).source == "2", "the newest is the one begun last"
 
 
