@@ -8,6 +8,7 @@ import pytest
 from asgi_anatomy.suite.layers import ROOT
 
 
+@pytest.mark.timeout(280)  # mypy without its cache, beside the other tests
 @pytest.mark.parametrize("command", ["mypy", "ruff check .", "ruff format --check ."])
 def test_style(command: str) -> None:
     argv = ["nice", sys.executable, "-m", *command.split()]
