@@ -18,7 +18,7 @@ ROUNDS = 5
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A figure, mostly a log-ratio, with its standard error, and what stands behind it."""
+    """A figure, mostly a log-ratio, with its standard error."""
 
     mean: float
     error: float | None
@@ -33,7 +33,7 @@ class Estimate(msgspec.Struct, frozen=True):
         return self.rounds - 1 if self.freedom is None else self.freedom
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float] | None:
-        """The interval at level 1 - alpha, or None where there is too little for one."""
+        """The interval at level 1 - alpha, or None with too few rounds."""
         if self.error is None:
             return None
         from scipy import special  # not above: it takes longer to load than most commands to run
@@ -55,31 +55,27 @@ class Sample(msgspec.Struct, frozen=True):
         if count < ROUNDS:
             return Estimate(self.value, None, count)
         middle = fmean(self.without.values())
-        spread = sum((each - middle) ** 2 for each in self.without.values())
+        spread = sum((value - middle) ** 2 for value in self.without.values())
         return Estimate(self.value, math.sqrt(spread * (count - 1) / count), count)
 
 
 def mean_of(values: Mapping[int, float], weights: Mapping[int, float] | None = None) -> Sample | None:
     """The mean of values by round, by default all of one weight; None where there are none."""
-    weights = weights or dict.fromkeys(values, 1.0)
-    total, weight = sum(weights[each] * value for each, value in values.items()), sum(weights.values())
     if not values:
         return None
+    weights = weights or dict.fromkeys(values, 1.0)
+    total, weight = sum(weights[number] * value for number, value in values.items()), sum(weights.values())
     if len(values) == 1:
         return Sample(total / weight, {**values})
-    return Sample(
-        total / weight,
-        {each: (total - weights[each] * value) / (weight - weights[each]) for each, value in values.items()},
-    )
+    without = {key: (total - weights[key] * value) / (weight - weights[key]) for key, value in values.items()}
+    return Sample(total / weight, without)
 
 
 def combine(function: Callable[..., float], *samples: Sample) -> Sample:
     """A function of several figures, from the rounds that all of them have."""
-    shared = [each for each in samples[0].without if all(each in sample.without for sample in samples)]
-    return Sample(
-        function(*(sample.value for sample in samples)),
-        {each: function(*(sample.without[each] for sample in samples)) for each in shared},
-    )
+    shared = [number for number in samples[0].without if all(number in sample.without for sample in samples)]
+    without = {number: function(*(sample.without[number] for sample in samples)) for number in shared}
+    return Sample(function(*(sample.value for sample in samples)), without)
 
 
 def decay(log_ratio: float) -> float:

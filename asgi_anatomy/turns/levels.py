@@ -1,4 +1,4 @@
-"""Turns -> what a request costs each layer: CPU time, by round, at the speed of an undisturbed core.
+"""Turns -> what a request costs each layer: CPU time, by round, at the core's fast speed.
 
 A round's figure is the sum of CPU time over the sum of requests of its turns: what a client had not read at the end of
 one turn it reads in the next, so in sums that cancels out. A round with more turns weighs more, but not by much:
@@ -10,12 +10,13 @@ two speeds, only those at the fast one count. docs/METHOD.md shows what that is 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 import msgspec
 
-from asgi_anatomy.turns.estimate import Sample, combine, mean_of
+from asgi_anatomy.turns.estimate import Sample, mean_of
 from asgi_anatomy.turns.record import Measured, Round
 
 APART = 0.15
@@ -42,7 +43,7 @@ class Speeds(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """One turn: CPU time without what the server uses when nobody asks it, in µs, and the requests answered."""
+    """A turn, or several: CPU time without what the server uses when idle, in µs, and the requests answered."""
 
     layer: str
     round: int
@@ -56,93 +57,80 @@ class Cost(msgspec.Struct, frozen=True):
         """ln(µs per request)."""
         return math.log(self.cpu_us / self.requests)
 
+    def __add__(self, later: "Cost") -> "Cost":
+        return Cost(self.layer, self.round, self.cpu_us + later.cpu_us, self.requests + later.requests, self.at_us)
+
 
 class Levels:
     """What requests cost in a record, by layer. Figures are logarithms of µs, or ratios of them."""
 
     def __init__(self, record: Measured) -> None:
         self.idle = idle_shares(record.rounds)
-        self.costs = [each for number, made in enumerate(record.rounds) for each in _costs(number, made, self.idle)]
-        off = _slowness(self.costs)
-        self.speeds = two_speeds(off)
-        most = self.speeds.fast + NEAR if self.speeds else math.inf
-        self.used = [cost for cost, each in zip(self.costs, off, strict=True) if each <= most]
-        self.slow = [cost for cost, each in zip(self.costs, off, strict=True) if each > most]
-        self._rounds = _by_round(self.used)
+        """What share of a core each server uses when idle."""
+        self.costs = [cost for number, round_ in enumerate(record.rounds) for cost in _costs(number, round_, self.idle)]
+        logs: defaultdict[str, list[float]] = defaultdict(list)
+        for cost in self.costs:
+            logs[cost.layer].append(cost.log)
+        cheap = {name: sorted(turns)[int(LOW * len(turns))] for name, turns in logs.items()}
+        slowness = [cost.log - cheap[cost.layer] for cost in self.costs]
+        self.speeds = two_speeds(slowness)
+        limit = self.speeds.fast + NEAR if self.speeds else math.inf
+        self.used = [cost for cost, slow in zip(self.costs, slowness, strict=True) if slow <= limit]
+        self.slow = [cost for cost, slow in zip(self.costs, slowness, strict=True) if slow > limit]
+        self._turns = Counter((cost.layer, cost.round) for cost in self.used)
+        self._rounds: defaultdict[str, dict[int, Cost]] = defaultdict(dict)
+        for cost in self.used:
+            _add(self._rounds[cost.layer], cost.round, cost)
 
     def level(self, name: str) -> Sample | None:
         """ln(µs per request) of a layer, or None."""
-        mine = self._rounds.get(name, {})
-        weights = {each: 1 / (1 + 1 / count) for each, (_, count) in mine.items()}
-        return mean_of({each: cost for each, (cost, _) in mine.items()}, weights)
+        logs = {number: cost.log for number, cost in self._rounds[name].items()}
+        return mean_of(logs, {number: 1 / (1 + 1 / self._turns[name, number]) for number in logs})
 
     def ratio(self, name: str, on: str) -> Sample | None:
         """ln(CPU time of `on` / CPU time of the layer), from the rounds that have both; None where there is none."""
-        own, below = self._rounds.get(name, {}), self._rounds.get(on, {})
-        shared = own.keys() & below.keys()
-        weights = {each: 1 / (1 + 1 / own[each][1] + 1 / below[each][1]) for each in sorted(shared)}
-        return mean_of({each: below[each][0] - own[each][0] for each in weights}, weights)
+        upper, lower, turns = self._rounds[name], self._rounds[on], self._turns
+        both = sorted(upper.keys() & lower.keys())
+        weights = {number: 1 / (1 + 1 / turns[name, number] + 1 / turns[on, number]) for number in both}
+        return mean_of({number: lower[number].log - upper[number].log for number in both}, weights)
 
-    def added(self, name: str, on: str) -> Sample | None:
-        """Microseconds per request that a layer adds to another."""
-        below, ratio = self.level(on), self.ratio(name, on)
-        return combine(lambda low, step: math.exp(low) * math.expm1(-step), below, ratio) if below and ratio else None
+
+def _add[K](sums: dict[K, Cost], key: K, cost: Cost) -> None:
+    sums[key] = sums[key] + cost if key in sums else cost
 
 
 def idle_shares(rounds: Sequence[Round]) -> dict[str, float]:
-    """What share of a core each server uses while nobody asks it anything: the median of rounds."""
-    found: dict[str, list[float]] = {}
-    for made in rounds:
-        for each in made.instances:
-            if each.idle_cpu_ns is not None and each.idle_us:
-                found.setdefault(each.layer, []).append(each.idle_cpu_ns / 1000 / each.idle_us)
-    return {name: median(shares) for name, shares in found.items()}
+    """What share of a core each server uses when idle: the median of rounds."""
+    shares: defaultdict[str, list[float]] = defaultdict(list)
+    for instance in (instance for round_ in rounds for instance in round_.instances):
+        if instance.idle_cpu_ns is not None and instance.idle_us:
+            shares[instance.layer].append(instance.idle_cpu_ns / 1000 / instance.idle_us)
+    return {name: median(values) for name, values in shares.items()}
 
 
-def _costs(number: int, made: Round, idle: Mapping[str, float]) -> list[Cost]:
-    """The turns of a round that count. Where only the sum of a round is known, a layer has one, the whole round."""
-    instances = {each.layer: each for each in made.instances if not each.fault and each.requests and each.bytes}
-    found: list[Cost] = []
-    whole: dict[str, Cost] = {}
-    for turn in made.turns:
-        mine = instances.get(turn.layer)
-        if not mine or turn.cpu_ns is None:
+def _costs(number: int, round_: Round, idle: Mapping[str, float]) -> Iterator[Cost]:
+    """The turns of a round that count; one for the whole round where only its sum is known."""
+    sound = {each.layer: each for each in round_.instances if not each.fault and each.requests and each.bytes}
+    turns: list[Cost] = []
+    sums: dict[str, Cost] = {}
+    for turn in round_.turns:
+        if turn.cpu_ns is None or not (instance := sound.get(turn.layer)):
             continue
-        cpu = turn.cpu_ns / 1000 - idle.get(turn.layer, 0.0) * turn.span_us
-        cost = Cost(turn.layer, number, cpu, turn.bytes * mine.requests / mine.bytes, turn.at_us)
-        if mine.cpu_from == "waited":
-            sofar = whole.get(turn.layer)
-            if sofar:
-                cost = Cost(turn.layer, number, cpu + sofar.cpu_us, cost.requests + sofar.requests, sofar.at_us)
-            whole[turn.layer] = cost
+        cpu_us = turn.cpu_ns / 1000 - idle.get(turn.layer, 0.0) * turn.span_us
+        requests = turn.bytes * instance.requests / instance.bytes
+        cost = Cost(turn.layer, number, cpu_us, requests, turn.at_us)
+        if instance.cpu_from == "waited":
+            _add(sums, turn.layer, cost)
         else:
-            found.append(cost)
-    return [each for each in (*found, *whole.values()) if each.cpu_us > 0 and each.requests > 0]
-
-
-def _slowness(costs: Sequence[Cost]) -> list[float]:
-    """How much dearer each turn was than the cheap ones of its layer, as a logarithm."""
-    by_layer: dict[str, list[float]] = {}
-    for each in costs:
-        by_layer.setdefault(each.layer, []).append(each.log)
-    cheap = {name: sorted(found)[int(LOW * len(found))] for name, found in by_layer.items()}
-    return [each.log - cheap[each.layer] for each in costs]
-
-
-def _by_round(costs: Sequence[Cost]) -> dict[str, dict[int, tuple[float, int]]]:
-    """ln(µs per request) of each layer in each round, and from how many turns."""
-    sums: dict[tuple[str, int], tuple[float, float, int]] = {}
-    for each in costs:
-        cpu, requests, count = sums.get((each.layer, each.round), (0.0, 0.0, 0))
-        sums[each.layer, each.round] = cpu + each.cpu_us, requests + each.requests, count + 1
-    found: dict[str, dict[int, tuple[float, int]]] = {}
-    for (name, number), (cpu, requests, count) in sums.items():
-        found.setdefault(name, {})[number] = math.log(cpu / requests), count
-    return found
+            turns.append(cost)
+    return (cost for cost in (*turns, *sums.values()) if cost.cpu_us > 0 and cost.requests > 0)
 
 
 def two_speeds(slowness: Sequence[float]) -> Speeds | None:
-    """The two speeds that turns fall into, by Otsu's threshold (IEEE Transactions SMC-9, 1979); None: there is one."""
+    """The two speeds that turns fall into, by Otsu's threshold (IEEE Transactions SMC-9, 1979); None: there is one.
+
+    `slowness` is how much dearer each turn was than the cheap ones of its layer, as a logarithm.
+    """
     ordered = sorted(slowness)
     count, total = len(ordered), sum(ordered)
     if count < 2 or ordered[-1] - ordered[0] < APART:
@@ -155,8 +143,8 @@ def two_speeds(slowness: Sequence[float]) -> Speeds | None:
             best, cut = between, place
     fast, slow = ordered[:cut], ordered[cut:]
     means = sum(fast) / len(fast), sum(slow) / len(slow)
-    scatter = math.sqrt(sum((each - means[each >= slow[0]]) ** 2 for each in ordered) / count)
+    scatter = math.sqrt(sum((value - means[value >= slow[0]]) ** 2 for value in ordered) / count)
     apart, middle = means[1] - means[0], median(fast)
     if apart < max(APART, CLEAR * scatter) or min(len(fast), len(slow)) < FEW * count:
         return None
-    return Speeds(middle, math.exp(median(slow) - middle), sum(each > middle + NEAR for each in ordered) / count)
+    return Speeds(middle, math.exp(median(slow) - middle), sum(value > middle + NEAR for value in ordered) / count)

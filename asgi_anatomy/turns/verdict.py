@@ -21,12 +21,12 @@ FLOOR = 0.1
 """Percent: what pairs of the same program show on average (docs/METHOD.md); no smaller difference is claimed."""
 
 
-def judge(found: Estimate | None, alpha: float, threshold: float, floor: float = FLOOR) -> Verdict:
+def judge(ratio: Estimate | None, alpha: float, threshold: float, floor: float = FLOOR) -> Verdict:
     """Judge ln(rps(b) / rps(a)); `threshold` and `floor` are in percent.
 
-    same: the interval lies within the threshold. slower, faster: it lies clear of nothing and of the floor.
+    same: the interval lies within the threshold. slower, faster: all of it is beyond the floor.
     """
-    interval = found.interval(alpha) if found else None
+    interval = ratio.interval(alpha) if ratio else None
     if not interval:
         return "unclear"
     low, high = interval
@@ -39,12 +39,12 @@ def judge(found: Estimate | None, alpha: float, threshold: float, floor: float =
     return "unclear"
 
 
-def seconds_needed(found: Estimate, alpha: float, threshold: float, seconds: float, floor: float = FLOOR) -> float:
+def seconds_needed(ratio: Estimate, alpha: float, threshold: float, seconds: float, floor: float = FLOOR) -> float:
     """How long a pair that was unclear after `seconds` would need: the interval narrows as 1 / sqrt(time)."""
-    interval = found.interval(alpha)
+    interval = ratio.interval(alpha)
     if not interval:
         return math.inf
-    margin, off = (interval[1] - interval[0]) / 2, abs(found.mean)
+    margin, off = (interval[1] - interval[0]) / 2, abs(ratio.mean)
     room = max(off - math.log1p(floor / 100), math.log1p(threshold / 100) - off)
     return seconds * (margin / room) ** 2 if room > 0 else math.inf
 
@@ -55,15 +55,21 @@ class Outcome(msgspec.Struct, frozen=True):
     a: str
     b: str
     found: Estimate | None
+    """ln(rps(b) / rps(a))."""
     verdict: Verdict
     seconds: float
     threshold: float
     """Percent."""
     alpha: float = LEVEL
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The interval of the log-ratio, or None with too few rounds."""
+        return self.found.interval(self.alpha) if self.found else None
+
 
 def outcome(record: Pair, threshold: float) -> Outcome:
     """Judge a record of a pair as it stands."""
-    a, b = (row.name for row in record.layers)
-    found = ratio(record, record.layers[1])
-    return Outcome(a, b, found, judge(found, LEVEL, threshold), record.seconds or 0, threshold)
+    a, b = record.layers
+    step = ratio(record, b)
+    return Outcome(a.name, b.name, step, judge(step, LEVEL, threshold), record.seconds or 0, threshold)

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from asgi_anatomy.documents.notes import plain_notes, row_notes
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.suite.layers import ROOT
-from asgi_anatomy.turns.decay import Costs, costs, figures
+from asgi_anatomy.turns.decay import Costs, figures
 from asgi_anatomy.turns.record import Bench as Record
 from asgi_anatomy.turns.record import Latency, Turn
 from tests.records import BETWEEN, SIZE, TURN, Simulation
@@ -164,7 +164,7 @@ def test_a_layer_that_cannot_take_turns_has_figures_from_windows() -> None:
     assert (high.cpu_us, high.decay) == pytest.approx((500, 90))
     assert high.added_us == pytest.approx(450)
     assert "cannot take turns (an answer takes 50 ms)" in note(made, "high")
-    assert costs(made)["high"].value == pytest.approx(6.2146, abs=1e-3)
+    assert Costs(made).chained()["high"].value == pytest.approx(6.2146, abs=1e-3)
 
 
 def test_a_layer_without_figures_says_why() -> None:
