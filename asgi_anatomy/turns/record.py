@@ -1,16 +1,11 @@
-"""How wrk drives a server, and what it reports about a window.
+"""What a run is in its record, and the JSON file of each kind of run: docs/RECORD.md explains every key.
 
-What a run measured by turns, as its record has it. See docs/RECORD.md.
+A turn is one layer's time on the core that all servers of a round share, each with a client of its own; a cycle is one
+turn of each layer. Everything is counted from the end of a turn to the end of the same layer's next turn, when the
+server is at rest, so that nothing falls between two turns. A plain window is one layer under a wrk with a core of its
+own, as everybody runs it.
 
-All servers of a round run on one core, each with a client of its own there. A turn is one layer's time on it, a cycle
-one turn of each layer. Everything is counted from the end of a turn to the end of the same layer's next turn, when the
-server is at rest, so that nothing falls between two turns.
-
-A plain window: one layer under a wrk with a core of its own, as everybody runs it. See docs/RECORD.md.
-
-The JSON file of a run, by kind: bench, pair, anatomy, sensitivity (versus: versus.py; all of them: kinds.py).
-
-Every table can be printed from it again. `command` says which kind it is; docs/RECORD.md explains every key.
+Every table can be printed again from a record. `command` says of which kind it is.
 """
 
 from collections.abc import Iterator
@@ -59,20 +54,6 @@ class Latency(msgspec.Struct, frozen=True):
     p99: Count
     p999: Count
     max: Count
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """What wrk reports about one window; `bytes` are those read, heads included."""
-
-    requests: int
-    duration_us: int
-    bytes: int
-    errors: Errors
-    latency_us: Latency | None = None
-    sent: list[int] = []
-    """By scripts/workload.lua: how many requests of each kind were sent, answered or not."""
-    statuses: dict[str, int] = {}
-    """By scripts/workload.lua, where the workload expects errors: how many answers had each status."""
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):

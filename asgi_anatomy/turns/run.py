@@ -1,8 +1,7 @@
-"""Layers -> the servers of one round: started together and checked; or a fault in their row.
+"""A run into its record, round by round: servers started and checked, turns, plain windows, servers stopped.
 
-One run into its record, round by round. Whatever happens in between, what was measured is kept.
-
-Two layers by turns until it is clear which is slower, or that neither is, or the budget ends.
+Whatever happens in between, what was measured is kept. A pair takes turns until it is clear which layer is slower, or
+that neither is, or until the budget ends.
 """
 
 import math
@@ -14,56 +13,19 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from asgi_anatomy.errors import ServerFault, WrkFault
-from asgi_anatomy.machine.cores import quota as quota_quota
-from asgi_anatomy.machine.cores import throttled
+from asgi_anatomy.machine.cores import quota, throttled
 from asgi_anatomy.machine.server import Server, stop_all
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.versions import own_versions
-from asgi_anatomy.suite.conformance import check as conformance_check
+from asgi_anatomy.suite.conformance import check
 from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.decay import ratio
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.plan import Plan, Watch
 from asgi_anatomy.turns.record import Layers, Load, Measured, Pair, Round, Verdict, Window, now
-from asgi_anatomy.turns.turns import Table, seated
+from asgi_anatomy.turns.turns import Seats, seated
 from asgi_anatomy.turns.verdict import LEVEL, LOOKS, Outcome, judge, outcome
 from asgi_anatomy.turns.windows import take, verify, warm_up
-
-
-@contextmanager
-def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) -> Iterator[dict[str, Server]]:
-    """The servers of all layers that work, by name; they have ended on leaving.
-
-    With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets
-    a fault in its row and is left out of later rounds. All share one hash seed, drawn anew in each round, so that it
-    favours no layer.
-    """
-    servers: list[Server] = []
-    environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
-    try:
-        for layer in random.sample(layers, len(layers)):
-            row = record.row(layer.name)
-            with row.takes_faults():
-                if not row.faults:
-                    port = plan.port and plan.port + list(layers).index(layer)
-                    contract = plan.selection.contract_of(layer)
-                    with held():
-                        servers.append(Server(layer, contract, plan.host, port, environment).start())
-        for server in servers:
-            row = record.row(server.layer.name)
-            with row.takes_faults():
-                row.answer_bytes = server.wait().answer_bytes
-                if plan.lane:
-                    server.start_bytes = server.meter.read().rss_bytes
-                if full:
-                    row.packages = own_versions(server.layer, server.process.pid, server.port)
-                    broken = conformance_check(server.contract, server.layer, plan.host, server.port)
-                    row.faults += [f"contract: {each}" for each in broken]
-                    server.mark()
-        yield {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
-    finally:
-        stop_all(servers)
-
 
 FIRST = 2.0
 """Seconds that a round is taken to need besides its turns, until one was timed."""
@@ -78,6 +40,39 @@ ANSWERS = 3
 """A plain window of a server that cannot take turns holds so many of its answers, one after another."""
 
 
+@contextmanager
+def servers_of(layers: Sequence[Layer], plan: Plan, record: Layers, full: bool) -> Iterator[dict[str, Server]]:
+    """The servers of all layers that work, by name; they have ended on leaving.
+
+    With `full` they are checked against the whole contract, otherwise only with their request. A layer that fails gets
+    a fault in its row and is left out of later rounds. All share one hash seed, drawn anew in each round, so that it
+    favours no layer.
+    """
+    servers: list[Server] = []
+    environment = {"PYTHONHASHSEED": str(random.randrange(2**32))}
+    try:
+        for place, layer in random.sample([*enumerate(layers)], len(layers)):
+            row = record.row(layer.name)
+            if not row.faults:
+                with row.takes_faults(), held():
+                    contract, port = plan.selection.contract_of(layer), plan.port and plan.port + place
+                    servers.append(Server(layer, contract, plan.host, port, environment).start())
+        for server in servers:
+            row = record.row(server.layer.name)
+            with row.takes_faults():
+                row.answer_bytes = server.wait().answer_bytes
+                if plan.lane:
+                    server.start_bytes = server.meter.read().rss_bytes
+                if full:
+                    row.packages = own_versions(server.layer, server.process.pid, server.port)
+                    violations = check(server.contract, server.layer, plan.host, server.port)
+                    row.faults += [f"contract: {violation}" for violation in violations]
+                    server.mark()
+        yield {server.layer.name: server for server in servers if not record.row(server.layer.name).faults}
+    finally:
+        stop_all(servers)
+
+
 class Run:
     """One run into its record."""
 
@@ -86,13 +81,13 @@ class Run:
         self.record = record
         self.watch = watch
         self.began = time.monotonic()
-        self.turning = 0.0  # seconds in which turns were counted
+        self.in_turns = 0.0  # seconds in which turns were counted
         self.in_rounds = 0.0
         self.in_windows = 0.0
         self.kept = 0.0
         """Seconds of the budget that are kept for plain windows."""
         self.rounds = 0
-        record.quota = quota_quota()
+        record.quota = quota()
         record.client = plan.client
         record.turn_ms = round(plan.turn * 1000) if plan.lane else None
 
@@ -103,7 +98,7 @@ class Run:
 
     @property
     def left(self) -> float:
-        """Until the budget ends, without what is kept for plain windows."""
+        """Seconds until the budget ends, without what is kept for plain windows."""
         return self.plan.budget - self.kept - self.seconds
 
     @property
@@ -114,7 +109,7 @@ class Run:
     @property
     def overhead(self) -> float:
         """The seconds that a round takes besides its turns and plain windows."""
-        return (self.in_rounds - self.turning - self.in_windows) / self.rounds if self.rounds else FIRST
+        return (self.in_rounds - self.in_turns - self.in_windows) / self.rounds if self.rounds else FIRST
 
     def has_time(self, rounds: int) -> bool:
         """Whether so many rounds fit the budget."""
@@ -141,50 +136,32 @@ class Run:
         Raises ServerFault where the custom server is not sound.
         """
         self._tell("starting")
-        start, begin, stopped = now(), time.monotonic(), throttled()
+        begin, before, stopped = time.monotonic(), self.in_windows, throttled()
+        round_ = Round(start=now(), seconds=0.0)
         with servers_of(layers, self.plan, self.record, full=not self.rounds) as servers:
             if not self.rounds:
                 self._look(servers)
-            made = Round(start=start, seconds=0.0)
-            turning = [servers[layer.name] for layer in layers if layer.name in servers and self._turns(layer.name)]
-            if turning and self.plan.lane:
-                self._turning(turning, made, seconds)
-            plain = [servers[layer.name] for layer in layers if layer.name in servers]
-            before = self.in_windows
-            for server in plain:
-                if (windows or self._needs_window(server.layer.name)) and not self.record.row(server.layer.name).faults:
+            running = [servers[layer.name] for layer in layers if layer.name in servers]
+            if self.plan.lane and (by_turns := [server for server in running if self._takes_turns(server)]):
+                self._turns(by_turns, round_, seconds)
+            for server in running:
+                name = server.layer.name
+                if (windows or self._needs_window(name)) and not self.record.row(name).faults:
                     self._window(server)
-            for server in servers.values():
+            for server in running:
                 with self.record.row(server.layer.name).takes_faults():
                     verify(server)
-        self.in_rounds += time.monotonic() - begin
-        made.seconds = time.monotonic() - begin - (self.in_windows - before)
-        made.throttled = throttled() - stopped
-        self.record.rounds.append(made)
+        took = time.monotonic() - begin
+        self.in_rounds += took
+        round_.seconds = took - (self.in_windows - before)
+        round_.throttled = throttled() - stopped
+        self.record.rounds.append(round_)
         self.rounds += 1
         self.record.seconds = self.seconds
         self.watch.keep()
 
-    def _turning(self, servers: Sequence[Server], made: Round, seconds: float) -> None:
-        """The turns of a round, and what came of them."""
-        assert self.plan.lane
-        self._tell("turns of " + ", ".join(server.layer.name for server in servers))
-        with seated(servers, self.plan, self.plan.lane) as table:
-            begin, half = time.monotonic(), len(servers) * self.plan.turn / 2
-            while not table.cycles or time.monotonic() + half < begin + seconds:
-                table.cycle()
-            self.turning += time.monotonic() - begin
-            table.idle()
-        made.turns, made.instances = table.turns, [seat.instance for seat in table.seats]
-        for seat in table.seats:
-            seat.instance.start_bytes = seat.server.start_bytes
-        for fault in table.faults:
-            self.record.row(fault.layer).faults.append(fault.what)
-        if not self.rounds:
-            self._fill(table)
-
-    def _turns(self, name: str) -> bool:
-        row = self.record.row(name)
+    def _takes_turns(self, server: Server) -> bool:
+        row = self.record.row(server.layer.name)
         return not row.plain and not row.faults
 
     def _needs_window(self, name: str) -> bool:
@@ -205,29 +182,43 @@ class Run:
             if self.plan.lane and server.slowest > SLOW:
                 self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
 
-    def _fill(self, table: Table) -> None:
+    def _turns(self, servers: Sequence[Server], round_: Round, seconds: float) -> None:
+        """The turns of a round, and what came of them."""
+        assert self.plan.lane
+        self._tell("turns of " + ", ".join(server.layer.name for server in servers))
+        with seated(servers, self.plan, self.plan.lane) as table:
+            begin, half = time.monotonic(), len(servers) * self.plan.turn / 2
+            while not table.cycles or time.monotonic() + half < begin + seconds:
+                table.cycle()
+            self.in_turns += time.monotonic() - begin
+            table.idle()
+        round_.turns, round_.instances = table.turns, [seat.instance for seat in table.seats]
+        for fault in table.faults:
+            self.record.row(fault.layer).faults.append(fault.what)
+        if not self.rounds:
+            self._judge_load(table)
+
+    def _judge_load(self, table: Seats) -> None:
         """In the first round: which servers do not fill their core in their turns, or do nothing in them."""
         for seat in table.seats:
-            mine = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
-            wall = sum(turn.wall_us for turn in mine) * 1000
-            used = sum(turn.cpu_ns or 0 for turn in mine)
-            busy = used + sum(turn.client_cpu_ns for turn in mine)
-            if mine and used < NOTHING * wall and not seat.instance.fault:
-                self.record.row(seat.name).faults.append(ELSEWHERE)
-            elif mine and busy < FILLED * wall:
-                self.record.row(seat.name).plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
+            row = self.record.row(seat.name)
+            turns = [turn for turn in table.turns if turn.layer == seat.name and turn.cpu_ns is not None]
+            wall = sum(turn.wall_us for turn in turns) * 1000
+            used = sum(turn.cpu_ns or 0 for turn in turns)
+            busy = used + sum(turn.client_cpu_ns for turn in turns)
+            if turns and used < NOTHING * wall and not seat.instance.fault:
+                row.faults.append(ELSEWHERE)
+            elif turns and busy < FILLED * wall:
+                row.plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
 
     def _window(self, server: Server) -> None:
         """A plain window of one server; a server that fails is written into its row."""
-        name = server.layer.name
-        self._tell(f"wrk on a core of its own: {name}")
-        begin = time.monotonic()
-        load = self.plan.load
-        if ANSWERS * server.slowest > load.seconds:
-            load = replace(load, seconds=round(ANSWERS * server.slowest + 1))
-        load = replace(load, timeout=max(load.timeout, round(ANSWERS * server.slowest + 1)))
-        with self.record.row(name).takes_faults():
-            if not self._turns(name):
+        self._tell(f"wrk on a core of its own: {server.layer.name}")
+        begin, load, needed = time.monotonic(), self.plan.load, ANSWERS * server.slowest
+        seconds = load.seconds if needed <= load.seconds else round(needed + 1)
+        load = replace(load, seconds=seconds, timeout=max(load.timeout, round(needed + 1)))
+        with self.record.row(server.layer.name).takes_faults():
+            if not self._takes_turns(server):
                 warm_up(server, load, self.plan.lane)
             self.record.windows.append(self._take(server, load))
         self.in_windows += time.monotonic() - begin
@@ -239,7 +230,7 @@ class Run:
                 return take(server, load, self.plan.lane, self.rounds)
             except WrkFault as fault:
                 why = fault.message
-                self.watch.tell(f"{fault.message}: the window is {then}", self.seconds)
+                self.watch.tell(f"{why}: the window is {then}", self.seconds)
         return Window(layer=server.layer.name, round=self.rounds, start=now(), requests=0, duration_us=0, fault=why)
 
     def _tell(self, what: str) -> None:
@@ -252,9 +243,8 @@ def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) 
     A precision of the plan, in percent, has it go on after the verdict until the interval is no wider. With `patient`
     it goes on to the end of the budget and looks once.
     """
-    look = 0
+    looks, last = 0, False
     verdict: Verdict = "unclear"
-    last = False
     run = Run(plan, record, watch)
     while not last and (verdict == "unclear" or _too_wide(plan, record)):
         run.round(plan.selection.layers, run.turns_next)
@@ -263,14 +253,14 @@ def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) 
                 raise ServerFault(row.name, row.faults[0])
         last = not run.has_time(1)
         due = LOOKS if last else min(LOOKS - 1, math.floor(LOOKS * run.seconds / plan.budget))
-        if due > look and (last or not patient):
-            look = due
+        if due > looks and (last or not patient):
+            looks = due
             verdict = judge(ratio(record, record.layers[1]), LEVEL, plan.threshold)
     return outcome(record, plan.threshold)
 
 
 def _too_wide(plan: Plan, record: Pair) -> bool:
     """Whether the interval is wider than the plan's precision."""
-    found = ratio(record, record.layers[1]) if plan.precision else None
-    interval = found.interval(LEVEL) if found else None
+    step = ratio(record, record.layers[1]) if plan.precision else None
+    interval = step.interval(LEVEL) if step else None
     return bool(plan.precision and interval and 50 * (interval[1] - interval[0]) > plan.precision)

@@ -6,9 +6,8 @@ In short, a few lines of 80 columns; with WIDE=1, everything.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
-from typing import Any
 
-import msgspec
+from msgspec.structs import asdict, replace
 
 from asgi_anatomy.documents.document import Bars, Column, Document, Table, Values
 from asgi_anatomy.documents.notes import Note, marked, marks, plain_notes, row_notes
@@ -16,118 +15,230 @@ from asgi_anatomy.documents.origin import LINE, driven, ending, made, named, ori
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.levels import Levels
-from asgi_anatomy.turns.record import Bench, Measured, Row
+from asgi_anatomy.turns.record import Bench, Measured
 from asgi_anatomy.turns.verdict import FLOOR
 
 LONGEST = 7200
 """Seconds: no longer BUDGET is ever suggested."""
 MATTERS = 5.0
 """Points by which a plain wrk must read higher before it is mentioned."""
+FIRST = ("layer", "on", "decay", "decay_low", "decay_high", "cpu_us", "added_us", "rps_per_core", "note")
+"""The keys that CSV begins with."""
 
 
-def in_short(record: Measured, found: Sequence[Figures], path: str = "") -> list[str]:
+def _decay(row: Values) -> str:
+    """With half its interval; `±?` where there were too few rounds for one."""
+    if row["failed"]:
+        return "failed"
+    decay, margin = row["decay"], row["margin"]
+    if decay is None:
+        return "-"
+    if margin is None:
+        return f"{decay:.1f}{' ±?' if row['measured'] else ''}"
+    return f"{decay:.1f} ±{margin:.1f}" if margin >= 0.05 else f"{decay:.1f} ±<0.1"
+
+
+def _cpu(key: str) -> Callable[[Values], str]:
+    return lambda row: "-" if row[key] is None else f"{row[key]:,.{2 if row[key] < 10 else 1}f}"
+
+
+def _bound(key: str) -> Callable[[Values], str]:
+    """A figure of plain windows, marked where the server was not the limit."""
+    return lambda row: "-" if row[key] is None else f"{'>= ' if row['bound'] else ''}{row[key]:,.0f}"
+
+
+def _mebibytes(key: str) -> Callable[[Values], str]:
+    return lambda row: "-" if row[key] is None else f"{row[key] / 2**20:,.1f}"
+
+
+def _span(key: str, name: str, form: str) -> Column:
+    low, high = f"{key}_low", f"{key}_high"
+    return Column(f"{low} {high}", name, "", f"{{{low}:{form}}} - {{{high}:{form}}}", wide=True)
+
+
+COLUMNS = (
+    Column("layer", "layer", "", "{layer}{marks}", left=True, tree="on"),
+    Column("on", "on", left=True, wide=True),
+    Column("decay", "decay", "%", _decay),
+    _span("decay", "95% interval", ".1f"),
+    Column("added_us", "+ µs/req", "", "{added_us:+,.1f}"),
+    Column("cpu_us", "CPU µs", "", _cpu("cpu_us")),
+    Column("rps_per_core", "req/s per core", "", "{rps_per_core:,.0f}"),
+    Column("share", "share", "%", "{share:.1f}", wide=True),
+    _span("added", "+ µs interval", ",.1f"),
+    _span("cpu", "CPU µs interval", ",.1f"),
+    _span("rps_per_core", "req/s interval", ",.0f"),
+    Column("idle", "idle CPU", "%", "{idle:.2f}", wide=True),
+    Column("rounds", "rounds", wide=True),
+    Column("turns", "turns", wide=True),
+    Column("plain_rps bound", "plain req/s", "", _bound("plain_rps"), wide=True),
+    _span("plain_rps", "lowest - highest", ",.0f"),
+    Column("plain_cpu_us", "plain CPU µs", "", _cpu("plain_cpu_us"), wide=True),
+    Column("plain_decay", "plain decay", "%", "{plain_decay:.1f}", wide=True),
+    Column("sleeps", "sleeps per req", "", "{sleeps:.2f}", wide=True),
+    Column("p50_us", "p50", "µs", _bound("p50_us"), wide=True),
+    Column("p99_us", "p99", "µs", _bound("p99_us"), wide=True),
+    _span("p99", "lowest - highest", ",.0f"),
+    Column("windows", "windows", wide=True),
+    Column("margin"),
+    Column("note"),
+    Column("rss_start", "started", "MiB", _mebibytes("rss_start"), wide=True),
+    Column("rss_end", "at the end", "MiB", _mebibytes("rss_end"), wide=True),
+    Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
+    Column("", bars=Bars("under_us", "cpu_us", "µs")),
+)
+
+
+def decay_table(record: Measured, only: Iterable[str] = ()) -> Table:
+    """The table of a record, or of some of its columns, by their headings; its rows are without marks."""
+    rows = figures(record)
+    return _table(record, rows, row_notes(record, rows), only)
+
+
+def live_table(record: Measured, width: int) -> str:
+    """The table of a run that is not over, in text, without anything below it."""
+    return _table(record, figures(record), {}).for_people("text", width=width)
+
+
+def decay_document(record: Measured, wide: bool = False, path: str = "") -> Document:
+    """The table of a record, notes on its rows, and where it comes from."""
+    rows = figures(record)
+    notes = row_notes(record, rows)
+    table = _table(record, rows, notes)
+    if wide:
+        lines = [f"{row['layer']}: {row['note']}" for row in table.rows if row["note"]]
+        return Document([table, *lines, "", *in_full(record, rows, path)], table)
+    signs = marks(notes.values())
+    with_marks = [
+        {**row, "marks": "".join(signs.get(note.short, "") for note in notes[row["layer"]])} for row in table.rows
+    ]
+    shown = replace(table, rows=with_marks)
+    return Document([*named(record), shown, *marked(notes), "", *_in_short(record, rows, path)], table)
+
+
+def _table(
+    record: Measured, rows: Sequence[Figures], notes: Mapping[str, Sequence[Note]], only: Iterable[str] = ()
+) -> Table:
+    values = []
+    for figure in rows:
+        row, cpu, added = record.row(figure.layer), figure.cpu_us, figure.added_us
+        texts = [*(note.text for note in notes.get(row.name, ())), *plain_notes(record, row, figure)]
+        values.append(
+            {
+                **asdict(figure),
+                "under_us": 0.0 if cpu is None or added is None else cpu - added,
+                "marks": "",
+                "measured": bool(record.machine),
+                "failed": bool(row.faults),
+                "note": "; ".join(texts),
+            }
+        )
+    return Table([column for column in COLUMNS if not only or column.heading in only], values, FIRST)
+
+
+def _in_short(record: Measured, rows: Sequence[Figures], path: str) -> list[str]:
     """A few lines: what a decay is, how the run went, its machine, its record, and what to do next.
 
     Without a path, as on a page, not the last two; a record that was made elsewhere has no last one.
     """
-    has_decays = any(row.on for row in record.layers)
     per = "CPU-second" if record.turn_ms or record.machine else "second"
-    meaning = f"decay: % fewer requests per {per} than the layer it stands on"
-    interval = ", ± at 95%" if any(each.margin for each in found) else ""
-    lines = [f"{meaning}{interval}" if has_decays else "req/s per core: 1,000,000 / CPU µs"]
-    lines += [_how(record, found), *wake_ups(found)]
-    lines += [f"Source: {record.source}" if record.source else "", made(record)]
+    interval = ", ± at 95%" if any(row.margin for row in rows) else ""
+    lines = [
+        f"decay: % fewer requests per {per} than the layer it stands on{interval}"
+        if any(row.on for row in record.layers)
+        else "req/s per core: 1,000,000 / CPU µs",
+        _how(record, rows),
+        *_wake_ups(rows),
+        f"Source: {record.source}" if record.source else "",
+        made(record),
+    ]
     if path:
-        lines += [f"Record: {path}", _next(record, found)]
+        lines += [f"Record: {path}", _next(record, rows)]
     elif record.stopped:
         lines.append(ending(record))
     return [*filter(None, lines)]
 
 
-def _how(record: Measured, found: Sequence[Figures]) -> str:
+def _how(record: Measured, rows: Sequence[Figures]) -> str:
     """How the run went: as many clauses as fit on a line, without the rounds if need be."""
-    has_decays = any(row.on for row in record.layers)
     seconds = [f"{record.seconds:.0f} s"] if record.seconds else []
     count = len(record.rounds)
     rounds = [f"{count} round{'s' * (count != 1)}"] if record.machine and count else []
     last = []
-    if has_decays and not record.turn_ms and record.machine:
+    if any(row.on for row in record.layers) and not record.turn_ms and record.machine:
         last.append("one after another, not by turns: indicative only")
     if speeds := Levels(record).speeds:
         last.append(f"{100 * speeds.slow:.0f}% of turns slow, left out")
-    if not record.turn_ms and not any(window.server_cpu_ns for window in record.windows):
+    if _without_cpu_times(record):
         last.append("CPU µs from req/s")
-    margins = _margins(record, found)
-    for clauses in ([*seconds, *rounds, *last], [*seconds, *last]):
-        if len(line := "; ".join(filter(None, [", ".join(clauses), margins]))) <= LINE:
-            break
-    return line
+    margins = _margins(record, rows)
+    whole, shorter = (
+        "; ".join(filter(None, [", ".join(clauses), margins]))
+        for clauses in ([*seconds, *rounds, *last], [*seconds, *last])
+    )
+    return whole if len(whole) <= LINE else shorter
 
 
-def wake_ups(found: Sequence[Figures]) -> list[str]:
-    """What a wrk with a core of its own would show, where that is another picture: of the layer in which it differs
-    most.
-    """
-    told = [
-        (each.plain_decay - each.decay, each)
-        for each in found
-        if each.plain_decay is not None
-        and each.decay is not None
-        and each.plain_cpu_us
-        and each.cpu_us
-        and not each.bound
+def _without_cpu_times(record: Measured) -> bool:
+    return not record.turn_ms and not any(window.server_cpu_ns for window in record.windows)
+
+
+def _wake_ups(rows: Sequence[Figures]) -> list[str]:
+    """What a wrk with a core of its own would show of the layer in which it differs most, where it differs much."""
+    apart = [
+        (row.plain_decay - row.decay, row.plain_cpu_us - row.cpu_us, row)
+        for row in rows
+        if row.plain_decay is not None and row.decay is not None and row.plain_cpu_us and row.cpu_us and not row.bound
     ]
-    off, each = max(told, key=lambda pair: pair[0], default=(0.0, None))
-    if not each or off < MATTERS:
+    points, more, row = max(apart, key=lambda one: one[0], default=(0.0, 0.0, None))
+    if not row or points < MATTERS:
         return []
-    more = (each.plain_cpu_us or 0.0) - (each.cpu_us or 0.0)
-    sleeps = f"; wrk sleeps {each.sleeps:.1f} times per request" if each.sleeps else ""
+    sleeps = f"; wrk sleeps {row.sleeps:.1f} times per request" if row.sleeps else ""
     return [
-        f"with wrk on a core of its own {each.layer} costs {more:.0f} µs more and reads {each.plain_decay:.0f}%{sleeps}"
+        f"with wrk on a core of its own {row.layer} costs {more:.0f} µs more and reads {row.plain_decay:.0f}%{sleeps}"
     ]
 
 
-def _margins(record: Measured, found: Sequence[Figures]) -> str:
-    margins = sorted(each.margin for each in found if each.margin is not None)
+def _margins(record: Measured, rows: Sequence[Figures]) -> str:
+    margins = sorted(row.margin for row in rows if row.margin is not None)
     if not margins:
         few = "too few rounds had fast turns" if len(record.rounds) >= ROUNDS else "too few rounds"
-        return f"no margins: {few}" if any(each.decay is not None for each in found) and record.machine else ""
-    target = missed(record, found)
+        return f"no margins: {few}" if any(row.decay is not None for row in rows) and record.machine else ""
+    target = _missed(record, rows)
     digits = 2 if target and round(margins[-1], 1) <= target else 1
-    low, high = (f"±{each:.{digits}f}" for each in (margins[0], margins[-1]))
+    low, high = (f"±{margin:.{digits}f}" for margin in (margins[0], margins[-1]))
     span = f"margin {low}" if low == high else f"margins {low} to {high}"
     return f"{span} pp{f' (target ±{target:g})' if target else ''}"
 
 
-def missed(record: Measured, found: Sequence[Figures]) -> float | None:
+def _missed(record: Measured, rows: Sequence[Figures]) -> float | None:
     """The target for the margins, in percentage points, where one of them misses it."""
     target = record.precision if isinstance(record, Bench) else None
-    return target if target and any(each.margin and each.margin > target for each in found) else None
+    return target if target and any(row.margin and row.margin > target for row in rows) else None
 
 
-def _next(record: Measured, found: Sequence[Figures]) -> str:
-    """What to do next: what fits the record."""
+def _next(record: Measured, rows: Sequence[Figures]) -> str:
+    """What to do next."""
     if record.stopped:
         return ending(record)
     if not record.machine:
         return ""
-    ladder = f" LADDER={record.ladder}" if isinstance(record, Bench) and record.ladder not in ("", "default") else ""
-    target = missed(record, found)
-    worst = max((each.margin for each in found if each.margin), default=0.0)
-    needed = math.ceil((record.seconds or 0) * (worst / target) ** 2 / 10) * 10 if target else 0
-    if not worst and any(each.decay is not None for each in found):
+    worst = max((row.margin for row in rows if row.margin), default=0.0)
+    if not worst and any(row.decay is not None for row in rows):
         return "Next: a longer BUDGET, for margins; WIDE=1 for every column"
-    if target and 0 < needed <= LONGEST:
-        return f"Next: BUDGET={needed} for ±{target:g} pp; make report; WIDE=1 for every column"
+    if target := _missed(record, rows):
+        needed = math.ceil((record.seconds or 0) * (worst / target) ** 2 / 10) * 10
+        if 0 < needed <= LONGEST:
+            return f"Next: BUDGET={needed} for ±{target:g} pp; make report; WIDE=1 for every column"
+    ladder = f" LADDER={record.ladder}" if isinstance(record, Bench) and record.ladder not in ("", "default") else ""
     return f"Next: make anatomy{ladder}; make report; WIDE=1 for every column"
 
 
-def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[str]:
+def in_full(record: Measured, rows: Sequence[Figures], path: str = "") -> list[str]:
     """What the words mean, the method, and where it was made."""
-    load = record.load
-    wrk = driven(load)
+    wrk, has_decays = driven(record.load), any(row.on for row in record.layers)
     lines = ["req/s per core: 1,000,000 / CPU µs."]
-    if any(row.on for row in record.layers):
+    if has_decays:
         per = "per CPU-second" if record.turn_ms else "per second"
         lines = [
             f"decay: % fewer requests {per} than the layer it stands on; + µs/req: the CPU time per request that it"
@@ -143,25 +254,13 @@ def in_full(record: Measured, found: Sequence[Figures], path: str = "") -> list[
                 f"In {100 * speeds.slow:.0f}% of the time, neighbours made the core {speeds.times:.1f} times as slow:"
                 " only turns at its fast speed count."
             )
-        lines += wake_ups(found)
-    elif any(row.on for row in record.layers):
+        lines += _wake_ups(rows)
+    elif has_decays:
         lines.append("Decay and CPU time come from windows one after another, not from turns: they do not repeat well.")
-    if not record.turn_ms and not any(window.server_cpu_ns for window in record.windows):
+    if _without_cpu_times(record):
         lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
-    lines += workload_lines(record)
-    lines += _columns(record, wrk)
-    if record.quota:
-        lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
-    if stopped := sum(bool(each.throttled) for each in record.rounds):
-        lines.append(
-            f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
-            " of the CPU."
-        )
-    return [*lines, *origin_origin(record, wide=True), *([f"Record: {path}"] if path else [])]
-
-
-def _columns(record: Measured, wrk: str) -> list[str]:
-    lines = [
+    lines += [
+        *workload_lines(record),
         "share: requests per CPU-second, in percent of the lowest layer's. idle CPU: percent of a core that a server"
         " uses while nobody asks it anything, subtracted.",
         "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",
@@ -174,135 +273,11 @@ def _columns(record: Measured, wrk: str) -> list[str]:
             f"plain: the median of windows of {seconds:.0f} s under {wrk} on a core of its own, as everybody runs it;"
             " sleeps: how often wrk fell asleep per request, which the server pays for."
         )
-    return lines
-
-
-FIRST = ("layer", "on", "decay", "decay_low", "decay_high", "cpu_us", "added_us", "rps_per_core", "note")
-"""The keys that CSV begins with."""
-
-
-def _name(row: Values) -> str:
-    return f"{row['layer']}{row['marks']}"
-
-
-def _decay(row: Values) -> str:
-    """With half its interval; `±?` where a run of one round tells none."""
-    if row["failed"]:
-        return "failed"
-    decay, margin = row["decay"], row["margin"]
-    if decay is None:
-        return "-"
-    if margin is None:
-        return f"{decay:.1f}{' ±?' if row['measured'] else ''}"
-    return f"{decay:.1f} ±{margin:.1f}" if margin >= 0.05 else f"{decay:.1f} ±<0.1"
-
-
-def _cpu(key: str) -> Callable[[Values], str]:
-    def show(row: Values) -> str:
-        cpu = row[key]
-        return "-" if cpu is None else f"{cpu:,.2f}" if cpu < 10 else f"{cpu:,.1f}"
-
-    return show
-
-
-def _bound(key: str) -> Callable[[Values], str]:
-    """A figure of plain windows, marked where the server was not the limit."""
-
-    def show(row: Values) -> str:
-        return "-" if row[key] is None else f"{'>= ' if row['bound'] else ''}{row[key]:,.0f}"
-
-    return show
-
-
-def _mebibytes(count: float | None) -> str:
-    return "-" if count is None else f"{count / 2**20:,.1f}"
-
-
-COLUMNS = (
-    Column("layer", "layer", "", _name, left=True, tree="on"),
-    Column("on", "on", left=True, wide=True),
-    Column("decay", "decay", "%", _decay),
-    Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}", wide=True),
-    Column("added_us", "+ µs/req", "", "{added_us:+,.1f}"),
-    Column("cpu_us", "CPU µs", "", _cpu("cpu_us")),
-    Column("rps_per_core", "req/s per core", "", "{rps_per_core:,.0f}"),
-    Column("share", "share", "%", "{share:.1f}", wide=True),
-    Column("added_low added_high", "+ µs interval", "", "{added_low:,.1f} - {added_high:,.1f}", wide=True),
-    Column("cpu_low cpu_high", "CPU µs interval", "", "{cpu_low:,.1f} - {cpu_high:,.1f}", wide=True),
-    Column(
-        "rps_per_core_low rps_per_core_high",
-        "req/s interval",
-        "",
-        "{rps_per_core_low:,.0f} - {rps_per_core_high:,.0f}",
-        wide=True,
-    ),
-    Column("idle", "idle CPU", "%", "{idle:.2f}", wide=True),
-    Column("rounds", "rounds", wide=True),
-    Column("turns", "turns", wide=True),
-    Column("plain_rps bound", "plain req/s", "", _bound("plain_rps"), wide=True),
-    Column(
-        "plain_rps_low plain_rps_high",
-        "lowest - highest",
-        "",
-        "{plain_rps_low:,.0f} - {plain_rps_high:,.0f}",
-        wide=True,
-    ),
-    Column("plain_cpu_us", "plain CPU µs", "", _cpu("plain_cpu_us"), wide=True),
-    Column("plain_decay", "plain decay", "%", "{plain_decay:.1f}", wide=True),
-    Column("sleeps", "sleeps per req", "", "{sleeps:.2f}", wide=True),
-    Column("p50_us", "p50", "µs", _bound("p50_us"), wide=True),
-    Column("p99_us", "p99", "µs", _bound("p99_us"), wide=True),
-    Column("p99_low p99_high", "lowest - highest", "", "{p99_low:,.0f} - {p99_high:,.0f}", wide=True),
-    Column("windows", "windows", wide=True),
-    Column("margin"),
-    Column("note"),
-    Column("rss_start", "started", "MiB", lambda row: _mebibytes(row["rss_start"]), wide=True),
-    Column("rss_end", "at the end", "MiB", lambda row: _mebibytes(row["rss_end"]), wide=True),
-    Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
-    Column("", bars=Bars("under_us", "cpu_us", "µs")),
-)
-
-
-def values(found: Figures, row: Row, notes: Sequence[Note] = (), measured: bool = True) -> dict[str, Any]:
-    """A row of the table, by the keys of COLUMNS."""
-    under = 0.0 if found.cpu_us is None or found.added_us is None else found.cpu_us - found.added_us
-    shown = {"under_us": under, "marks": "", "measured": measured, "failed": bool(row.faults)}
-    return {**msgspec.structs.asdict(found), **shown, "note": "; ".join(note.text for note in notes)}
-
-
-def decay_table(record: Measured, only: Iterable[str] = ()) -> Table:
-    """The table of a record, or of some of its columns, by their headings; its rows are without marks."""
-    return _decay_table(record, found := figures(record), row_notes(record, found), only)
-
-
-def _decay_table(
-    record: Measured, found: Sequence[Figures], notes: Mapping[str, Sequence[Note]], only: Iterable[str] = ()
-) -> Table:
-    columns = [each for each in COLUMNS if not only or each.heading in only]
-    rows = []
-    for each in found:
-        row = record.row(each.layer)
-        told = [*notes[each.layer], *map(Note, plain_notes(record, row, each))]
-        rows.append(values(each, row, told, bool(record.machine)))
-    return Table(columns, rows, FIRST)
-
-
-def decay_document(record: Measured, wide: bool = False, path: str = "") -> Document:
-    """The table of a record, notes on its rows, and where it comes from."""
-    found = figures(record)
-    notes = row_notes(record, found)
-    table = _decay_table(record, found, notes)
-    if wide:
-        said = [f"{row['layer']}: {row['note']}" for row in table.rows if row["note"]]
-        return Document([table, *said, "", *in_full(record, found, path)], table)
-    signs = marks(notes.values())
-    rows = [{**row, "marks": "".join(signs.get(each.short, "") for each in notes[row["layer"]])} for row in table.rows]
-    marked_table = msgspec.structs.replace(table, rows=rows)
-    return Document([*named(record), marked_table, *marked(notes), "", *in_short(record, found, path)], table)
-
-
-def live_table(record: Measured, width: int) -> str:
-    """The table of a run that is not over, in text, without anything below it."""
-    return _decay_table(record, figures(record), {row.name: () for row in record.layers}).for_people(
-        "text", width=width
-    )
+    if record.quota:
+        lines.append(f"The container may use the CPU time of {record.quota:g} cores.")
+    if stopped := sum(bool(round_.throttled) for round_ in record.rounds):
+        lines.append(
+            f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
+            " of the CPU."
+        )
+    return [*lines, *origin_origin(record, wide=True), *([f"Record: {path}"] if path else [])]

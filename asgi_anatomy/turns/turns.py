@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from asgi_anatomy.errors import BadInput, ServerFault, WrkFault
 from asgi_anatomy.machine.cores import on_core
 from asgi_anatomy.machine.counters import pin, runs
@@ -20,12 +22,10 @@ from asgi_anatomy.machine.signals import held
 from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.turns.plan import Plan
 from asgi_anatomy.turns.record import Instance, Load, Turn
-from asgi_anatomy.turns.wrk import ClientCounters, Loop, Wrk, fault_of, unexpected
-
-Client = Wrk | Loop
+from asgi_anatomy.turns.wrk import ClientCounters, client_of, fault_of, unexpected
 
 WARM_UP = 0.04
-"""Seconds of load for each server before its first turn, all at once."""
+"""Seconds of load for each server before its first turn, all at the same time."""
 LOOK, REST = 0.0007, 1.0
 """Seconds between two looks at whether a server is at rest, and the most that it gets for that."""
 COMPILING = 60.0
@@ -34,20 +34,26 @@ IDLE = 0.3
 """Seconds of a round for which nobody asks anything."""
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """The counters of a server and its client at the end of a turn."""
+
+    at: float
+    cpu_ns: int
+    sleeps: int
+    client: ClientCounters
+
+
 class Seat:
-    """A running server and its client, and what was read of them at the end of their last turn."""
+    """A running server and its client."""
 
     def __init__(self, server: Server, load: Load, preload: Path | None = None) -> None:
         self.server = server
-        loop = server.layer.loop
-        self.client: Client = Loop(server, load, turns=True) if loop else Wrk(server, load, turns=True, preload=preload)
-        self.instance = Instance(layer=server.layer.name, cpu_from="group" if server.meter.group else "clocks")
-        self.last: tuple[float, int, int, ClientCounters] | None = None
-
-    @property
-    def name(self) -> str:
-        """The layer's."""
-        return self.server.layer.name
+        self.name = server.layer.name
+        self.client = client_of(server, load, turns=True, preload=preload)
+        self.instance = Instance(
+            layer=self.name, start_bytes=server.start_bytes, cpu_from="group" if server.meter.group else "clocks"
+        )
+        self.last: Reading | None = None
 
     def pause(self) -> None:
         """Stop the client, and wait until the server is at rest."""
@@ -60,55 +66,44 @@ class Seat:
                 meter.look()
             before, now = now, meter.clocks_ns()
 
-    def turn(self, seconds: float) -> tuple[int, int]:
-        """Have the core for so long; returns what of it passed, and the time since the last turn ended, in µs."""
-        begin = time.monotonic()
-        self.client.resume(seconds)
-        if isinstance(self.client, Wrk):
-            time.sleep(seconds)
-        self.pause()
-        end = time.monotonic()
-        return round((end - begin) * 1e6), round((end - (self.last[0] if self.last else begin)) * 1e6)
+    def turn(self, cycle: int, start: float, seconds: float) -> Turn | None:
+        """Have the core for so long; returns what was counted since the last turn ended, None for the first.
 
-    def read(self) -> None:
-        """Keep what the counters are now, as the end of a turn; raises ServerFault, or WrkFault."""
+        Raises ServerFault, or WrkFault.
+        """
+        begin, before = time.monotonic(), self.last
+        self.client.run(seconds)
+        self.pause()
+        end, meter = time.monotonic(), self.server.meter
         self.server.require_alive("died under load")
-        meter = self.server.meter
         if meter.look() and self.instance.cpu_from == "clocks":
             self.instance.cpu_from = "waited"
-        self.last = time.monotonic(), meter.cpu_ns(), meter.sleeps(), self.client.read()
-
-    def counted(self, cycle: int, at: float, seconds: float) -> Turn:
-        """Take a turn, and count what happened since the last one ended; raises ServerFault, or WrkFault."""
-        begin, before = time.monotonic(), self.last
-        assert before
-        wall, span = self.turn(seconds)
-        self.read()
-        assert self.last
-        cpu = self.last[1] - before[1]
+        after = self.last = Reading(time.monotonic(), meter.cpu_ns(), meter.sleeps(), self.client.read())
+        if not before:
+            return None
+        cpu_ns = after.cpu_ns - before.cpu_ns
         return Turn(
             layer=self.name,
             cycle=cycle,
-            at_us=round((begin - at) * 1e6),
-            wall_us=wall,
-            span_us=span,
-            cpu_ns=cpu if cpu >= 0 else None,
-            bytes=self.last[3].bytes - before[3].bytes,
-            client_cpu_ns=self.last[3].cpu_ns - before[3].cpu_ns,
-            sleeps=max(0, self.last[2] - before[2]),
-            client_sleeps=self.last[3].sleeps - before[3].sleeps,
+            at_us=round((begin - start) * 1e6),
+            wall_us=round((end - begin) * 1e6),
+            span_us=round((end - before.at) * 1e6),
+            cpu_ns=cpu_ns if cpu_ns >= 0 else None,
+            bytes=after.client.bytes - before.client.bytes,
+            client_cpu_ns=after.client.cpu_ns - before.client.cpu_ns,
+            sleeps=max(0, after.sleeps - before.sleeps),
+            client_sleeps=after.client.sleeps - before.client.sleeps,
         )
 
     def finish(self) -> None:
         """Ask the client, which was told to end, what it counted."""
-        summary, server = self.client.finish(), self.server
-        mine = self.instance
-        mine.requests, mine.bytes, mine.statuses = summary.requests, summary.bytes, summary.statuses
-        mine.errors = unexpected(summary, server)
-        mine.fault = mine.fault or fault_of(summary, server, self.client.unanswered)
+        summary, server, instance = self.client.finish(), self.server, self.instance
+        instance.requests, instance.bytes, instance.statuses = summary.requests, summary.bytes, summary.statuses
+        instance.errors = unexpected(summary, server)
+        instance.fault = instance.fault or fault_of(summary, server, self.client.unanswered)
 
 
-class Table:
+class Seats:
     """The seats of one round. What goes wrong with one is written into its instance, and the others go on."""
 
     def __init__(self, seats: list[Seat], seconds: float) -> None:
@@ -121,11 +116,11 @@ class Table:
 
     @property
     def live(self) -> list[Seat]:
-        """Those without a fault."""
+        """The seats without a fault."""
         return [seat for seat in self.seats if not seat.instance.fault]
 
     @contextmanager
-    def at(self, seat: Seat) -> Iterator[None]:
+    def takes_faults(self, seat: Seat) -> Iterator[None]:
         """Write what goes wrong with a seat into its instance."""
         try:
             yield
@@ -134,16 +129,21 @@ class Table:
             if isinstance(fault, ServerFault):
                 self.faults.append(fault)
 
-    def cycle(self, counted: bool = True) -> None:
+    def begin(self) -> None:
+        """Let all servers come to rest after their warm-up, and have one turn each that is not counted."""
+        for seat in self.seats:
+            with self.takes_faults(seat):
+                seat.pause()
+        self.cycle()
+        self.cycles, self.began = 0, time.monotonic()
+
+    def cycle(self) -> None:
         """One turn of each, in a random order."""
         for seat in random.sample(self.live, len(self.live)):
-            with self.at(seat):
-                if counted:
-                    self.turns.append(seat.counted(self.cycles, self.began, self.seconds))
-                else:
-                    seat.turn(self.seconds)
-                    seat.read()
-        self.cycles += counted
+            with self.takes_faults(seat):
+                if turn := seat.turn(self.cycles, self.began, self.seconds):
+                    self.turns.append(turn)
+        self.cycles += 1
 
     def idle(self) -> None:
         """Count what each server does while nobody asks it anything."""
@@ -161,16 +161,16 @@ def awake(folder: Path) -> Path:
     library = folder / "awake.so"
     argv = ["cc", "-O2", "-shared", "-fPIC", str(ROOT / "scripts" / "awake.c"), "-o", str(library), "-ldl"]
     try:
-        code, said = run(argv, COMPILING)
+        code, output = run(argv, COMPILING)
     except OSError as error:
         raise BadInput(f"a wrk that stays awake needs a C compiler: cc: {error.strerror}") from None
     if code:
-        raise BadInput(f"a wrk that stays awake cannot be compiled: {last_line(said)}")
+        raise BadInput(f"a wrk that stays awake cannot be compiled: {last_line(output)}")
     return library
 
 
 @contextmanager
-def seated(servers: Sequence[Server], plan: Plan, lane: Lane) -> Iterator[Table]:
+def seated(servers: Sequence[Server], plan: Plan, lane: Lane) -> Iterator[Seats]:
     """The servers with their clients, all on the lane's core and warmed up; on leaving, what was counted is known.
 
     This thread is on the lane's other core meanwhile, if there is one.
@@ -185,25 +185,19 @@ def seated(servers: Sequence[Server], plan: Plan, lane: Lane) -> Iterator[Table]
                 pin(server.meter.known, core, batch=not apart)
             with held(), on_core(lane.client if apart else lane.server):
                 seats += [Seat(server, plan.load, preload) for server in servers]
-            for seat in seats:
-                if isinstance(seat.client, Wrk) and not apart:
-                    pin([seat.client.process.pid], core, batch=True)
-            table = Table(seats, plan.turn)
+            if not apart:
+                for seat in seats:
+                    pin(seat.client.pids, core, batch=True)
+            table = Seats(seats, plan.turn)
             time.sleep(WARM_UP * len(seats))
             for seat in seats:
-                if isinstance(seat.client, Wrk):
-                    seat.client.pause()
-            for seat in seats:
-                with table.at(seat):
-                    if isinstance(seat.client, Wrk):
-                        seat.pause()
-            table.cycle(counted=False)
-            table.began = time.monotonic()
+                seat.client.pause()
+            table.begin()
             yield table
             for seat in seats:
                 seat.client.end()
             for seat in seats:
-                with table.at(seat):
+                with table.takes_faults(seat):
                     seat.finish()
         finally:
             with held():  # a signal between two would leave the second

@@ -14,27 +14,28 @@ from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.suite.conformance import check_asked
 from asgi_anatomy.turns.record import Load, Window, now
-from asgi_anatomy.turns.wrk import Loop, Wrk, fault_of, unexpected
+from asgi_anatomy.turns.wrk import Client, client_of, fault_of, unexpected
 
 REST, STILL = 0.5, 500_000  # seconds until a server is taken to be done, nanoseconds of CPU time in 10 ms when it is
 WARM_UP = 0.15  # seconds of load before a server's first window: hundreds of requests
 
 
+@contextmanager
+def driven(server: Server, load: Load, lane: Lane | None = None) -> Iterator[Client]:
+    """A client that loads a server, from the lane's other core; it has ended on leaving."""
+    with on_core(lane.client if lane else None):
+        with held():
+            client = client_of(server, load)
+        try:
+            yield client
+        finally:
+            client.stop()
+
+
 def warm_up(server: Server, load: Load, lane: Lane | None) -> None:
     """Load a server for a moment."""
-    with on_core(lane.client if lane else None), driven(server, replace(load, seconds=60)):
+    with driven(server, replace(load, seconds=60), lane):
         time.sleep(WARM_UP)
-
-
-@contextmanager
-def driven(server: Server, load: Load) -> Iterator[Wrk | Loop]:
-    """A wrk that loads a server; it has ended on leaving."""
-    with held():
-        wrk = (Loop if server.layer.loop else Wrk)(server, load)
-    try:
-        yield wrk
-    finally:
-        wrk.stop()
 
 
 def take(
@@ -54,8 +55,8 @@ def take(
         server.meter.look()
         pin(server.meter.known, cores)
     start, before = now(), server.meter.read() if lane else None
-    with on_core(lane.client if lane else None), observed or nullcontext(), driven(server, load) as wrk:
-        summary = wrk.finish()
+    with observed or nullcontext(), driven(server, load, lane) as client:
+        summary = client.finish()
     window = Window(
         layer=server.layer.name,
         round=round_,
@@ -65,12 +66,12 @@ def take(
         bytes=summary.bytes,
         errors=unexpected(summary, server),
         latency_us=summary.latency_us,
-        unanswered=wrk.unanswered,
+        unanswered=client.unanswered,
         statuses=summary.statuses,
         cores=len(cores),
-        client_cpu_ns=wrk.cpu_ns,
-        client_sleeps=wrk.sleeps,
-        fault=fault_of(summary, server, wrk.unanswered),
+        client_cpu_ns=client.cpu_ns,
+        client_sleeps=client.sleeps,
+        fault=fault_of(summary, server, client.unanswered),
     )
     if before:
         after = at_rest(server)
@@ -85,11 +86,11 @@ def take(
 def at_rest(server: Server) -> Counters:
     """The counters of a server once it has done what it had to do when its client stopped."""
     deadline = time.monotonic() + REST
-    before, now_ = None, server.meter.read()
-    while (before is None or now_.cpu_ns - before.cpu_ns > STILL) and time.monotonic() < deadline:
+    before, after = None, server.meter.read()
+    while (before is None or after.cpu_ns - before.cpu_ns > STILL) and time.monotonic() < deadline:
         time.sleep(0.01)
-        before, now_ = now_, server.meter.read()
-    return now_
+        before, after = after, server.meter.read()
+    return after
 
 
 def verify(server: Server) -> None:

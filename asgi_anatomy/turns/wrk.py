@@ -1,14 +1,11 @@
-"""What wrk counted -> whether all of it was answered as the workload says.
+"""A running server -> what its client counted, and whether all of it was answered as the workload says.
 
-wrk tells how many requests were answered and how many bytes it read. scripts/workload.lua adds how many requests of
-each kind were sent, and, where some are to be answered by an error, how many answers had each status. So every count
-is known but for the requests in flight at the end.
+The client is wrk: scripts/post.lua has it send one request again and again, scripts/workload.lua everything else; both
+give a summary as JSON, so nothing parses wrk's text. wrk tells how many requests were answered and how many bytes it
+read. scripts/workload.lua adds how many requests of each kind were sent, and, where some are to be answered by an
+error, how many answers had each status. So every count is known except for the requests in flight at the end.
 
-A running server -> windows of wrk. Its summary comes as JSON from scripts/, so nothing parses its text.
-
-scripts/post.lua sends one request again and again, scripts/workload.lua everything else.
-
-The layer `endpoint` -> turns and windows without wrk, since this layer has no socket between it and the work.
+The layer `endpoint` has no socket between it and the work: its client is a Loop.
 """
 
 import os
@@ -20,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +33,37 @@ from asgi_anatomy.machine.tools import install
 from asgi_anatomy.suite.conformance import receive
 from asgi_anatomy.suite.contract import Asked, Workload
 from asgi_anatomy.suite.layers import ROOT, Layer
-from asgi_anatomy.turns.record import Errors, Load, Summary
+from asgi_anatomy.turns.record import Errors, Latency, Load
+
+POLL = 0.02  # seconds between checks of a running wrk
+GRACE = 10.0  # seconds past its window after which wrk counts as hung
+AGAIN = 0.2  # seconds after which a wrk that was told to end is told so again
+LONGEST = 3600  # seconds that a wrk may run which takes turns
+TIMEOUT = 20  # seconds that its requests may take, with all pauses
+LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
+CLOSING = 0.5  # seconds that a server has to exit once it has closed its connection
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a client reports about one window; `bytes` are those read, heads included."""
+
+    requests: int
+    duration_us: int
+    bytes: int
+    errors: Errors
+    latency_us: Latency | None = None
+    sent: list[int] = []
+    """By scripts/workload.lua: how many requests of each kind were sent, answered or not."""
+    statuses: dict[str, int] = {}
+    """By scripts/workload.lua, where the workload expects errors: how many answers had each status."""
+
+
+class ClientCounters(msgspec.Struct, frozen=True):
+    """Totals of a client since it started: bytes that it read, CPU time, how often it slept."""
+
+    bytes: int
+    cpu_ns: int
+    sleeps: int
 
 
 def unexpected(summary: Summary, server: Server) -> Errors:
@@ -67,10 +95,10 @@ def _by_status(summary: Summary, sent: list[int], server: Server, unanswered: in
         expected[asked.expected(server.layer)] += count
     if not summary.statuses or 0 in expected:
         return None
-    for status, count in expected.items():
-        found = summary.statuses.get(str(status), 0)
-        if not count - unanswered <= found <= count:
-            return f"{found} answers had the status {status}, expected {max(0, count - unanswered)} to {count}"
+    for status, most in expected.items():
+        answers, least = summary.statuses.get(str(status), 0), max(0, most - unanswered)
+        if not least <= answers <= most:
+            return f"{answers} answers had the status {status}, expected {least} to {most}"
     return None
 
 
@@ -86,22 +114,6 @@ def _by_bytes(summary: Summary, sent: list[int], sizes: list[int | None], unansw
         answers = f"{summary.requests} answers of {known[0]} bytes each"
         return f"wrk read {summary.bytes} bytes, expected {least} for {answers}"
     return f"wrk read {summary.bytes} bytes, expected {least} to {most} for {summary.requests} answers"
-
-
-POLL = 0.02  # seconds between checks of a running wrk
-GRACE = 10.0  # seconds past its window after which wrk counts as hung
-AGAIN = 0.2  # seconds after which a wrk that was told to end is told so again
-LONGEST = 3600  # seconds that a wrk may run which takes turns
-TIMEOUT = 20  # seconds that its requests may take, with all pauses
-LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
-
-
-class ClientCounters(msgspec.Struct, frozen=True):
-    """Totals of a client since it started: bytes that it read, CPU time, how often it slept."""
-
-    bytes: int
-    cpu_ns: int
-    sleeps: int
 
 
 def require_wrk() -> str:
@@ -120,15 +132,15 @@ def require_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def written(asked: Sequence[Asked], workload: Workload, layer: Layer, file: IO[bytes]) -> dict[str, str]:
+def _written(requests: Sequence[Asked], workload: Workload, layer: Layer, file: IO[bytes]) -> dict[str, str]:
     """Write requests to a file as scripts/workload.lua reads them; returns the variables that it reads."""
-    for each in asked:
-        text = each.wire()
-        file.write(b"%d %d\n%b" % (each.share, len(text), text))
+    for asked in requests:
+        text = asked.wire()
+        file.write(b"%d %d\n%b" % (asked.share, len(text), text))
     file.flush()
-    variables = {"WRK_REQUESTS": file.name, "WRK_PIPELINING": str(workload.pipelining)}
-    statuses = {each.expected(layer) for each in asked}
+    statuses = {asked.expected(layer) for asked in requests}
     by_status = len(statuses) > 1 or any(not 200 <= status < 400 for status in statuses)
+    variables = {"WRK_REQUESTS": file.name, "WRK_PIPELINING": str(workload.pipelining)}
     return variables | ({"WRK_STATUSES": "1"} if by_status else {})
 
 
@@ -136,64 +148,66 @@ class Wrk:
     """One wrk process against a server: for a plain window, of which `finish` waits for the end and returns the
     summary; or for turns, between which it is paused, until `end` has it say what it counted.
 
-    `preload` is a library that it loads first. It runs on the cores of the thread that starts it. `cpu_ns` is its CPU
-    time, known once it has ended, and so is `unanswered`: how many requests are in flight at the end, which wrk does
-    not count. scripts/workload.lua counts what it sends; otherwise that is one per connection.
+    `preload` is a library that it loads first. It runs on the cores of the thread that starts it. `unanswered` is how
+    many requests are in flight at the end, which wrk does not count: known once it has ended where
+    scripts/workload.lua counts what it sends, otherwise one per connection.
     """
 
     def __init__(self, server: Server, load: Load, turns: bool = False, preload: Path | None = None) -> None:
         if turns:
             load = replace(load, seconds=LONGEST, timeout=max(load.timeout, TIMEOUT))
         self.server = server
-        self.load = load
+        self.seconds = load.seconds
         self.unanswered = load.connections
         self.ending = False
+        user, workload = server.contract.user, server.contract.workload
+        script = ROOT / "scripts" / ("post.lua" if workload.plain else "workload.lua")
         argv = [require_wrk(), f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
-        user = server.contract.user
-        script = "post.lua" if server.contract.workload.plain else "workload.lua"
-        argv += ["--timeout", f"{load.timeout}s", "-s", str(ROOT / "scripts" / script), server.url + user.path]
-        asked = {
-            "WRK_METHOD": user.method,
-            "WRK_HEADERS": "\n".join(f"{name}: {value}" for name, value in user.headers),
-            "WRK_BODY": user.body,
-        }
-        self.requests: IO[bytes] | None = None
-        if not server.contract.workload.plain:
-            self.requests = tempfile.NamedTemporaryFile(dir=guard().folder)  # noqa: SIM115 (`stop` closes it)
-            asked = written(server.contract.asked, server.contract.workload, server.layer, self.requests)
-        reader, writer = os.pipe()
-        heard, said = os.pipe()
-        self.pipe, self.errors = os.fdopen(reader, "rb"), os.fdopen(heard, "rb")
+        argv += ["--timeout", f"{load.timeout}s", "-s", str(script), server.url + user.path]
+        environment = {**os.environ, **({"LD_PRELOAD": str(preload)} if preload else {})}
+        self.files = ExitStack()
         try:
-            environment = {**os.environ, **asked, **({"LD_PRELOAD": str(preload)} if preload else {})}
-            self.process = guard().start(argv, environment, stderr=said, paths={"WRK_SUMMARY": writer})
+            if workload.plain:
+                headers = "\n".join(f"{name}: {value}" for name, value in user.headers)
+                environment |= {"WRK_METHOD": user.method, "WRK_HEADERS": headers, "WRK_BODY": user.body}
+            else:
+                file = self.files.enter_context(tempfile.NamedTemporaryFile(dir=guard().folder))  # noqa: SIM115
+                environment |= _written(server.contract.asked, workload, server.layer, file)
+            with ExitStack() as written:  # by wrk alone, once it has started
+                (self.summary, to_summary), (self.errors, to_errors) = self._pipe(written), self._pipe(written)
+                self.process = guard().start(argv, environment, stderr=to_errors, paths={"WRK_SUMMARY": to_summary})
         except BaseException:
-            self.pipe.close()
-            self.errors.close()
-            if self.requests:
-                self.requests.close()
+            self.files.close()
             raise
-        finally:
-            os.close(writer)
-            os.close(said)
+
+    def _pipe(self, written: ExitStack) -> tuple[IO[bytes], int]:
+        reader, writer = os.pipe()
+        written.callback(os.close, writer)
+        return self.files.enter_context(os.fdopen(reader, "rb")), writer
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process."""
+        return [self.process.pid]
 
     @property
     def cpu_ns(self) -> int:
-        """Its CPU time."""
+        """Its CPU time, known once it has ended."""
         return self.process.cpu_ns
 
     @property
     def sleeps(self) -> int:
-        """How often it slept until something came."""
+        """How often it slept until something came, known once it has ended."""
         return self.process.sleeps
 
     def pause(self) -> None:
-        """Stop it until `resume`: its turn is over."""
+        """Stop it until `run`: its turn is over."""
         self.process.kill(signal.SIGSTOP)
 
-    def resume(self, seconds: float) -> None:  # noqa: ARG002 (a loop must know how long)
-        """Let it go on: its turn begins."""
+    def run(self, seconds: float) -> None:
+        """Let it go on for so long."""
         self.process.kill(signal.SIGCONT)
+        time.sleep(seconds)
 
     def read(self) -> ClientCounters:
         """What it counted until now; raises WrkFault if it has ended."""
@@ -203,26 +217,25 @@ class Wrk:
         except (OSError, IndexError):
             self.process.wait(GRACE)
             self.server.require_alive("died under load")
-            raise WrkFault(f"wrk, which loaded {self.server.layer.name}, has ended{self._complaint()}") from None
+            complaint = "" if (self.process.returncode or 0) < 0 else self._complaint()
+            why = f"wrk, which loaded {self.server.layer.name}, has ended{complaint and f': {complaint}'}"
+            raise WrkFault(why) from None
 
     def end(self) -> None:
         """Have it say what it counted, as Ctrl-C does; `finish` returns that."""
         self.process.kill(signal.SIGCONT)
         self.process.kill(signal.SIGINT)
-        self.load, self.ending = replace(self.load, seconds=0), True
+        self.seconds, self.ending = 0, True
 
     def _complaint(self) -> str:
-        if (self.process.returncode or 0) < 0:
-            return ""
-        said = self.errors.read().decode(errors="replace").strip()
-        return f": {said}" if said else ""
+        return self.errors.read().decode(errors="replace").strip()
 
     def finish(self) -> Summary:
         """Wait for the end of the window; raises ServerFault as soon as the server dies or refuses wrk, WrkFault if wrk
         was killed or stopped from outside, or Fault.
         """
         name = self.server.layer.name
-        end = time.monotonic() + self.load.seconds
+        end = time.monotonic() + self.seconds
         try:
             while self.process.wait(AGAIN if self.ending else POLL) is None:
                 if self.ending:  # the signal went to a thread of its that does not wait for the end
@@ -238,9 +251,8 @@ class Wrk:
             if (code := self.process.returncode or 0) < 0:
                 raise WrkFault(f"wrk, which loaded {name}, was ended by {signal.Signals(-code).name} from outside")
             if code:
-                said = self.errors.read().decode(errors="replace").strip() or f"exit code {code}"
-                raise ServerFault(name, f"could not be loaded, wrk said: {said}")
-            summary = msgspec.json.decode(self.pipe.read(), type=Summary)
+                raise ServerFault(name, f"could not be loaded, wrk said: {self._complaint() or f'exit code {code}'}")
+            summary = msgspec.json.decode(self.summary.read(), type=Summary)
             if summary.sent:
                 self.unanswered = max(0, sum(summary.sent) - summary.requests)
             return summary
@@ -255,55 +267,52 @@ class Wrk:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait(GRACE)
-            self.errors.close()
-            self.pipe.close()
-            if self.requests:
-                self.requests.close()
-
-
-CLOSING = 0.5  # seconds
+            self.files.close()
 
 
 class Loop:
-    """Loops in a server, each as long as a turn or a window. It has what a Wrk has."""
+    """Loops in a server, each as long as a turn or a window: the client of a layer without a socket. It has what a Wrk
+    has.
+    """
 
-    cpu_ns = 0  # there is no client to spend any
-    sleeps = 0
-    unanswered = 0
+    cpu_ns = sleeps = unanswered = 0  # there is no process to spend any
+    pids: Sequence[int] = ()
 
     def __init__(self, server: Server, load: Load, turns: bool = False) -> None:
         self.server = server
-        self.turns = turns
-        self.user = server.contract.asked[0].request
+        self.request = server.contract.asked[0].request
         self.answer = server.answer_bytes or 0
         self.calls = 0
         self.seconds = 0.0
+        self.began: float | None = None
         try:
             self.stream = socket.create_connection((server.host, server.port), GRACE)
         except OSError as error:
             raise ServerFault(server.layer.name, f"cannot be reached: {error}") from None
         if not turns:
-            self.resume(load.seconds)
+            self.run(load.seconds)
 
-    def resume(self, seconds: float) -> None:
-        """Begin a loop of so many seconds; raises ServerFault if the server is gone."""
+    def run(self, seconds: float) -> None:
+        """Begin a loop of so many seconds, which `pause` waits for; raises ServerFault if the server is gone."""
         self.began = time.monotonic()
         try:
             self.stream.settimeout(seconds + GRACE)
-            request = msgspec.structs.replace(self.user, body=f"loop {seconds} {self.user.body}")
-            self.stream.sendall(request.wire())
+            self.stream.sendall(replace(self.request, body=f"loop {seconds} {self.request.body}").wire())
         except OSError as error:
             raise ServerFault(self.server.layer.name, f"cannot be reached: {error}") from None
 
     def pause(self) -> None:
-        """Wait until the loop has ended; raises ServerFault if the server dies or does not return a count."""
+        """Wait for the end of a loop that was begun; raises ServerFault if the server dies or returns no count."""
+        if self.began is None:
+            return
         try:
             calls = receive(self.stream).body
             self.seconds += time.monotonic() - self.began
         except OSError as error:
             calls = str(error).encode()
+        self.began = None
         if not calls.isdigit():
-            self.server.process.wait(CLOSING)  # a server that closes the connection may be about to exit
+            self.server.process.wait(CLOSING)
         self.server.require_alive("died in its loop")
         if not calls.isdigit():
             raise ServerFault(self.server.layer.name, f"ended its loop with {calls!r}, expected a number")
@@ -319,12 +328,19 @@ class Loop:
     def finish(self) -> Summary:
         """Wait for the end of the window, if there is one, and return the summary; raises ServerFault."""
         try:
-            if not self.turns:
-                self.pause()
+            self.pause()
         finally:
             self.stop()
         return Summary(self.calls, round(self.seconds * 1e6), self.calls * self.answer, Errors(0, 0, 0, 0, 0))
 
     def stop(self) -> None:
-        """End it, if it is still running."""
+        """Close its connection."""
         self.stream.close()
+
+
+Client = Wrk | Loop
+
+
+def client_of(server: Server, load: Load, turns: bool = False, preload: Path | None = None) -> Client:
+    """A client for a server, which has started: for one plain window, or for turns."""
+    return Loop(server, load, turns) if server.layer.loop else Wrk(server, load, turns, preload)

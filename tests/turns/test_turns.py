@@ -23,7 +23,7 @@ from asgi_anatomy.turns.plan import Plan, Selection
 from asgi_anatomy.turns.record import Bench as Record
 from asgi_anatomy.turns.record import Instance, Load, Round, Turn, now
 from asgi_anatomy.turns.run import Run
-from asgi_anatomy.turns.turns import Table, seated
+from asgi_anatomy.turns.turns import Seats, seated
 from asgi_anatomy.turns.wrk import Wrk
 from tests.conftest import CATALOGUE, Quiet, called, groups_of, guardians, processes, require, spawn, wait_for
 
@@ -70,7 +70,7 @@ class Seen(msgspec.Struct):
 
 
 @contextmanager
-def table_of(layers: Sequence[Layer], contract: Contract, group: bool = True) -> Iterator[tuple[Table, list[Server]]]:
+def table_of(layers: Sequence[Layer], contract: Contract, group: bool = True) -> Iterator[tuple[Seats, list[Server]]]:
     """Running servers at a table; without `group`, their CPU time comes from clocks."""
     assert HERE
     with ExitStack() as stack:

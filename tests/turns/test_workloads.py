@@ -21,9 +21,9 @@ from asgi_anatomy.suite.contract import Contract, contract_of
 from asgi_anatomy.suite.layers import Catalogue, Layer
 from asgi_anatomy.suite.workloads import read_names, read_workload
 from asgi_anatomy.turns.record import Bench as Record
-from asgi_anatomy.turns.record import Load, Summary
+from asgi_anatomy.turns.record import Load
 from asgi_anatomy.turns.windows import driven, verify
-from asgi_anatomy.turns.wrk import Wrk, fault_of, unexpected
+from asgi_anatomy.turns.wrk import Summary, Wrk, fault_of, unexpected
 from servers.arena_data import ITEMS, STOCK, totals
 from tests.conftest import Bench
 
