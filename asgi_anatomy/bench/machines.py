@@ -1,19 +1,16 @@
-"""Records of several machines -> each layer's decay on each of them, and how far machines differ. Pure.
+"""Each layer's decay on several machines, by time and by instructions, and how far they differ: `make machines`.
 
 Records of one machine are pooled: means weighted by 1 / error^2, with an error that grows by the Birge ratio where they
 differ by more than their errors say (Birge, Physical Review 40, 1932). Whether machines differ is Cochran's Q against
 chi squared at 5% (Biometrics 10, 1954).
 
-One table of several machines: each layer's decay on each of them, by time and by instructions.
-
-`make machines`: each layer's decay on several machines.
-
-What `make machines SCHEDULER=` does first: `make bench` once on each machine, with nothing else on it meanwhile.
+With SCHEDULER, `make bench` runs first once on each machine, with nothing else on it meanwhile.
 """
 
 import math
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +41,7 @@ from asgi_anatomy.packages.sides import bench_here
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.decay import ratios
 from asgi_anatomy.turns.estimate import Estimate, decay
-from asgi_anatomy.turns.record import Anatomy, Measured, Row
+from asgi_anatomy.turns.record import Anatomy, Measured
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -56,7 +53,7 @@ class Site(msgspec.Struct, frozen=True):
     records: list[Measured]
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class OnSite(msgspec.Struct, frozen=True, kw_only=True):
     """A layer on one machine, in percent."""
 
     layer: str
@@ -69,7 +66,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """The decay by instructions, from the newest anatomy of the same Python and packages."""
 
 
-class Spread(msgspec.Struct, frozen=True):
+class Difference(msgspec.Struct, frozen=True):
     """How far machines differ in a layer's decay."""
 
     points: float
@@ -80,35 +77,34 @@ class Spread(msgspec.Struct, frozen=True):
 
 def sites(records: Mapping[str, Measured]) -> list[Site]:
     """The machines behind records, which come by label; a record that does not say where it was made is left out."""
-    found: dict[object, list[tuple[str, Measured]]] = {}
-    for called, record in records.items():
+    groups: defaultdict[object, dict[str, Measured]] = defaultdict(dict)
+    for name, record in records.items():
         if record.machine and record.python:
-            found.setdefault(identity(record.machine, record.python), []).append((called, record))
-    return [_site(each) for each in found.values()]
+            groups[identity(record.machine, record.python)][name] = record
+    return [
+        Site(min(group, key=len), first.machine, first.python, [*group.values()])
+        for group in groups.values()
+        if (first := next(iter(group.values()))) and first.machine and first.python
+    ]
 
 
-def _site(labelled: list[tuple[str, Measured]]) -> Site:
-    records = [record for _, record in labelled]
-    first = records[0]
-    assert first.machine
-    assert first.python
-    label = min((each for each, _ in labelled), key=len)
-    return Site(label, first.machine, first.python, records)
-
-
-def cells(found: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[Cell]:
+def cells(machines: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[OnSite]:
     """Every layer on every machine, layers in their records' order; `anatomies` the newest first."""
-    by_layer: dict[tuple[str, str], list[Cell]] = {}
-    for site in found:
-        for (name, on), estimates in _estimates(site).items():
-            both = pool(estimates)
-            interval = both.interval()
-            by_layer.setdefault((name, on), []).append(
-                Cell(
+    by_layer: defaultdict[tuple[str, str], list[OnSite]] = defaultdict(list)
+    for site in machines:
+        steps: defaultdict[tuple[str, str], list[Estimate]] = defaultdict(list)
+        for record in site.records:
+            for name, step in ratios(record).items():
+                steps[name, record.row(name).on or ""].append(step)
+        for (name, on), estimates in steps.items():
+            pooled = pool(estimates)
+            interval = pooled.interval()
+            by_layer[name, on].append(
+                OnSite(
                     layer=name,
                     on=on,
                     site=site,
-                    decay=decay(both.mean),
+                    decay=decay(pooled.mean),
                     decay_low=decay(interval[1]) if interval else None,
                     decay_high=decay(interval[0]) if interval else None,
                     instructions=_instructions(site, name, on, anatomies),
@@ -117,19 +113,11 @@ def cells(found: Sequence[Site], anatomies: Sequence[Anatomy]) -> list[Cell]:
     return [cell for row in by_layer.values() for cell in row]
 
 
-def _estimates(site: Site) -> dict[tuple[str, str], list[Estimate]]:
-    found: dict[tuple[str, str], list[Estimate]] = {}
-    for record in site.records:
-        for name, step in ratios(record).items():
-            found.setdefault((name, record.row(name).on or ""), []).append(step)
-    return found
-
-
-def pool(found: Sequence[Estimate]) -> Estimate:
+def pool(estimates: Sequence[Estimate]) -> Estimate:
     """Several estimates of one log-ratio as one."""
-    sure = [(each, each.error) for each in found if each.error]
+    sure = [(each, each.error) for each in estimates if each.error]
     if len(sure) < 2:
-        return sure[0][0] if sure else found[0]
+        return sure[0][0] if sure else estimates[0]
     weights = [error**-2 for _, error in sure]
     mean = sum(weight * each.mean for weight, (each, _) in zip(weights, sure, strict=True)) / sum(weights)
     off = sum(weight * (each.mean - mean) ** 2 for weight, (each, _) in zip(weights, sure, strict=True))
@@ -138,82 +126,59 @@ def pool(found: Sequence[Estimate]) -> Estimate:
     return Estimate(mean, birge / math.sqrt(sum(weights)), sum(each.rounds for each, _ in sure), freedom)
 
 
-def spread(row: Sequence[Cell]) -> Spread | None:
-    """How far the machines of one layer's cells differ; None for one machine."""
+def difference(row: Sequence[OnSite]) -> Difference | None:
+    """How far the machines of one layer differ; None for one machine."""
     if len(row) < 2:
         return None
-    decays = [each.decay for each in row]
+    decays = [cell.decay for cell in row]
     points = max(decays) - min(decays)
     margins = [
-        (each.decay_high - each.decay_low) / 2
-        for each in row
-        if each.decay_high is not None and each.decay_low is not None
+        (cell.decay_high - cell.decay_low) / 2
+        for cell in row
+        if cell.decay_high is not None and cell.decay_low is not None
     ]
     if len(margins) < len(row) or not all(margins):
-        return Spread(points, None)
-    from scipy import special  # as in stats/estimate.py
+        return Difference(points, None)
+    from scipy import special  # not above: it takes longer to load than most commands to run
 
     weights = [(1.96 / margin) ** 2 for margin in margins]
-    mean = sum(weight * each for weight, each in zip(weights, decays, strict=True)) / sum(weights)
-    off = sum(weight * (each - mean) ** 2 for weight, each in zip(weights, decays, strict=True))
-    return Spread(points, bool(special.chdtrc(len(row) - 1, off) < 0.05))
+    mean = sum(weight * decay for weight, decay in zip(weights, decays, strict=True)) / sum(weights)
+    off = sum(weight * (decay - mean) ** 2 for weight, decay in zip(weights, decays, strict=True))
+    return Difference(points, bool(special.chdtrc(len(row) - 1, off) < 0.05))
 
 
 def _instructions(site: Site, name: str, on: str, anatomies: Sequence[Anatomy]) -> float | None:
     """The decay by instructions of a layer, from the newest anatomy of the same Python and packages."""
-    of = {_made_of(record) for record in site.records}
+    builds = {_build_of(record) for record in site.records}
     for anatomy in anatomies:
-        if _made_of(anatomy) in of and {name, on} <= {row.name for row in anatomy.layers}:
+        if _build_of(anatomy) in builds and on in {row.name for row in anatomy.layers}:
             for line in lines(anatomy):
                 if line.layer == name and line.on == on and line.decay is not None:
                     return line.decay
     return None
 
 
-def _made_of(record: Measured | Anatomy) -> object:
+def _build_of(record: Measured | Anatomy) -> object:
     """Python's build and the packages: instructions depend on these, and hardly on the machine."""
     python = record.python and msgspec.structs.astuple(record.python)
     return python, record.contract, tuple(sorted(record.packages.items()))
 
 
-def differing_commands(found: Sequence[Site]) -> dict[str, list[str]]:
-    """Layers that were not started by the same command everywhere: the labels of the machines, commonest first."""
-    rows: dict[str, dict[tuple[str, ...], list[str]]] = {}
-    for site in found:
-        for record in site.records:
-            for row in record.layers:
-                labels = rows.setdefault(row.name, {}).setdefault(_command(row), [])
-                labels += [] if site.label in labels else [site.label]
-    return {
-        name: sorted({label for labels in sorted(ways.values(), key=len)[:-1] for label in labels})
-        for name, ways in rows.items()
-        if len(ways) > 1
-    }
-
-
-def _command(row: Row) -> tuple[str, ...]:
-    """A command without the interpreter's place."""
-    return tuple("python" if "python" in word.rpartition("/")[2] else word for word in row.command)
-
-
-COLUMNS = (
-    Column("layer first", "layer", "", lambda row: str(row["shown"]) if row["first"] else "", left=True),
-    Column("machine", "machine", left=True),
-    Column("decay", "decay", "%", "{decay:.1f}"),
-    Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}"),
-    Column("instructions", "instr.", "%", "{instructions:.1f}"),
-    Column("differ", "differ", "pp", lambda row: _differ(row)),
-    Column("on"),
-    Column("beyond"),
-    Column("records"),
-    Column("cpu"),
-    Column("cores"),
-    Column("system"),
-    Column("python"),
-    Column("optimised"),
-    Column("failed"),
-)
-FIRST = ("layer", "on", "machine", "decay", "decay_low", "decay_high", "instructions", "differ", "beyond")
+def _started_otherwise(machines: Sequence[Site]) -> dict[str, list[str]]:
+    """By the machines that started layers by another command than most, in words: these layers."""
+    commands: defaultdict[str, defaultdict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for site in machines:
+        for row in (row for record in site.records for row in record.layers):
+            # Without the interpreter's place.
+            command = tuple("python" if "python" in word.rpartition("/")[2] else word for word in row.command)
+            if site.label not in commands[row.name][command]:
+                commands[row.name][command].append(site.label)
+    layers: defaultdict[str, list[str]] = defaultdict(list)
+    for name, labels in commands.items():
+        if len(labels) > 1:
+            rarer = sorted(labels.values(), key=len)[:-1]
+            layers[", ".join(sorted({label for same in rarer for label in same}))].append(name)
+    return layers
 
 
 def _differ(row: Values) -> str:
@@ -222,8 +187,20 @@ def _differ(row: Values) -> str:
     return f"{row['differ']:.1f}{'*' if row['beyond'] else ''}"
 
 
+COLUMNS = (
+    Column("layer first", "layer", "", lambda row: str(row["shown"]) if row["first"] else "", left=True),
+    Column("machine", "machine", left=True),
+    Column("decay", "decay", "%", "{decay:.1f}"),
+    Column("decay_low decay_high", "95% interval", "", "{decay_low:.1f} - {decay_high:.1f}"),
+    Column("instructions", "instr.", "%", "{instructions:.1f}"),
+    Column("differ", "differ", "pp", _differ),
+    *map(Column, ("on", "beyond", "records", "cpu", "cores", "system", "python", "optimised", "failed")),
+)
+FIRST = ("layer", "on", "machine", "decay", "decay_low", "decay_high", "instructions", "differ", "beyond")
+
+
 def machines_document(
-    sites: Sequence[Site],
+    machines: Sequence[Site],
     anatomies: Sequence[Anatomy],
     wide: bool = False,
     failed: Mapping[str, str] | None = None,
@@ -232,41 +209,48 @@ def machines_document(
 
     Each machine that was to be measured and `failed`, for the reason given, has a row and a line.
     """
-    found = cells(sites, anatomies)
-    rows = [_values(cell, found) for cell in found] + [_failed(name, why) for name, why in (failed or {}).items()]
-    table = Table([each for each in COLUMNS if each.keys != "layer first"], rows, FIRST)
-    said = [f"{name}: failed: {why}" for name, why in (failed or {}).items()]
-    said += [_say(site, wide) for site in sites]
-    ways: dict[str, list[str]] = {}
-    for name, labels in differing_commands(sites).items():
-        ways.setdefault(", ".join(labels), []).append(name)
-    said += [f"started by another command on {labels}: {', '.join(names)}" for labels, names in ways.items()]
-    last = (
+    every = cells(machines, anatomies)
+    rows = [*_rows(every), *(_failed(name, why) for name, why in (failed or {}).items())]
+    table = Table([column for column in COLUMNS if column.keys != "layer first"], rows, FIRST)
+    notes = [f"{name}: failed: {why}" for name, why in (failed or {}).items()]
+    notes += [_in_a_line(site, wide) for site in machines]
+    notes += [
+        f"started by another command on {labels}: {', '.join(layers)}"
+        for labels, layers in _started_otherwise(machines).items()
+    ]
+    meaning = (
         "decay: % fewer requests per CPU-second than the layer it stands on; instr.: the same by instructions; differ:"
         " highest minus lowest machine, * where that is more than their intervals explain."
     )
-    return Document([sentence(found), "", Table(COLUMNS, rows), "", *said, last], table)
+    return Document([sentence(every), "", Table(COLUMNS, rows), "", *notes, meaning], table)
 
 
-def sentence(found: Sequence[Cell]) -> str:
+def _grouped(every: Sequence[OnSite]) -> dict[tuple[str, str], list[OnSite]]:
+    rows: defaultdict[tuple[str, str], list[OnSite]] = defaultdict(list)
+    for cell in every:
+        rows[cell.layer, cell.on].append(cell)
+    return rows
+
+
+def sentence(every: Sequence[OnSite]) -> str:
     """The layer in which machines differ most, or what a single machine reads."""
-    if not found:
+    if not every:
         return "No layer here has a decay: that needs a record of a layer and the one that it stands on."
-    rows: dict[tuple[str, str], list[Cell]] = {}
-    for cell in found:
-        rows.setdefault((cell.layer, cell.on), []).append(cell)
-    shared = [(differ, row) for row in rows.values() if (differ := spread(row))]
+    shared = [(differ, row) for row in _grouped(every).values() if (differ := difference(row))]
     if not shared:
-        labels = {cell.site.label for cell in found}
+        labels = {cell.site.label for cell in every}
         what = f"{len(labels)} machines have no layer in common" if len(labels) > 1 else "This is one machine"
         return f"{what}: to compare, name records of one ladder on several with RECORD=."
-    differ, row = max(shared, key=lambda each: each[0].points)
+    differ, row = max(shared, key=lambda pair: pair[0].points)
     explained = {True: " (more than their intervals explain)", False: " (within their intervals)", None: ""}
-    decays = [each.decay for each in row]
-    counted = [each.instructions for each in row if each.instructions is not None]
-    said = f"Machines differ most in {row[0].layer} on {row[0].on}, by {differ.points:.1f} pp:"
-    said += f" {_range(decays)} on {len(row)} machines{explained[differ.beyond]}"
-    return f"{said}{f'; by instructions {_range(counted)} on {_share(counted, row)}' if counted else ''}."
+    counted = [cell.instructions for cell in row if cell.instructions is not None]
+    text = (
+        f"Machines differ most in {row[0].layer} on {row[0].on}, by {differ.points:.1f} pp:"
+        f" {_range([cell.decay for cell in row])} on {len(row)} machines{explained[differ.beyond]}"
+    )
+    if counted:
+        text += f"; by instructions {_range(counted)} on {'all' if len(counted) == len(row) else len(counted)}"
+    return f"{text}."
 
 
 def _range(percents: Sequence[float]) -> str:
@@ -274,34 +258,29 @@ def _range(percents: Sequence[float]) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
-def _share(some: Sequence[object], every: Sequence[object]) -> str:
-    return "all" if len(some) == len(every) else f"{len(some)}"
-
-
-def _values(cell: Cell, found: Sequence[Cell]) -> Values:
-    row = [each for each in found if (each.layer, each.on) == (cell.layer, cell.on)]
-    differ, site = spread(row), cell.site
-    others = any(each.layer == cell.layer and each.on != cell.on for each in found)
-    return {
-        "layer": cell.layer,
-        "shown": f"{cell.layer} on {cell.on}" if others else cell.layer,
-        "first": row[0] is cell,
-        "on": cell.on,
-        "machine": site.label,
-        "decay": cell.decay,
-        "decay_low": cell.decay_low,
-        "decay_high": cell.decay_high,
-        "instructions": cell.instructions,
-        "differ": differ and differ.points,
-        "beyond": differ and differ.beyond,
-        "records": len(site.records),
-        "cpu": site.machine.cpu,
-        "cores": site.machine.cores,
-        "system": site.machine.system,
-        "python": site.python.version,
-        "optimised": site.python.optimised,
-        "failed": None,
-    }
+def _rows(every: Sequence[OnSite]) -> list[Values]:
+    rows: list[Values] = []
+    by_layer = _grouped(every)
+    names = Counter(layer for layer, _ in by_layer)
+    for (layer, on), row in by_layer.items():
+        differ = difference(row)
+        rows += [
+            {
+                **msgspec.structs.asdict(cell.site.machine),
+                **msgspec.structs.asdict(cell),
+                "shown": f"{layer} on {on}" if names[layer] > 1 else layer,
+                "first": cell is row[0],
+                "machine": cell.site.label,
+                "differ": differ and differ.points,
+                "beyond": differ and differ.beyond,
+                "records": len(cell.site.records),
+                "python": cell.site.python.version,
+                "optimised": cell.site.python.optimised,
+                "failed": None,
+            }
+            for cell in row
+        ]
+    return rows
 
 
 def _failed(machine: str, why: str) -> Values:
@@ -309,8 +288,7 @@ def _failed(machine: str, why: str) -> Values:
     return row | {"shown": "(failed)", "first": True, "machine": machine, "failed": why}
 
 
-def _say(site: Site, wide: bool) -> str:
-    """A machine in one line."""
+def _in_a_line(site: Site, wide: bool) -> str:
     how = {True: " (optimised)", False: " (not optimised)", None: ""}[site.python.optimised]
     count = f", {len(site.records)} records" if len(site.records) > 1 else ""
     cpu = f"{site.machine.cpu}, {site.machine.system}" if wide else cpu_name(site.machine)
@@ -336,31 +314,28 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
 
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
         failed = bench_everywhere(scheduler, options, budget, RESULTS)
-    read = read_all(paths.strip() or str(RESULTS), say)
-    files = [*read]
-    windows = {
-        label(file, files).removesuffix("-bench"): record
-        for file, record in read.items()
+    records, wanted = read_all(paths.strip() or str(RESULTS), say), workload or USER
+    measured = {
+        label(file, [*records]).removesuffix("-bench"): record
+        for file, record in records.items()
         if isinstance(record, Measured)
     }
-    measured = {label: record for label, record in windows.items() if record.workload == (workload or USER)}
-    if windows and not measured:
-        others = ", ".join(sorted({record.workload for record in windows.values()}))
-        raise BadInput(
-            f"no record of the workload {workload or USER!r} in {paths or RESULTS}, but of {others}: try WORKLOAD="
-        )
-    found = sites(measured)
-    if not found and not failed:
+    same = {name: record for name, record in measured.items() if record.workload == wanted}
+    if measured and not same:
+        others = ", ".join(sorted({record.workload for record in measured.values()}))
+        raise BadInput(f"no record of the workload {wanted!r} in {paths or RESULTS}, but of {others}: try WORKLOAD=")
+    machines = sites(same)
+    if not machines and not failed:
         how = "`make bench` here and on another machine makes two, and RECORD= names their files or folders"
         raise BadInput(
             f"no record of `make bench` that says where it was made in {paths or os.path.relpath(RESULTS)}: {how}"
         )
-    kept = sorted({*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*files})
-    counted = [record for record in read.values() if isinstance(record, Anatomy)]
-    counted += [record for _, record in anatomies(kept)]
-    counted = [record for record in counted if record.workload == (workload or USER)]
+    kept = {*RESULTS.glob("*-anatomy.json"), *REFERENCE.rglob("*-anatomy.json")} - {*records}
+    counted = [record for record in records.values() if isinstance(record, Anatomy)]
+    counted += [record for _, record in anatomies(sorted(kept))]
+    counted = [record for record in counted if record.workload == wanted]
     counted.sort(key=lambda record: str(record.made), reverse=True)
-    show(printing.render(machines_document(found, counted, printing.wide, failed)))
+    show(printing.render(machines_document(machines, counted, printing.wide, failed)))
     if failed:
         raise Fault(f"{', '.join(failed)}: no new record: see above")
 

@@ -1,15 +1,14 @@
-"""Records of one ladder under several workloads -> what each layer costs in each, and where that is the same. Pure.
+"""One ladder under several workloads: each layer's decay and + µs/req in each, and what follows from both.
 
-One ladder under several workloads: each layer's decay and + µs/req in each, and what follows from both.
-
-`make workloads`: what each layer costs, by workload.
+`make workloads` prints it from the newest record of each workload, which it measures first with MEASURE=1.
 """
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
@@ -90,33 +89,29 @@ def cells(records: Mapping[str, Measured]) -> list[Cell]:
     return [Cell(workload, row) for workload, record in records.items() for row in figures(record) if row.on]
 
 
-def spread(found: Sequence[Cell], base: str) -> Spread | None:
+def spread(every: Sequence[Cell], base: str) -> Spread | None:
     """How costs differ from those in one of the workloads; None where there is nothing to compare."""
-    usual = {each.step: each for each in found if each.workload == base}
-    known = {each: each.row.decay for each in found if each.row.decay is not None}
-    settled = [decay for each, decay in known.items() if (each.row.margin or math.inf) <= SETTLED]
-    decays = settled or [*known.values()]
-    told = [
-        (each, same)
-        for each in found
-        if each.workload != base and each.step in usual and (same := _same(usual[each.step], each)) != "unknown"
-    ]
-    if not told:
+    usual = {cell.step: cell for cell in every if cell.workload == base}
+    pairs = [(cell, _same(usual[cell.step], cell)) for cell in every if cell.workload != base and cell.step in usual]
+    cases = Counter(same for _, same in pairs if same)
+    if not cases:
         return None
-    verdicts = [same for _, same in told]
-    different = tuple(each for each, same in told if same == "different")
-    return Spread(base, verdicts.count("same"), different, verdicts.count("unsure"), min(decays), max(decays))
+    rows = [cell.row for cell in every if cell.row.decay is not None]
+    settled = [row for row in rows if (row.margin or math.inf) <= SETTLED]
+    decays = [row.decay or 0.0 for row in settled or rows]
+    different = tuple(cell for cell, same in pairs if same == "different")
+    return Spread(base, cases["same"], different, cases["unsure"], min(decays), max(decays))
 
 
-def _same(before: Cell, after: Cell) -> str:
-    """Whether a layer adds about the same in two workloads: same, different, unsure, or unknown without figures.
+def _same(before: Cell, after: Cell) -> Literal["same", "different", "unsure"] | None:
+    """Whether a layer adds about the same in two workloads; None without figures.
 
     They are different where they are further apart than NEAR allows, by more than the 95% interval of the difference;
     without intervals nothing can be said.
     """
     one, other = before.row.added_us, after.row.added_us
     if one is None or other is None:
-        return "unknown"
+        return None
     if one * other > 0 and 1 / NEAR <= other / one <= NEAR:
         return "same"
     if before.added_margin is None or after.added_margin is None:
@@ -128,8 +123,7 @@ def _same(before: Cell, after: Cell) -> str:
 
 PUBLISHED = ("arena-fastapi", "arena-starlette")
 """What the `published` decays of workloads.toml are of."""
-NO_MARGINS = "No margins: each record has one round only; a longer BUDGET= has more."
-KEYS = ("workload", "layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high", "cpu_us")
+KEYS = ("layer", "on", "decay", "decay_low", "decay_high", "added_us", "added_low", "added_high", "cpu_us")
 PUBLISHED_COLUMNS = (
     Column("workload", "workload", left=True),
     Column("published", "published", "%", "{published:g}"),
@@ -151,37 +145,49 @@ def workloads_document(
 
     `lacking` are lines on what is missing, `sources` on where it is from, `published` what others found, in percent.
     """
-    found = cells(records)
-    said: list[str | Table] = []
-    for title, key, form in (
-        ("decay, % fewer requests per CPU-second than the layer it stands on", "decay", "{:.1f}"),
-        ("CPU time that the layer adds to a request, + µs/req", "added_us", "{:+,.1f}"),
-    ):
-        said += [f"{title}:", *_grids(found, [*records], key, form), ""]
-    if beside := published_table(found, published or {}):
-        said += ["FastAPI on Starlette, as HttpArena published it from separate runs, and here:", beside, ""]
-    told = spread(found, base)
-    said += [sentence(told), ""] if told else []
-    margins = any(each.row.margin is not None for each in found)
-    said += [*lacking, *_unlike(records), "±: half of a 95% interval." if margins else NO_MARGINS, *sources]
-    first = next(iter(records.values()), None)
-    said += origin_origin(first)[:1] if first else []
-    data = [{"workload": each.workload, **{key: getattr(each.row, key) for key in KEYS[1:]}} for each in found]
-    return Document(said, Table([Column(key) for key in KEYS], data))
+    every, workloads = cells(records), [*records]
+    parts: list[str | Table] = [
+        "decay, % fewer requests per CPU-second than the layer it stands on:",
+        *_grids(every, workloads, lambda row: row.decay, lambda cell: cell.row.margin, "{:.1f}"),
+        "",
+        "CPU time that the layer adds to a request, + µs/req:",
+        *_grids(every, workloads, lambda row: row.added_us, lambda cell: cell.added_margin, "{:+,.1f}"),
+        "",
+    ]
+    if beside := published_table(every, published or {}):
+        parts += ["FastAPI on Starlette, as HttpArena published it from separate runs, and here:", beside, ""]
+    if costs := spread(every, base):
+        parts += [sentence(costs), ""]
+    has_margins = any(cell.row.margin is not None for cell in every)
+    no_margins = "No margins: each record has one round only; a longer BUDGET= has more."
+    parts += [*lacking, *_unlike(records), "±: half of a 95% interval." if has_margins else no_margins, *sources]
+    parts += [line for record in [*records.values()][:1] for line in origin_origin(record)[:1]]
+    rows = [{"workload": cell.workload, **{key: getattr(cell.row, key) for key in KEYS}} for cell in every]
+    return Document(parts, Table([Column(key) for key in ("workload", *KEYS)], rows))
 
 
-def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, show: str) -> list[Table]:
+def _grids(
+    every: Sequence[Cell],
+    workloads: Sequence[str],
+    value: Callable[[Figures], float | None],
+    margin: Callable[[Cell], float | None],
+    form: str,
+) -> list[Table]:
     """The cells, workload by layer, in as many tables as fit the width."""
-    names = [*dict.fromkeys(each.step for each in found)]
-    at = {(each.workload, *each.step): _cell(each, key, show) for each in found}
-    tables: list[list[tuple[str, str]]] = []
+    texts: dict[tuple[str, tuple[str, str]], str] = {}
+    for cell in every:
+        if (shown := value(cell.row)) is not None:
+            around = margin(cell)
+            texts[cell.workload, cell.step] = form.format(shown) + ("" if around is None else f" ±{around:,.1f}")
+    blocks: list[list[tuple[str, str]]] = []
     room = 0
-    for name in names:
-        wide = 3 + max([len(name[0]), len(name[1]) + 3, *(len(at.get((each, *name), "-")) for each in workloads)])
-        if not tables or room < wide:
-            tables.append([])
+    for step in dict.fromkeys(cell.step for cell in every):
+        layer, on = step
+        wide = 3 + max(len(layer), len(on) + 3, *(len(texts.get((name, step), "-")) for name in workloads))
+        if not blocks or room < wide:
+            blocks.append([])
             room = WIDTH - 4 - max(map(len, [*workloads, "workload"]))
-        tables[-1].append(name)
+        blocks[-1].append(step)
         room -= wide
     return [
         Table(
@@ -189,65 +195,56 @@ def _grids(found: Sequence[Cell], workloads: Sequence[str], key: str, show: str)
             [
                 {"workload": "", **{layer: f"on {on}" for layer, on in block}},
                 *(
-                    {"workload": each, **{layer: at.get((each, layer, on), "-") for layer, on in block}}
-                    for each in workloads
+                    {"workload": name, **{step[0]: texts.get((name, step), "-") for step in block}}
+                    for name in workloads
                 ),
             ],
         )
-        for block in tables
+        for block in blocks
     ]
 
 
-def _cell(cell: Cell, key: str, show: str) -> str:
-    value, around = getattr(cell.row, key), cell.row.margin if key == "decay" else cell.added_margin
-    if value is None:
-        return "-"
-    return show.format(value) + (f" ±{around:,.1f}" if around is not None else "")
-
-
-def sentence(told: Spread) -> str:
+def sentence(costs: Spread) -> str:
     """What the matrix says of the costs of layers, in µs and in percent."""
-    cases, near = told.same + len(told.different) + told.unsure, f"within {100 * (NEAR - 1):.0f}%"
-    percent = f"in percent it is from {told.lowest:.1f} to {told.highest:.1f}"
-    if told.same == cases:
-        return f"In µs every layer adds about the same as to {told.base} ({near}); {percent}."
-    by_workload = sorted(told.different, key=lambda each: each.workload)
-    others = "; ".join(
-        f"{workload}: {', '.join(each.row.layer for each in same)}"
-        for workload, same in groupby(by_workload, key=lambda each: each.workload)
-    )
-    said = f"In µs a layer adds about the same as to {told.base} ({near}) in {told.same} of {cases} cases; {percent}."
-    said += f" Not the same in µs: {others}." if others else ""
-    return said + (f" Too uncertain to say: {told.unsure}." if told.unsure else "")
+    cases, near = costs.same + len(costs.different) + costs.unsure, f"within {100 * (NEAR - 1):.0f}%"
+    percent = f"in percent it is from {costs.lowest:.1f} to {costs.highest:.1f}"
+    if costs.same == cases:
+        return f"In µs every layer adds about the same as to {costs.base} ({near}); {percent}."
+    text = f"In µs a layer adds about the same as to {costs.base} ({near}) in {costs.same} of {cases} cases; {percent}."
+    by_workload: defaultdict[str, list[str]] = defaultdict(list)
+    for cell in costs.different:
+        by_workload[cell.workload].append(cell.row.layer)
+    if others := "; ".join(f"{name}: {', '.join(by_workload[name])}" for name in sorted(by_workload)):
+        text += f" Not the same in µs: {others}."
+    return text + (f" Too uncertain to say: {costs.unsure}." if costs.unsure else "")
 
 
-def published_table(found: Sequence[Cell], published: Mapping[str, float | None]) -> Table | None:
+def published_table(every: Sequence[Cell], published: Mapping[str, float | None]) -> Table | None:
     """A row for each workload that somebody else has a decay of: theirs, and that of the same pair of layers here."""
     rows = [
         {
-            "workload": each.workload, "published": told, "decay": each.row.decay, "margin": each.row.margin,
-            "added": each.row.added_us, "around": each.added_margin,
+            "workload": cell.workload, "published": theirs, "decay": cell.row.decay, "margin": cell.row.margin,
+            "added": cell.row.added_us, "around": cell.added_margin,
         }
-        for each in found
-        if each.step == PUBLISHED and (told := published.get(each.workload)) is not None
+        for cell in every
+        if cell.step == PUBLISHED and (theirs := published.get(cell.workload)) is not None
     ]  # fmt: skip
     return Table(PUBLISHED_COLUMNS, rows) if rows else None
 
 
 def _unlike(records: Mapping[str, Measured]) -> list[str]:
-    """Workloads whose records were not made like the first: another machine, Python, or other versions."""
+    """That records were not made like the first: on another machine, with another Python or other versions."""
     (base, first), *rest = records.items()
-    others = [name for name, each in rest if not _alike(first, each)]
+    made_on = identity(first.machine, first.python)
+    others = [
+        name
+        for name, record in rest
+        if not same_versions(first.packages, record.packages) or identity(record.machine, record.python) != made_on
+    ]
     return [f"{', '.join(others)}: from another machine, or other versions, than {base}."] if others else []
 
 
-def _alike(one: Measured, other: Measured) -> bool:
-    """Whether both are of one machine and Python, and of the same versions of whatever both have."""
-    versions = same_versions(one.packages, other.packages)
-    return versions and identity(one.machine, one.python) == identity(other.machine, other.python)
-
-
-class Found(msgspec.Struct, frozen=True):
+class Newest(msgspec.Struct, frozen=True):
     """The newest record of a workload, and where it is."""
 
     path: Path
@@ -282,26 +279,30 @@ def command(
     catalogue = read_catalogue(catalogue_file)
     known = read_entries(contract_of(catalogue.choose("", ladder)).name)
     chosen = names.replace(",", " ").split() or [*known]
-    if unknown := [each for each in chosen if each not in known]:
+    if unknown := [name for name in chosen if name not in known]:
         raise BadInput(f"unknown workload {unknown[0]!r}: workloads.toml has {', '.join(known)}")
     problems = [
         f"{name}: {problem}"
         for name in (chosen if measuring else [])
         if (problem := _measure(name, catalogue, ladder, driving, budget, precision, results))
     ]
-    found = newest(read_all(paths.strip() or str(results), say), ladder)
-    if not found and not paths.strip():
+    by_workload = newest(read_all(paths.strip() or str(results), say), ladder)
+    if not by_workload and not paths.strip():
         folders = [folder for folder in (REFERENCE / "workloads", REFERENCE / ladder) if folder.is_dir()]
-        found = newest({file: each for folder in folders for file, each in read_all(str(folder), say).items()}, ladder)
-    records = {name: found[name].record for name in chosen if name in found}
+        reference = [read_all(str(folder), say) for folder in folders]
+        by_workload = newest({file: record for read in reference for file, record in read.items()}, ladder)
+    records = {name: by_workload[name].record for name in chosen if name in by_workload}
     if not records:
         raise BadInput(f"no record of the ladder {ladder!r} in {paths or results}: try MEASURE=1")
     of = f" LADDER={ladder}" if ladder != "default" else ""
-    lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in found]
+    lacking = [f"{name}: no record; make bench WORKLOAD={name}{of}" for name in chosen if name not in records]
+    files = {name: os.path.relpath(by_workload[name].path) for name in records}
+    sources = [f"{name}: {file}" for name, file in files.items()]
+    if not printing.wide:
+        folders_ = dict.fromkeys(os.path.dirname(file) or "." for file in files.values())  # noqa: PTH120 (as text)
+        sources = [f"From the newest record of each workload in {' and '.join(folders_)} (WIDE=1 names them)."]
     published = {name: known[name].published for name in records}
-    sources = _sources(found, [*records], printing.wide)
-    document = workloads_document(records, next(iter(known)), lacking, sources, published)
-    show(printing.render(document))
+    show(printing.render(workloads_document(records, next(iter(known)), lacking, sources, published)))
     if problems:
         raise Fault("; ".join(problems))
 
@@ -331,25 +332,12 @@ def _measure(
     return problem.message if problem else ""
 
 
-def newest(records: dict[Path, Kind], ladder: str) -> dict[str, Found]:
+def newest(records: dict[Path, Kind], ladder: str) -> dict[str, Newest]:
     """The bench record of each workload: of those that were not stopped and have most layers, the newest."""
-    found: dict[str, Found] = {}
-    for file, record in records.items():
-        if isinstance(record, Bench) and record.made and record.ladder == ladder and not is_live(record):
-            before = found.get(record.workload)
-            if not before or _rank(before.record) < _rank(record):
-                found[record.workload] = Found(file, record)
-    return found
-
-
-def _rank(record: Bench) -> tuple[bool, int, str]:
-    return not record.stopped, len(record.layers), str(record.made)
-
-
-def _sources(found: dict[str, Found], names: list[str], wide: bool) -> list[str]:
-    """Where the records are: each of them, or their folders."""
-    paths = {name: os.path.relpath(found[name].path) for name in names}
-    if wide:
-        return [f"{name}: {path}" for name, path in paths.items()]
-    folders = dict.fromkeys(os.path.dirname(path) or "." for path in paths.values())  # noqa: PTH120 (as text)
-    return [f"From the newest record of each workload in {' and '.join(folders)} (WIDE=1 names them)."]
+    usable = [
+        Newest(file, record)
+        for file, record in records.items()
+        if isinstance(record, Bench) and record.made and record.ladder == ladder and not is_live(record)
+    ]
+    usable.sort(key=lambda one: (not one.record.stopped, len(one.record.layers), str(one.record.made)))
+    return {one.record.workload: one for one in usable}
