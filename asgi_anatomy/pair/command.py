@@ -26,7 +26,7 @@ from asgi_anatomy.turns.keeping import carry_out, check, make_ready, plan_of_pai
 from asgi_anatomy.turns.plan import select_pair
 from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.run import measure_pair
-from asgi_anatomy.turns.verdict import Outcome, outcome
+from asgi_anatomy.turns.verdict import outcome
 
 
 @click.command("pair", cls=Command)
@@ -75,9 +75,8 @@ def command(
         layers=selection.rows(),
     )
     make_ready(selection, record)
-    found: list[Outcome] = []
-    problem, _ = carry_out(lambda watch: found.append(measure_pair(plan, record, watch)), record, results, budget)
-    judged = found[0] if found else outcome(record, threshold)
+    problem, _ = carry_out(lambda watch: measure_pair(plan, record, watch), record, results, budget)
+    judged = outcome(record, threshold)
     show(printing.render(pair_document(judged, record, printing.wide)))
     if problem:
         raise problem

@@ -24,7 +24,7 @@ from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.plan import Plan, Watch
 from asgi_anatomy.turns.record import Layers, Load, Measured, Pair, Round, Verdict, Window, now
 from asgi_anatomy.turns.turns import Seats, seated
-from asgi_anatomy.turns.verdict import LEVEL, LOOKS, Outcome, judge, outcome
+from asgi_anatomy.turns.verdict import LEVEL, LOOKS, judge
 from asgi_anatomy.turns.windows import take, verify, warm_up
 
 FIRST = 2.0
@@ -237,8 +237,8 @@ class Run:
         self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)
 
 
-def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) -> Outcome:
-    """Measure the plan's two layers, and judge at each look; raises ServerFault where one fails.
+def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) -> None:
+    """Measure the plan's two layers until a look at them gives a verdict; raises ServerFault where one fails.
 
     A precision of the plan, in percent, has it go on after the verdict until the interval is no wider. With `patient`
     it goes on to the end of the budget and looks once.
@@ -256,7 +256,6 @@ def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) 
         if due > looks and (last or not patient):
             looks = due
             verdict = judge(ratio(record, record.layers[1]), LEVEL, plan.threshold)
-    return outcome(record, plan.threshold)
 
 
 def _too_wide(plan: Plan, record: Pair) -> bool:

@@ -42,7 +42,7 @@ def injected(turns: int) -> Layer:
     """The layer `uvicorn` with so many empty loop iterations per request."""
     asgi = CATALOGUE.layers["uvicorn"].command
     return Layer(
-        name="injected", adds="", app="asgi_anatomy.pair.injected_app:app", command=f"env TURNS={turns} {asgi}"
+        name="injected", adds="", app="asgi_anatomy.pair.injected_app:app", command=f"env ITERATIONS={turns} {asgi}"
     )
 
 
