@@ -1,7 +1,4 @@
-"""Records of the same layers under three clients: what a request costs under each, and what waking the client is.
-
-`make clients`: what a client that sleeps, one that polls and one on the server's core make of the same layers.
-"""
+"""`make clients`: what a request costs under a client that sleeps, one that polls and one on the server's core."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +9,7 @@ import click
 from msgspec.structs import replace
 
 from asgi_anatomy.bench.command import begin, plan_of
-from asgi_anatomy.documents.document import Column, Document, Table, Values
+from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.origin import made
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput
@@ -31,7 +28,7 @@ from asgi_anatomy.options import (
     workload_option,
 )
 from asgi_anatomy.suite.layers import read_catalogue
-from asgi_anatomy.turns.decay import Figures, figures
+from asgi_anatomy.turns.decay import figures
 from asgi_anatomy.turns.keeping import carry_out, check, make_ready
 from asgi_anatomy.turns.plan import Client, Watch
 from asgi_anatomy.turns.record import Bench
@@ -58,12 +55,15 @@ MEANING = (
 
 def clients_document(records: Mapping[Client, Bench]) -> Document:
     """The table, its meaning, and where it was made."""
-    found = {client: {row.layer: row for row in figures(record)} for client, record in records.items()}
-    sleeping = records["other"]
-    rows = [
-        _row(sleeping, row.layer, {client: each[row.layer] for client, each in found.items()})
-        for row in found["same"].values()
-    ]
+    by_client = {client: {row.layer: row for row in figures(record)} for client, record in records.items()}
+    rows = []
+    for name, by_turns in by_client["same"].items():
+        row: dict[str, object] = {"layer": name, "on": by_turns.on, "sleeps": _sleeps(records["other"], name)}
+        for client, layers in by_client.items():
+            row[f"{client}_cpu"] = layers[name].cpu_us
+            row[f"{client}_added"] = layers[name].added_us if layers[name].on else 0.0
+            row[f"{client}_decay"] = layers[name].decay
+        rows.append(row)
     table = Table(COLUMNS, rows)
     rounds = min(len(record.rounds) for record in records.values())
     how = f"{rounds} rounds under each, in alternation; {made(records['same'])}"
@@ -71,18 +71,13 @@ def clients_document(records: Mapping[Client, Bench]) -> Document:
     return Document([table, *failed, "", MEANING, how], table)
 
 
-def _row(sleeping: Bench, name: str, found: Mapping[Client, Figures]) -> Values:
-    row: dict[str, object] = {"layer": name, "on": found["same"].on}
-    for client, each in found.items():
-        row[f"{client}_cpu"] = each.cpu_us
-        row[f"{client}_added"] = each.added_us if each.on else 0.0
-        row[f"{client}_decay"] = each.decay
-    turns = [turn for made_ in sleeping.rounds for turn in made_.turns if turn.layer == name]
-    instances = [each for made_ in sleeping.rounds for each in made_.instances if each.layer == name and each.requests]
-    requests = sum(each.requests / each.bytes for each in instances) / len(instances) if instances else 0.0
-    read = sum(turn.bytes for turn in turns)
-    row["sleeps"] = sum(turn.client_sleeps for turn in turns) / (read * requests) if read and requests else None
-    return row
+def _sleeps(record: Bench, name: str) -> float | None:
+    """How often a client slept per request of a layer."""
+    turns = [turn for round_ in record.rounds for turn in round_.turns if turn.layer == name]
+    instances = [one for round_ in record.rounds for one in round_.instances if one.layer == name and one.requests]
+    per_byte = sum(one.requests / one.bytes for one in instances) / len(instances) if instances else 0.0
+    requests = sum(turn.bytes for turn in turns) * per_byte
+    return sum(turn.client_sleeps for turn in turns) / requests if requests else None
 
 
 @click.command("clients", cls=Command)

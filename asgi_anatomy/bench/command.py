@@ -1,12 +1,9 @@
-"""`make bench`: measure a ladder, print its decay table, keep a record.
+"""`make bench`: measure a ladder, print its decay table, keep a record; and `make table`, which prints it again.
 
-A ladder under several Pythons, one after another: one record each.
-
-`make table`: print the decay table of a record.
+Under several Pythons, a ladder is measured under one after another: one record each.
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -80,8 +77,8 @@ def command(
     check(plan, results)
     announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table
     if pythons:
-        found, problem = measure_each(pythons, plan, begin, lambda plan, record: measure(plan, record, results)[0])
-        document = interpreters_document(found)
+        records, problem = measure_each(pythons, plan, results)
+        document = interpreters_document(records)
         failed = [f"{row['layer']} under {row['python']}" for row in document.data.rows if row["cpu_us"] is None]
     else:
         record = begin(plan)
@@ -122,36 +119,33 @@ def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> 
     return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
 
 
-def measure_each(
-    pythons: str, plan: Plan, begin: Callable[[Plan], Bench], measure: Callable[[Plan, Bench], Problem | None]
-) -> tuple[dict[str, Bench | str], Problem | None]:
+def measure_each(pythons: str, plan: Plan, results: Path) -> tuple[dict[str, Bench | str], Problem | None]:
     """Measure a plan under each Python: a record, or the reason why there is none, by name; and what ended the run.
 
-    `begin` makes an empty record; `measure` fills and keeps it, and returns what ended it early. After a signal, no
-    other Python is begun.
+    After a signal, no other Python is begun.
     """
-    names = [*dict.fromkeys(pythons.replace(",", " ").split())]
+    names = dict.fromkeys(pythons.replace(",", " ").split())
     if not names:
         raise BadInput(f"PYTHONS={pythons} names none: expected versions, such as PYTHONS='3.12 3.13'")
-    found: dict[str, Bench | str] = {}
+    records: dict[str, Bench | str] = {}
     problem: Problem | None = None
     for name in names:
         try:
             interpreter = find(name)
             python = set_up(interpreter, say)
             say(f"Python {interpreter.version}: {python}")
-            own = plan if python == PYTHON else plan.served_by(str(python))
-            record = begin(own)
+            served = plan if python == PYTHON else plan.served_by(str(python))
+            record = begin(served)
             record.python = describe(python)
-            problem = measure(own, record) or problem
-            found[name] = record
+            problem = measure(served, record, results)[0] or problem
+            records[name] = record
         except Stopped as stopped:
             problem = stopped
         except Fault as fault:
-            found[name] = fault.message
+            records[name] = fault.message
         if isinstance(problem, Stopped):
             break
-    return found, problem
+    return records, problem
 
 
 @click.command("table", cls=Command)
@@ -160,8 +154,8 @@ def measure_each(
 @printing_options
 def table_command(path: Path | None, baseline: str, printing: Printing) -> None:
     """Print the decay table of a record."""
-    source = path or latest("bench", tell=say)
-    record = read_record(source, Measured)
+    file = path or latest("bench", tell=say)
+    record = read_record(file, Measured)
     if baseline:
         record = rebased(record, baseline)
-    show(printing.render(decay_document(record, printing.wide, os.path.relpath(source))))
+    show(printing.render(decay_document(record, printing.wide, os.path.relpath(file))))

@@ -1,7 +1,6 @@
 """A ladder, measured until every decay is known well enough, or the budget ends."""
 
 from asgi_anatomy.turns.decay import margin_of, ratios
-from asgi_anatomy.turns.estimate import Estimate
 from asgi_anatomy.turns.plan import Plan, Watch
 from asgi_anatomy.turns.record import Bench
 from asgi_anatomy.turns.run import Run
@@ -29,13 +28,8 @@ def measure_ladder(plan: Plan, record: Bench, watch: Watch) -> None:
 
 
 def is_known(plan: Plan, record: Bench) -> bool:
-    """Whether every decay is as well known as the plan wants it."""
-    found = ratios(record)
-    steps = [row.name for row in record.layers if row.on and not row.faults]
-    return bool(steps) and all(name in found and narrow(found[name], plan) for name in steps)
-
-
-def narrow(found: Estimate, plan: Plan) -> bool:
-    """Whether the margin of a decay is no wider than the plan wants it."""
-    margin = margin_of(found)
-    return bool(plan.precision and margin is not None and margin <= plan.precision)
+    """Whether the margin of every decay is no wider than the plan wants it."""
+    steps, target = ratios(record), plan.precision or 0.0
+    names = [row.name for row in record.layers if row.on and not row.faults]
+    margins = [margin for name in names if name in steps and (margin := margin_of(steps[name])) is not None]
+    return bool(names and target) and len(margins) == len(names) and max(margins) <= target

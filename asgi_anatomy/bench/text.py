@@ -28,16 +28,15 @@ METHOD = (
 )
 
 
-def interpreters_document(found: Mapping[str, Bench | str]) -> Document:
+def interpreters_document(records: Mapping[str, Bench | str]) -> Document:
     """The table by layer and Python, then notes; a Python without a record is a row with a reason."""
     rows: list[Values] = []
-    said = []
-    for name, record in found.items():
+    notes = []
+    for name, record in records.items():
         if isinstance(record, str):
-            rows.append(
-                {**dict.fromkeys((*FIGURES, "version", "optimised")), "layer": "all", "python": name, "note": record}
-            )
-            said.append(f"Python {name}: {record}")
+            empty = dict.fromkeys((*FIGURES, "version", "optimised"))
+            rows.append({**empty, "layer": "all", "python": name, "note": record})
+            notes.append(f"Python {name}: {record}")
             continue
         python = record.python
         about = {"python": name, "version": python and python.version, "optimised": python and python.optimised}
@@ -45,10 +44,9 @@ def interpreters_document(found: Mapping[str, Bench | str]) -> Document:
             {"layer": row["layer"], **{key: row[key] for key in FIGURES}, **about, "note": row["note"]}
             for row in decay_table(record).rows
         ]
-        failed = {row.name: row.faults[0] for row in record.layers if row.faults}
-        said += [f"{layer} under {name}: {why}" for layer, why in failed.items()]
-        said += [f"{name}: {made(record)}"]
+        notes += [f"{row.name} under {name}: {row.faults[0]}" for row in record.layers if row.faults]
+        notes.append(f"{name}: {made(record)}")
     layers = [*dict.fromkeys(row["layer"] for row in rows if row["layer"] != "all"), "all"]
     rows.sort(key=lambda row: layers.index(row["layer"]))
     table = Table(COLUMNS, rows)
-    return Document([table, *said, "", METHOD], table)
+    return Document([table, *notes, "", METHOD], table)
