@@ -28,8 +28,8 @@ def slowed(tmp_path: Path) -> Path:
     asgi = CATALOGUE.asgi.replace("{app}", "asgi_anatomy.pair.injected_app:app")
     path = tmp_path / "layers.toml"
     path.write_text(
-        f'[layers.plain]\nadds = ""\ndiffers = {{ long-head = 200 }}\ncommand = "env TURNS=0 {asgi}"\n'
-        f'[layers.slowed]\nadds = ""\ndiffers = {{ long-head = 200 }}\ncommand = "env TURNS=1200 {asgi}"\n'
+        f'[layers.plain]\nadds = ""\ndiffers = {{ long-head = 200 }}\ncommand = "env ITERATIONS=0 {asgi}"\n'
+        f'[layers.slowed]\nadds = ""\ndiffers = {{ long-head = 200 }}\ncommand = "env ITERATIONS=1200 {asgi}"\n'
         '[layers.broken]\nadds = ""\ncommand = "false"\n'
         '[ladders.default]\nadds = ""\nlayers = ["plain", "slowed"]\n'
     )
