@@ -1,6 +1,7 @@
-"""One HTTP/1.1 response, read by http.client: its status, its raw bytes, its body.
+"""A running server, over a socket -> whether it answers as its contract says.
 
-Check a running server against its contract, over a socket.
+A response is read by http.client, which says where it ends; what was read is kept, since most answers must match byte
+for byte.
 """
 
 import contextlib
@@ -20,6 +21,16 @@ import msgspec
 from asgi_anatomy.errors import BadInput, Broken
 from asgi_anatomy.suite.contract import Asked, Contract
 from asgi_anatomy.suite.layers import Layer
+
+ANY = range(100, 600)  # the statuses of whole answers
+GZIP = b"\x1f\x8b"
+TIMEOUT = 5.0  # seconds that a layer has to answer
+ALIKE = {
+    "bytes": "",
+    "dated": ", with Date and Server headers or without",
+    "json": ", or an answer that is equal as JSON",
+}
+STAMPS = re.compile(rb"\r\n(?:date|server):[^\r\n]*", re.IGNORECASE)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -87,24 +98,12 @@ def receive(stream: socket.socket) -> Answer:
         return read_answer(file)  # type: ignore[arg-type]  # a SocketIO reads like a file
 
 
-ANY = range(100, 600)  # the statuses of whole answers
-GZIP = b"\x1f\x8b"
-TIMEOUT = 5.0  # seconds that a layer has to answer
-ALIKE = {
-    "bytes": "",
-    "dated": ", with Date and Server headers or without",
-    "json": ", or an answer that is equal as JSON",
-}
-STAMPS = re.compile(rb"\r\n(?:date|server):[^\r\n]*", re.IGNORECASE)
-
-
 def is_closed(stream: socket.socket) -> bool:
     """Whether the server closes the connection; anything it still sends before that is read and ignored."""
     try:
-        while stream.recv(65536):
-            pass
-    except ConnectionError:
-        pass
+        with contextlib.suppress(ConnectionError):
+            while stream.recv(65536):
+                pass
     except TimeoutError:
         return False
     return True
@@ -116,11 +115,6 @@ def ask(host: str, port: int, request: bytes) -> Answer:
         begin = time.perf_counter()
         stream.sendall(request)
         return msgspec.structs.replace(receive(stream), seconds=time.perf_counter() - begin)
-
-
-def check_user(contract: Contract, layer: Layer, host: str, port: int) -> Answer:
-    """Check a server's answer to the User request only; raises Broken, or OSError if there is no server."""
-    return _check(contract, layer, Asked(request=contract.user), host, port)
 
 
 def check_asked(contract: Contract, layer: Layer, host: str, port: int) -> list[Answer]:
@@ -221,18 +215,19 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
         raise BadInput(
             f"layers.toml: [layers.{layer.name}] `differs` lists {unknown.pop()!r}: contract.toml has no such case"
         )
-    broken = []
+    violations = []
     try:
-        check_user(contract, layer, host, port)
+        _check(contract, layer, Asked(request=contract.user), host, port)
     except (Broken, OSError) as error:
-        broken.append(str(error))
+        violations.append(str(error))
     for name, case in contract.cases.items():
         try:
-            if fault := _check_case(contract, layer, name, host, port):
-                broken.append(f"{name} ({case.about}): {fault}")
+            violation = _check_case(contract, layer, name, host, port)
         except OSError as error:
-            broken.append(f"{name} ({case.about}): {error or type(error).__name__}")
-    return broken
+            violation = str(error) or type(error).__name__
+        if violation:
+            violations.append(f"{name} ({case.about}): {violation}")
+    return violations
 
 
 def _check_case(contract: Contract, layer: Layer, name: str, host: str, port: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.suite.layers import ROOT, Layer, convert, read_toml
@@ -50,7 +51,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def request(self, user: Request) -> Request:
         """The changed request, as far as it has a method, a path, headers and a body."""
         changes = {key: getattr(self, key) for key in ("method", "path", "headers", "body")}
-        return msgspec.structs.replace(user, **{key: value for key, value in changes.items() if value is not None})
+        return replace(user, **{key: value for key, value in changes.items() if value is not None})
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """The request as it goes over the wire."""
         request = self.request
         if self.close:
-            request = msgspec.structs.replace(request, headers=[*request.headers, ("Connection", "close")])
+            request = replace(request, headers=[*request.headers, ("Connection", "close")])
         return compose(request, length=bool(request.body or self.case))
 
     def expected(self, layer: Layer) -> int:
@@ -111,11 +112,12 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def asked(self) -> tuple[Asked, ...]:
         """The requests of its workload: where connections end, also those that end them."""
-        asked, count = self.workload.asked or (Asked(request=self.user),), self.workload.requests_per_connection
+        requests = self.workload.asked or (Asked(request=self.user),)
+        count = self.workload.requests_per_connection
         if not count:
-            return asked
-        before = [msgspec.structs.replace(each, share=each.share * (count - 1)) for each in asked if count > 1]
-        return (*before, *(msgspec.structs.replace(each, close=True) for each in asked))
+            return requests
+        before = [replace(asked, share=asked.share * (count - 1)) for asked in requests if count > 1]
+        return (*before, *(replace(asked, close=True) for asked in requests))
 
     def digest(self) -> str:
         """SHA-256 of requests and expected answers, without the prose."""
@@ -148,8 +150,7 @@ def contract_of(layers: Sequence[Layer]) -> Contract:
         one, other = [*names.values()][:2]
         raise BadInput(f"{one} and {other} have different contracts: expected layers that answer the same requests")
     name = next(iter(names), "")
-    found = read_contract(ROOT / f"contract-{name}.toml" if name else FILE)
-    return msgspec.structs.replace(found, name=name)
+    return replace(read_contract(ROOT / f"contract-{name}.toml" if name else FILE), name=name)
 
 
 def differences(contract: Contract, layers: list[Layer]) -> list[list[str]]:

@@ -1,13 +1,10 @@
-"""A TOML file -> tables and structs, or one line that says what is wrong with it.
+"""layers.toml -> what can be served, and what stands on what: layers, ladders, and how to select from them.
 
-What can be served, and what stands on what: layers, ladders, and how to select from them.
-
-layers.toml -> Catalogue: reads it, fills in what layers inherit, and checks everything. Every error is one line.
+Reading fills in what layers inherit, and checks everything; every error is one line.
 """
 
 import re
 import shlex
-import stat
 import sys
 import tomllib
 from difflib import get_close_matches
@@ -24,11 +21,10 @@ MOST = 2**20  # bytes: the largest file that is read
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; raises BadInput that names it."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        if path.exists() and not path.is_file():
             raise BadInput(f"cannot read {path}: it is not a regular file")
-        if found.st_size > MOST:
-            raise BadInput(f"{path.name} has {found.st_size:,} bytes: expected {MOST:,} at most")
+        if (size := path.stat().st_size) > MOST:
+            raise BadInput(f"{path.name} has {size:,} bytes: expected {MOST:,} at most")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
@@ -49,7 +45,7 @@ def convert[T](value: Any, kind: type[T], where: str) -> T:
 def short(text: str, most: int = 80) -> str:
     """A text for use in a one-line error: cut to length, with control characters escaped."""
     text = text if len(text) <= most else f"{text[: most - 3]}..."
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +123,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         return self.name.removesuffix(f"-x{self.workers}")
 
     def several(self, workers: int) -> "Layer":
-        """The same layer with this many processes; raises BadInput if that is not possible."""
+        """A copy of the layer with this many processes; raises BadInput if that is not possible."""
         if not self.scales or self.workers != 1 or not 2 <= workers <= MOST_WORKERS:
             expected = f"expected 2 to {MOST_WORKERS}, and a command that contains {{workers}}"
             raise BadInput(f"{self.name} cannot have {workers} processes: {expected}")
@@ -191,35 +187,35 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
         """What each layer stands on: the nearest layer below it in the list, or None."""
-        on = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
-        on.update(self.ladders[ladder].on)
-        found = {}
-        for layer in layers:
-            below = on[layer.name]
-            while below and below not in [each.name for each in layers]:
+        usual = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
+        on = {**usual, **self.ladders[ladder].on}
+        names = [layer.name for layer in layers]
+        ground = {}
+        for name in names:
+            below = on[name]
+            while below and below not in names:
                 below = on[below]
-            found[layer.name] = below
-        return found
+            ground[name] = below
+        return ground
 
 
 def multiply(layers: list[Layer], counts: list[int]) -> list[Layer]:
     """These layers, plus a copy with each process count of those that can have several."""
-    found = {}
-    for layer in layers:
-        found[layer.name] = layer
-        if layer.scales and layer.workers == 1:
-            found.update({each.name: each for each in map(layer.several, counts)})
-    return [*found.values()]
+    copies = [
+        copy
+        for layer in layers
+        for copy in (layer, *(map(layer.several, counts) if layer.scales and layer.workers == 1 else ()))
+    ]
+    return [*{copy.name: copy for copy in copies}.values()]
 
 
 def lowest_first(layers: list[Layer], ground: dict[str, str | None]) -> list[Layer]:
-    """The same layers in order, except that each comes after the one it stands on."""
-    left, done = [*layers], []
+    """Layers in their order, except that each comes after the one it stands on."""
+    left, ordered = {layer.name: layer for layer in layers}, []
     while left:
-        names = {each.name for each in left}
-        done.append(next(each for each in left if ground[each.name] not in names))
-        left.remove(done[-1])
-    return done
+        name = next(name for name in left if ground[name] not in left)
+        ordered.append(left.pop(name))
+    return ordered
 
 
 TABLES = "[asgi], [layers.NAME], [ladders.NAME] or [builds.NAME]"
@@ -229,8 +225,6 @@ REPLACES = {"command": "options", "group": "build", "build": "group"}
 """A layer that has the key itself does not inherit the value's key."""
 APP_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 """An app as `package.module:name`."""
-
-Entries = dict[str, dict[str, Any]]
 
 
 class Asgi(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -311,7 +305,7 @@ def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) 
     return {**entry, "build": builds[entry["build"]]}
 
 
-def _inherited(name: str, entries: Entries, file: str) -> dict[str, Any]:
+def _inherited(name: str, entries: dict[str, dict[str, Any]], file: str) -> dict[str, Any]:
     """A layer's complete entry: its own keys, and those it inherits from the layer it is `like`."""
     chain = [name]
     while (like := entries[chain[-1]].get("like")) is not None:

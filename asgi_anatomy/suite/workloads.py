@@ -46,8 +46,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     connections: Annotated[int, Meta(ge=1, le=50_000)] | None = None
 
 
-DRIVING = ("pipelining", "requests_per_connection", "connections")
-OF_ENTRY = {each.encode_name for each in msgspec.structs.fields(Entry)}
+OF_ENTRY = {field.encode_name for field in msgspec.structs.fields(Entry)}
 
 
 def read_names(contract: str = "", path: Path = FILE) -> dict[str, str]:
@@ -57,14 +56,14 @@ def read_names(contract: str = "", path: Path = FILE) -> dict[str, str]:
 
 def in_order(names: Iterable[str], path: Path = FILE) -> list[str]:
     """Names of workloads, in the order of the file, whatever their contracts; others are left out. Raises BadInput."""
-    wanted = {*names}
-    return [name for name in _tables(path) if name in wanted]
+    chosen = {*names}
+    return [name for name in _tables(path) if name in chosen]
 
 
 def read_entries(contract: str = "", path: Path = FILE) -> dict[str, Entry]:
     """The workloads of a contract, without their requests; raises BadInput."""
-    found = {name: _entry(table, f"{path.name}: [workloads.{name}]") for name, table in _tables(path).items()}
-    return {name: entry for name, entry in found.items() if entry.contract == contract}
+    entries = {name: _entry(table, f"{path.name}: [workloads.{name}]") for name, table in _tables(path).items()}
+    return {name: entry for name, entry in entries.items() if entry.contract == contract}
 
 
 def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
@@ -77,10 +76,10 @@ def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
     if name not in tables:
         raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}")
     where = f"{path.name}: [workloads.{name}]"
-    found, _ = _workload(name, tables[name], contract, where)
-    if not found.about:
+    workload, _ = _workload(name, tables[name], contract, where)
+    if not workload.about:
         raise BadInput(f"{where}: `about` is missing: say in one sentence what it is")
-    return found
+    return workload
 
 
 def read_own(path: Path, contract: Contract) -> tuple[Workload, bool]:
@@ -113,19 +112,19 @@ def _workload(name: str, table: dict[str, Any], contract: Contract, where: str) 
     """A table as a workload, and whether its answers must match byte for byte."""
     entry = _entry(table, where)
     common = {key: value for key, value in table.items() if key not in (*OF_ENTRY, "requests")}
-    own = convert(table.get("requests", [{}]), list[dict[str, Any]], f"{where}: requests")
-    if not own:
+    requests = convert(table.get("requests", [{}]), list[dict[str, Any]], f"{where}: requests")
+    if not requests:
         raise BadInput(f"{where}: `requests` is empty: expected at least one, or leave it out")
     asked, exact = [], True
-    for number, each in enumerate(own, 1):
-        place = f"{where}: request {number}" if len(own) > 1 else where
-        wanted = convert({**common, **each}, Wanted, place)
+    for number, request in enumerate(requests, 1):
+        place = f"{where}: request {number}" if len(requests) > 1 else where
+        wanted = convert({**common, **request}, Wanted, place)
         asked.append(_asked(wanted, contract, place))
         exact &= bool(wanted.answer and wanted.answer.startswith("HTTP/1.1 "))
-    driving = {key: getattr(entry, key) for key in ("about", *DRIVING)}
-    if not common and own == [{}]:  # nothing but the User request
-        return Workload(name=name, **driving), exact
-    return Workload(name=name, asked=tuple(asked), **driving), exact
+    is_user = not common and requests == [{}]
+    keys = ("about", "pipelining", "requests_per_connection", "connections")
+    driving = {key: getattr(entry, key) for key in keys}
+    return Workload(name=name, asked=() if is_user else tuple(asked), **driving), exact
 
 
 def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
@@ -162,8 +161,8 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
 def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
     """A request that is a case of the contract."""
     case = contract.cases.get(wanted.case or "")
-    own = msgspec.structs.asdict(wanted)
-    if extra := [key for key, value in own.items() if value is not None and key not in ("case", "share")]:
+    keys = msgspec.structs.asdict(wanted)
+    if extra := [key for key, value in keys.items() if value is not None and key not in ("case", "share")]:
         raise BadInput(f"{where}: a case of the contract has its own {extra[0]!r}: leave that out")
     if not case:
         raise BadInput(f"{where}: no case {short(repr(wanted.case))}: contract.toml has {', '.join(contract.cases)}")
