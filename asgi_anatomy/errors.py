@@ -55,7 +55,7 @@ class WrkFault(Fault):
 
 
 class Stopped(BaseException):
-    """A signal ends the run. Like KeyboardInterrupt it is no Exception: whoever copes with a fault must not go on."""
+    """A signal ends the run. Like KeyboardInterrupt it is no Exception, so that whatever survives a fault ends too."""
 
     def __init__(self, number: int) -> None:
         self.message = f"stopped by {signal.Signals(number).name}"

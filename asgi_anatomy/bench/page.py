@@ -58,7 +58,7 @@ def picture(source: Source) -> Picture | Missing:
     shown = {row.layer: row for row in source.shown()}
     if not shown:
         return Missing("cost", TITLE, "no CPU time per request: `make bench` measures it")
-    said = _cost_sentence([*shown.values()])
+    text = _cost_sentence([*shown.values()])
     whiskers = any(row.cpu_high is not None for row in shown.values())
     more = (
         "The faded part of a bar is what stands below the layer; the full colour is what it adds itself.",
@@ -66,7 +66,7 @@ def picture(source: Source) -> Picture | Missing:
         if whiskers
         else "No whiskers: an interval needs more rounds of turns (BUDGET=).",
     )
-    return Picture("cost", TITLE, said, _cost_spec(shown, said), None, more)
+    return Picture("cost", TITLE, text, _cost_spec(shown, text), None, more)
 
 
 def _cost_sentence(shown: Sequence[Figures]) -> str:
@@ -82,7 +82,7 @@ def _cost_sentence(shown: Sequence[Figures]) -> str:
     return f"{most.layer} adds most: {micro(adds)}, {than(adds, below)} {lower}."
 
 
-def _cost_spec(shown: dict[str, Figures], said: str) -> Spec:
+def _cost_spec(shown: dict[str, Figures], text: str) -> Spec:
     """Faded parts, the layer's own part, the whisker, and the words at its end."""
     rows = [
         {
@@ -119,7 +119,7 @@ def _cost_spec(shown: dict[str, Figures], said: str) -> Spec:
             tooltip=[alt.Tooltip("part:N", title="layer"), _tip("to", "CPU µs/req", ",.1f")],
         )
     )
-    return finished(alt.layer(names(base), bars, *interval(base, rows), *labels(base, scale)), len(rows), said)
+    return finished(alt.layer(names(base), bars, *interval(base, rows), *labels(base, scale)), len(rows), text)
 
 
 def _chain(row: Figures, shown: dict[str, Figures]) -> list[Figures]:
@@ -161,7 +161,7 @@ def decays_picture(source: Source) -> Picture | Missing:
     if not rows:
         why = "no decay: no layer was measured or counted beside the one it stands on"
         return Missing("decays", DECAYS_TITLE, why)
-    said = _decays_sentence(rows)
+    text = _decays_sentence(rows)
     more = ["A decay is how many % fewer requests per CPU-second a layer serves than the one it stands on."]
     if any(row["decay"] is not None for row in rows):
         more.append("Line: its 95% interval.")
@@ -169,7 +169,7 @@ def decays_picture(source: Source) -> Picture | Missing:
         more.append("Hollow mark: the same by instructions per request.")
     else:
         more.append("No decay by instructions: there is no anatomy of the same layers, versions and machine.")
-    return Picture("decays", DECAYS_TITLE, said, _decays_spec(rows, said), Table(DECAYS_COLUMNS, rows), tuple(more))
+    return Picture("decays", DECAYS_TITLE, text, _decays_spec(rows, text), Table(DECAYS_COLUMNS, rows), tuple(more))
 
 
 def _decays_rows(source: Source) -> Rows:
@@ -199,18 +199,18 @@ def _decays_sentence(rows: Rows) -> str:
     """The largest decay, and where time and instructions are furthest apart."""
     key = "decay" if any(row["decay"] is not None for row in rows) else "counted"
     most = max((row for row in rows if row[key] is not None), key=lambda row: row[key])
-    said = f"{most['layer']} loses most, {most[key]:.1f}% against {most['on']}"
+    text = f"{most['layer']} loses most, {most[key]:.1f}% against {most['on']}"
     both = [row for row in rows if row["decay"] is not None and row["counted"] is not None]
     if not both:
-        return f"{said}{'' if key == 'decay' else ' by instructions'}."
+        return f"{text}{'' if key == 'decay' else ' by instructions'}."
     apart = max(both, key=lambda row: abs(row["decay"] - row["counted"]))
     gap = apart["counted"] - apart["decay"]
     whose = "its decay" if apart is most else f"that of {apart['layer']}"
     more = f"{abs(gap):.1f} points {'more' if gap > 0 else 'less'}"
-    return f"{said}. By instructions {whose} is {more}: what differs is caches and the kernel."
+    return f"{text}. By instructions {whose} is {more}: what differs is caches and the kernel."
 
 
-def _decays_spec(rows: Rows, said: str) -> Spec:
+def _decays_spec(rows: Rows, text: str) -> Spec:
     base = alt.Chart(data(rows)).encode(y=y())
     known = [row[key] for row in rows for key in ("decay", "low", "counted") if row[key] is not None]
     least = min(0, 10 * int(min(known) // 10))
@@ -236,7 +236,7 @@ def _decays_spec(rows: Rows, said: str) -> Spec:
             strokeWidth=1.5, opacity=1,
         ).encode(x=scale, tooltip=[alt.Tooltip("layer:N"), _tip("counted", "decay % by instructions", ".1f")]),
     )  # fmt: skip
-    return finished(chart, len(rows), said)
+    return finished(chart, len(rows), text)
 
 
 # Latency by layer on a logarithmic axis: p50 and p99 in plain windows, with their ranges, which are not intervals.
@@ -259,15 +259,15 @@ def latency_picture(source: Source) -> Picture | Missing:
         why = "no latency: it comes from plain windows, with which `make bench` ends"
         return Missing("latency", LATENCY_TITLE, why)
     least, most = min(rows, key=lambda row: row["p50"]), max(rows, key=lambda row: row["p50"])
-    said = f"Half of all {least['layer']} requests are answered within {span(least['p50'])}"
-    said += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
+    text = f"Half of all {least['layer']} requests are answered within {span(least['p50'])}"
+    text += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
     connections = f"{source.measured.load.connections:,} connection{'s' * (source.measured.load.connections != 1)}"
     more = (
         "Dot: p50. Upright bar: p99. Each is the median of plain windows: wrk has a core of its own. Lines: the range"
         " from window to window, which is not an interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
     )
-    return Picture("latency", LATENCY_TITLE, said, _latency_spec(rows, said), Table(LATENCY_COLUMNS, rows), more)
+    return Picture("latency", LATENCY_TITLE, text, _latency_spec(rows, text), Table(LATENCY_COLUMNS, rows), more)
 
 
 def _latency_rows(source: Source) -> Rows:
@@ -288,7 +288,7 @@ def _latency_rows(source: Source) -> Rows:
     return rows
 
 
-def _latency_spec(rows: Rows, said: str) -> Spec:
+def _latency_spec(rows: Rows, text: str) -> Spec:
     low = max(1, min(row["p50_low"] for row in rows)) * 0.9
     high = max(row["p99_high"] for row in rows) * 1.1
     label = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : "
@@ -310,7 +310,7 @@ def _latency_spec(rows: Rows, said: str) -> Spec:
         dot.encode(x=scale, tooltip=tips),
         bar.encode(x="p99:Q", tooltip=tips),
     )
-    return finished(chart, len(rows), said)
+    return finished(chart, len(rows), text)
 
 
 # Every turn of a run over time: what a request cost in it, as a multiple of the layer's own figure.
@@ -338,15 +338,15 @@ def turns_picture(source: Source) -> Picture | Missing:
         return Missing("turns", TURNS_TITLE, why)
     rounds, layers = ({row[key] for row in rows} for key in ("round", "layer"))
     slow, step = sum(row["slow"] for row in rows), -(-len(rows) // MOST)
-    said = f"{counted(len(rows), 'turn')} of {counted(len(layers), 'layer')} in {counted(len(rounds), 'round')}"
-    said += f"; {slow:,} of them were slow and do not count." if slow else ", and all of them count."
+    text = f"{counted(len(rows), 'turn')} of {counted(len(layers), 'layer')} in {counted(len(rounds), 'round')}"
+    text += f"; {slow:,} of them were slow and do not count." if slow else ", and all of them count."
     more = ["1 is the layer's CPU time per request as in the tables; a gap is where servers were started anew."]
     if slow:
         more.append("Orange crosses: the core was slow, so the turn does not count.")
     if step > 1:
         more.append(f"One turn of {step} is drawn.")
     table = Table(TURNS_COLUMNS, _turns_by_layer(source, rows))
-    return Picture("turns", TURNS_TITLE, said, _turns_spec(rows[::step], said), table, tuple(more))
+    return Picture("turns", TURNS_TITLE, text, _turns_spec(rows[::step], text), table, tuple(more))
 
 
 def _turns_rows(source: Source) -> Rows:
@@ -391,7 +391,7 @@ def _turns_by_layer(source: Source, rows: Rows) -> Rows:
     return table
 
 
-def _turns_spec(rows: Rows, said: str) -> Spec:
+def _turns_spec(rows: Rows, text: str) -> Spec:
     """A dot for each turn that counts, a cross for each that does not."""
     shown = [{**row, "ratio": min(row["ratio"], HIGHEST)} for row in rows]
     ratios = [row["ratio"] for row in shown]
@@ -414,7 +414,7 @@ def _turns_spec(rows: Rows, said: str) -> Spec:
     marks = base.mark_point(filled=True, opacity=0.8, aria=False).encode(
         **{key: alt.condition("datum.slow", alt.value(slow), alt.value(usual)) for key, (slow, usual) in looks.items()}
     )
-    return specified(alt.layer(one, marks), 210, said)
+    return specified(alt.layer(one, marks), 210, text)
 
 
 # What a request costs by turns, and how much more where wrk has a core of its own, on which it falls asleep.
@@ -436,10 +436,10 @@ def wakeups_picture(source: Source) -> Picture | Missing:
         why = "no layer has both turns and plain windows: `make bench` ends with those, where there are two cores"
         return Missing("wake-ups", WAKEUPS_TITLE, why)
     most = max(rows, key=lambda row: row["more"])
-    said = f"With wrk on a core of its own a {most['layer']} request costs {micro(most['more'])} more"
-    said += f"; {most['words']}." if most["words"] else "."
+    text = f"With wrk on a core of its own a {most['layer']} request costs {micro(most['more'])} more"
+    text += f"; {most['words']}." if most["words"] else "."
     if most["more"] <= 0:
-        said = "No layer needs more CPU time where wrk has a core of its own."
+        text = "No layer needs more CPU time where wrk has a core of its own."
     more = [
         "Full colour: CPU time of a server by turns, its client on the same core. Dashed: what it needs besides where"
         " wrk runs on another core, as everybody runs it. Most of that is waking wrk, which sleeps until answers come;"
@@ -449,7 +449,7 @@ def wakeups_picture(source: Source) -> Picture | Missing:
     if source.speeds:
         more.append("The core had two speeds: turns are at its fast one, plain windows at whichever it had.")
     table = Table(WAKEUPS_COLUMNS, rows)
-    return Picture("wake-ups", WAKEUPS_TITLE, said, _wakeups_spec(rows, said), table, tuple(more))
+    return Picture("wake-ups", WAKEUPS_TITLE, text, _wakeups_spec(rows, text), table, tuple(more))
 
 
 def _wakeups_rows(source: Source) -> Rows:
@@ -470,7 +470,7 @@ def _wakeups_rows(source: Source) -> Rows:
     return rows
 
 
-def _wakeups_spec(rows: Rows, said: str) -> Spec:
+def _wakeups_spec(rows: Rows, text: str) -> Spec:
     """A full bar by turns, and dashed what is added to it."""
     base = alt.Chart(data(rows)).encode(y=y())
     scale = _cpu_axis(rows, max(row["end"] for row in rows))
@@ -488,7 +488,7 @@ def _wakeups_spec(rows: Rows, said: str) -> Spec:
         by_turns.encode(x=scale, x2=alt.datum(0), tooltip=tips).transform_calculate(end="datum.cpu"),
         *labels(base, scale),
     )
-    return finished(chart, len(rows), said)
+    return finished(chart, len(rows), text)
 
 
 # What each layer of a ladder loses, by workload, as a heat map: the darker, the larger the decay.
@@ -518,14 +518,14 @@ def matrix_picture(matrix: Matrix) -> Picture | Missing:
     costs = spread(every, matrix.base)
     if not rows or not costs:
         return Missing(name, MATRIX_TITLE, f"no layer of the ladder {matrix.ladder} has figures in two workloads")
-    said = workloads_sentence(costs)
+    text = workloads_sentence(costs)
     pairs = dict.fromkeys(f"{row['layer']} on {row['on']}" for row in rows)
     more = (
         "In each cell: the decay (% fewer requests per CPU-second than the layer below), and the CPU time that the"
         f" layer adds to a request, both ± half of a 95% interval. {', '.join(pairs)}.",
     )
-    title, spec = f"{MATRIX_TITLE}: ladder {matrix.ladder}", _matrix_spec(rows, said.split(". ")[0])
-    return Picture(name, title, said, spec, Table(MATRIX_COLUMNS, rows), more)
+    title, spec = f"{MATRIX_TITLE}: ladder {matrix.ladder}", _matrix_spec(rows, text.split(". ")[0])
+    return Picture(name, title, text, spec, Table(MATRIX_COLUMNS, rows), more)
 
 
 def _matrix_row(cell: Cell) -> dict[str, Any]:
@@ -545,7 +545,7 @@ def _matrix_row(cell: Cell) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _matrix_spec(rows: Rows, said: str) -> Spec:
+def _matrix_spec(rows: Rows, text: str) -> Spec:
     """A row for each workload, a column for each layer: names are broken at hyphens, since columns may be narrow."""
     workloads, layers = ({row[key] for row in rows} for key in ("workload", "layer"))
     small = expr(f"width < {70 * len(layers)} ? 9 : 12")
@@ -575,4 +575,4 @@ def _matrix_spec(rows: Rows, said: str) -> Spec:
         ),
         base.mark_text(align="center", lineHeight=16, dy=-8, fontSize=small, aria=False).encode(text=words),
     )
-    return specified(chart, len(workloads) * 44, said)
+    return specified(chart, len(workloads) * 44, text)

@@ -62,8 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     share: int = 1
     """How many of a round of the workload's requests are this one."""
     case: str = ""
-    """The contract's case: its status is the layer's own, and its answer is held to nothing else."""
-
+    """The contract's case: its status is the layer's own, and nothing else of its answer is checked."""
     sha256: str = ""
     """Of the value of its answer, where that is long."""
     close: bool = False

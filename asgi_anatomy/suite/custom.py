@@ -96,9 +96,9 @@ def read_custom(
 
 
 def _any_status(workload: Workload) -> Workload:
-    """The same workload for a server that is not held to the contract's cases."""
-    asked = [msgspec.structs.replace(each, status=0) if each.case else each for each in workload.asked]
-    return msgspec.structs.replace(workload, asked=tuple(asked))
+    """A workload for a server that need not answer the contract's cases as it says."""
+    asked = tuple(msgspec.structs.replace(one, status=0) if one.case else one for one in workload.asked)
+    return msgspec.structs.replace(workload, asked=asked)
 
 
 def _name_of(what: str) -> str:

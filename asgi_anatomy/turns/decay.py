@@ -180,7 +180,7 @@ def _figures(
     windows = full_windows(record, row)
     rps = [window.rps for window in windows]
     latencies = [window.latency_us for window in windows if window.latency_us]
-    instances = [each for made in record.rounds for each in made.instances if each.layer == row.name and not each.fault]
+    instances = [one for round_ in record.rounds for one in round_.instances if one.layer == row.name and not one.fault]
     upper, lower, idle = plain[row.name], plain.get(row.on or ""), costs.levels.idle.get(row.name)
     return Figures(
         layer=row.name,

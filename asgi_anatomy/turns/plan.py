@@ -34,14 +34,14 @@ class Selection(msgspec.Struct, frozen=True):
 
     def contract_of(self, layer: Layer) -> Contract:
         """The contract of a layer; copies of a custom server with several processes share its contract."""
-        mine = self.custom
-        return mine.contract if mine and mine.layer.name == layer.base else self.contract
+        custom = self.custom
+        return custom.contract if custom and custom.layer.name == layer.base else self.contract
 
     def digest(self) -> str:
         """SHA-256 of all requests and expected answers."""
-        own = [self.contract_of(layer) for layer in self.layers]
-        digests = [each.digest() for each in (self.contract, *(each for each in own if each is not self.contract))]
-        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        others = [contract for contract in map(self.contract_of, self.layers) if contract is not self.contract]
+        digests = [contract.digest() for contract in (self.contract, *others)]
+        return digests[0] if not others else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def rows(self) -> list[Row]:
         """A row of the record for each layer."""
@@ -79,7 +79,7 @@ class Plan(msgspec.Struct, frozen=True):
     client: Client = "same"
 
     def served_by(self, python: str) -> "Plan":
-        """The same, with every layer served by the Python of another main environment."""
+        """A plan with every layer served by the Python of another main environment."""
         layers = [msgspec.structs.replace(layer, served=python) for layer in self.selection.layers]
         return msgspec.structs.replace(self, selection=msgspec.structs.replace(self.selection, layers=layers))
 

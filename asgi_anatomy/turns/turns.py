@@ -96,7 +96,7 @@ class Seat:
         )
 
     def finish(self) -> None:
-        """Ask the client, which was told to end, what it counted."""
+        """Take what the client counted, once it was told to end."""
         summary, server, instance = self.client.finish(), self.server, self.instance
         instance.requests, instance.bytes, instance.statuses = summary.requests, summary.bytes, summary.statuses
         instance.errors = unexpected(summary, server)

@@ -37,7 +37,7 @@ from asgi_anatomy.turns.record import Errors, Latency, Load
 
 POLL = 0.02  # seconds between checks of a running wrk
 GRACE = 10.0  # seconds past its window after which wrk counts as hung
-AGAIN = 0.2  # seconds after which a wrk that was told to end is told so again
+AGAIN = 0.2  # seconds until a wrk that is to end is signalled again
 LONGEST = 3600  # seconds that a wrk may run which takes turns
 TIMEOUT = 20  # seconds that its requests may take, with all pauses
 LATE = 0.5  # seconds past its window after which to check whether it was stopped from outside
@@ -238,7 +238,7 @@ class Wrk:
         end = time.monotonic() + self.seconds
         try:
             while self.process.wait(AGAIN if self.ending else POLL) is None:
-                if self.ending:  # the signal went to a thread of its that does not wait for the end
+                if self.ending:  # the signal may have gone to a thread of wrk that does not wait for the end
                     self.process.kill(signal.SIGINT)
                 self.server.require_alive("died under load")
                 late = time.monotonic() - end
