@@ -40,8 +40,8 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
             time.sleep(SETTLE)
             idle, busy = (_count(log, *span) for span in ((begin, middle), (middle, log.stat().st_size)))
     share = (seconds + SETTLE) / IDLE
-    found = {name: round((calls - idle[name] * share) / count, 2) for name, calls in busy.most_common()}
-    return {name: calls for name, calls in found.items() if calls > 0}
+    calls = {name: round((busy[name] - idle[name] * share) / count, 2) for name, _ in busy.most_common()}
+    return {name: number for name, number in calls.items() if number > 0}
 
 
 def _count(log: Path, begin: int, end: int) -> Counter[str]:

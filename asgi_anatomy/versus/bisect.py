@@ -16,7 +16,7 @@ import msgspec
 
 from asgi_anatomy.counts.changes import SCATTER
 from asgi_anatomy.counts.figures import total
-from asgi_anatomy.counts.jobs import SECONDS, Job, Part, take
+from asgi_anatomy.counts.jobs import SECONDS, Job, Task, take
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.git import commit, commits, git, merge_base
 from asgi_anatomy.machine.programs import scratch
@@ -172,7 +172,7 @@ def _changed(folder: Folder) -> bool:
     return False
 
 
-PARTS: tuple[Part, ...] = ("instructions", "calls and bytecodes")
+PARTS: tuple[Task, ...] = ("instructions", "calls and bytecodes")
 
 
 def seconds(points: int, width: int) -> float:
@@ -210,15 +210,15 @@ def bisect(
         for job, result in take(jobs, executor):
             point = points[of[job.layer.name]]
             counts = result.counts
-            if job.part == "instructions":
+            if job.task == "instructions":
                 point.count = total(counts)
             else:
                 point.bytecodes = sum(counts.bytecodes.values()) if counts.bytecodes else None
                 point.count = point.bytecodes if found.metric == "bytecodes" else point.count
             if result.failed:
-                point.fault = f"no {job.part}: {result.failed}"
-            done += SECONDS[job.part] / width
-            watch.tell(f"counted {job.part} of {point.name}", done)
+                point.fault = f"no {job.task}: {result.failed}"
+            done += SECONDS[job.task] / width
+            watch.tell(f"counted {job.task} of {point.name}", done)
             watch.keep()
         for place in places:
             if points[place].fault:

@@ -21,7 +21,7 @@ from itertools import cycle
 import msgspec
 from packaging.utils import canonicalize_name
 
-from asgi_anatomy.counts.jobs import PARTS, SECONDS, Job, Part, Result, again_if_killed, longest_first, merge, take
+from asgi_anatomy.counts.jobs import COUNTS, SECONDS, Job, Result, Task, again_if_killed, longest_first, merge, take
 from asgi_anatomy.errors import BadInput, Fault, ServerFault
 from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
@@ -188,7 +188,7 @@ VersusBoth = tuple[Layer, Layer]
 
 def seconds(layers: int, width: int, counted: bool = True) -> float:
     """About how long it takes for so many layers, in seconds, with so many jobs at a time."""
-    parts = sum(SECONDS[part] for part in PARTS) if counted else 0.0
+    parts = sum(SECONDS[part] for part in COUNTS) if counted else 0.0
     return max(SECONDS["instructions"] * counted, (2 * layers * SECONDS["contract"] + (2 * layers + 1) * parts) / width)
 
 
@@ -243,15 +243,15 @@ def count_both(
     if rows:
         record.floor_layer = rows[0].layer
         layers.append(msgspec.structs.replace(layers[0], name=AGAIN))
-    jobs = longest_first([Job(layer, contract, part) for layer in layers for part in PARTS])
-    results: dict[tuple[str, Part], Result] = {}
+    jobs = longest_first([Job(layer, contract, part) for layer in layers for part in COUNTS])
+    results: dict[tuple[str, Task], Result] = {}
     at = {AGAIN: executors[0]}
     for row, executor in zip(rows, cycle(executors)):
         at |= dict.fromkeys((layer.name for layer in served[row.layer]), executor)
     done = 0.0
     watch.tell(f"{len(jobs)} counts, {width} at a time", done)
     for job, result in take(jobs, executors[0], at):
-        results[job.layer.name, job.part] = result
+        results[job.layer.name, job.task] = result
         for row in rows:
             row.a.counts, row.b.counts = (counts_of(layer.name, row.layer, results) for layer in served[row.layer])
         record.floor = counts_of(AGAIN, record.floor_layer, results)
@@ -261,9 +261,9 @@ def count_both(
         watch.keep()
 
 
-def counts_of(name: str, layer: str, results: Mapping[tuple[str, Part], Result]) -> Counts | None:
+def counts_of(name: str, layer: str, results: Mapping[tuple[str, Task], Result]) -> Counts | None:
     """What is known by now of a layer as one side serves it."""
-    known = [results[key] for part in PARTS if (key := (name, part)) in results]
+    known = [results[key] for part in COUNTS if (key := (name, part)) in results]
     return merge(layer, known) if known else None
 
 
