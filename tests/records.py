@@ -22,7 +22,7 @@ from asgi_anatomy.turns.record import (
     Window,
     now,
 )  # fmt: skip
-from asgi_anatomy.versus.record import Compared, Served, Versus
+from asgi_anatomy.versus.record import Compared, ServedSide, Versus
 
 PYTHON = Python(
     version="3.13.1", implementation="CPython", compiler="", optimised=True, lto=True, debug=False, free_threaded=False,
@@ -134,7 +134,7 @@ def counted(instructions: float, bytecodes: float) -> Counts:
 
 
 def layer(name: str, a: Counts, b: Counts) -> Compared:
-    return Compared(layer=name, a=Served(exact=True, counts=a), b=Served(exact=True, counts=b))
+    return Compared(layer=name, a=ServedSide(exact=True, counts=a), b=ServedSide(exact=True, counts=b))
 
 
 def versus(*layers: Compared, again: Counts | None = None) -> Versus:
