@@ -69,23 +69,23 @@ def anatomy_document(record: Anatomy, split: bool = False, wide: bool = False) -
 def sentence(record: Anatomy) -> str:
     """What the heaviest of its layers takes, against the lowest below it and the one that it stands on."""
     rows = lines(record)
-    on = {line.layer: line.on for line in rows}
-    known = (
-        (unit, {line.layer: count for line in rows if (count := count_of(line))}) for unit, count_of in QUOTABLE.items()
-    )
-    unit, counts = next(((unit, counts) for unit, counts in known if counts), ("", {}))
-    if not counts:
-        return "Nothing could be counted well enough to be quoted: the lines below say why."
-    top = max(counts, key=lambda name: counts[name])
-    stack = [top]
-    while (below := on[stack[-1]]) in counts and below not in stack:
+    for unit, count_of in QUOTABLE.items():
+        if counts := {line.layer: count for line in rows if (count := count_of(line))}:
+            return _sentence(unit, counts, {line.layer: line.on for line in rows})
+    return "Nothing could be counted well enough to be quoted: the lines below say why."
+
+
+def _sentence(unit: str, counts: Mapping[str, float], on: Mapping[str, str | None]) -> str:
+    stack = [max(counts, key=lambda name: counts[name])]
+    while (below := on[stack[-1]]) and below in counts and below not in stack:
         stack.append(below)
+    top, lowest = stack[0], stack[-1]
     words = f"A request to {top} takes {counts[top]:,{'.0f' if unit == 'instructions' else '.6g'}} {unit}"
-    if len(stack) == 1:
+    if lowest == top:
         return f"{words}{', and no layer here takes more' if len(counts) > 1 else ''}."
-    times = counts[top] / counts[stack[-1]]
+    times = counts[top] / counts[lowest]
     more = f"{times:,.1f} times as many as" if times >= 1.1 else f"{100 * (times - 1):.1f}% more than"
-    words += f", {more} one to {stack[-1]}"
+    words += f", {more} one to {lowest}"
     share = 100 * (1 - counts[stack[1]] / counts[top])
     return (
         f"{words}; {share:.0f}% of them are what {top} adds to {stack[1]}." if stack[2:] and share >= 1 else f"{words}."
@@ -223,17 +223,7 @@ def difference_document(record: Anatomy, a: str, b: str, source: str = "this rec
             f" `make anatomy LAYERS='{' '.join(dict.fromkeys((a, b)))}'`, or set RECORD="
         )
     changes = compare_functions(trees[a], trees[b])
-    rows: list[Values] = [
-        {
-            "function": change.name,
-            "calls_a": change.calls.a,
-            "calls_b": change.calls.b,
-            "bytecodes_a": change.bytecodes.a,
-            "bytecodes_b": change.bytecodes.b,
-            "added": change.bytecodes.delta,
-        }
-        for change in changes
-    ]
+    rows = [change.row for change in changes]
     most = WIDE if wide else MOST
     parts: list[str | Table] = [diff_sentence(changes, a, b)]
     if rows:

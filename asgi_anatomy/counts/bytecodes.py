@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from asgi_anatomy.counts.client import connected
+from asgi_anatomy.counts.connection import connected
 from asgi_anatomy.counts.trees import package
 from asgi_anatomy.errors import ServerFault
 from asgi_anatomy.machine.counters import family
@@ -51,12 +51,12 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         server = Server(layer, contract, environment=environment)
         path = [str(PROBE), *filter(None, [server.environment.get("PYTHONPATH")])]
         server.environment["PYTHONPATH"] = os.pathsep.join(path)
-        with server, connected(server) as client:
+        with server, connected(server) as connection:
             probes = Probes(server, folder)
-            requests = client.whole(REQUESTS)
-            client.warm_up(client.whole(WARM_UP))
+            requests = connection.whole(REQUESTS)
+            connection.warm_up(connection.whole(WARM_UP))
             with probes.counting() as busy:
-                seconds = client.ask(requests)
+                seconds = connection.ask(requests)
                 time.sleep(max(0, SPAN - seconds))
             with probes.counting() as idle:
                 time.sleep(max(SPAN, seconds))

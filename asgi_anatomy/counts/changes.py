@@ -42,6 +42,15 @@ class FunctionChange(msgspec.Struct, frozen=True):
     calls: Change
     bytecodes: Change
 
+    @property
+    def row(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        calls, bytecodes = self.calls, self.bytecodes
+        return {
+            "function": self.name, "calls_a": calls.a, "calls_b": calls.b,
+            "bytecodes_a": bytecodes.a, "bytecodes_b": bytecodes.b, "added": bytecodes.delta,
+        }  # fmt: skip
+
 
 class Changes(msgspec.Struct, frozen=True):
     """What changed from A to B. What was not counted in both is left out."""

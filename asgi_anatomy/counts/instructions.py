@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from asgi_anatomy.counts.client import Client, connected
+from asgi_anatomy.counts.connection import Connection, connected
 from asgi_anatomy.errors import Fault, ServerFault
 from asgi_anatomy.machine.counters import family
 from asgi_anatomy.machine.programs import run, scratch
@@ -64,17 +64,17 @@ def count_instructions(
 
     Raises ServerFault, or Fault if valgrind fails.
     """
-    with _under_callgrind(layer, contract) as (client, callgrind):
-        batch = client.whole(batch or BATCH)
-        client.warm_up(client.whole(WARM_UP))
+    with _under_callgrind(layer, contract) as (connection, callgrind):
+        batch = connection.whole(batch or BATCH)
+        connection.warm_up(connection.whole(WARM_UP))
         callgrind.start()
-        client.ask(client.whole(FIRST))
+        connection.ask(connection.whole(FIRST))
         callgrind.dump()
-        client.rest(IDLE)
+        connection.rest(IDLE)
         idle, span = callgrind.dump()
         repeats, batches, spent = [], [], 0.0
         for _ in range(BATCHES):
-            client.ask(batch)
+            connection.ask(batch)
             dump, seconds = callgrind.dump()
             share = seconds / span
             repeats.append({name: (dump.cost[name] - idle.cost[name] * share) / batch for name in dump.cost})
@@ -88,32 +88,32 @@ def count_endpoint(loop: Layer, contract: Contract) -> list[dict[str, float]]:
 
     Raises ServerFault, or Fault if valgrind fails.
     """
-    with _under_callgrind(loop, contract) as (client, callgrind):
+    with _under_callgrind(loop, contract) as (connection, callgrind):
         for what in ("endpoint", "nothing"):
-            client.call(what, WARM_UP)
+            connection.call(what, WARM_UP)
         callgrind.start()
-        client.call("nothing", FIRST)
+        connection.call("nothing", FIRST)
         callgrind.dump()
-        client.call("nothing", BATCH)
+        connection.call("nothing", BATCH)
         empty, _ = callgrind.dump()
         repeats = []
         for _ in range(BATCHES):
-            client.call("endpoint", BATCH)
+            connection.call("endpoint", BATCH)
             dump, _ = callgrind.dump()
             repeats.append({name: (dump.cost[name] - empty.cost[name]) / BATCH for name in dump.cost})
         return repeats
 
 
 @contextmanager
-def _under_callgrind(layer: Layer, contract: Contract) -> Iterator[tuple[Client, "Callgrind"]]:
-    """A client of a layer that runs under callgrind, with counting off, and the control of that."""
+def _under_callgrind(layer: Layer, contract: Contract) -> Iterator[tuple[Connection, "Callgrind"]]:
+    """A connection to a layer that runs under callgrind, with counting off, and the control of that."""
     with scratch() as folder:
         files = [f"--callgrind-out-file={folder}/out.%p", f"--vgdb-prefix={folder}/vgdb"]
         wrap = ["valgrind", "--tool=callgrind", "--quiet", "--trace-children=yes", "--instr-atstart=no", *files]
         server = Server(layer, contract, environment={"PYTHONHASHSEED": "0"}, wrap=wrap, patience=PATIENCE)
-        with server, connected(server) as client:
+        with server, connected(server) as connection:
             alive = partial(server.require_alive, "died while its work was counted")
-            yield client, Callgrind(server.process.pid, folder, layer.name, alive)
+            yield connection, Callgrind(server.process.pid, folder, layer.name, alive)
 
 
 class Callgrind:

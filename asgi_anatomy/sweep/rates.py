@@ -127,12 +127,12 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     if lane:
         pin(server.meter.known, cores)
     with scratch() as folder, on_core(lane.client if lane else None):
-        report, answers = folder / "report.json", folder / "answers.sqlite"
-        argv = [str(program), "--no-tui", "--output-format", "json", "-o", str(report), "--db-url", str(answers)]
+        output, answers = folder / "report.json", folder / "answers.sqlite"
+        argv = [str(program), "--no-tui", "--output-format", "json", "-o", str(output), "--db-url", str(answers)]
         argv += _load(server, point, seconds, folder)
         point.client_cpu_ns = _drive(argv, server, seconds, folder / "complaints")
         try:
-            said = msgspec.json.decode(report.read_bytes(), type=Report)
+            report = msgspec.json.decode(output.read_bytes(), type=Report)
         except (OSError, msgspec.DecodeError) as error:
             raise WrkFault(f"oha gave no summary of {server.layer.name}: {error}") from None
         if answers.exists():  # oha writes this list of all answers once it is done, not where it was stopped
@@ -142,7 +142,7 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     if before:
         point.cores = len(cores)
         point.server_cpu_ns = at_rest(server).cpu_ns - before.cpu_ns
-    _write_down(said, point, server, size)
+    _write_down(report, point, server, size)
 
 
 def _body_size(server: Server) -> int | None:

@@ -1,6 +1,6 @@
-"""A sweep as text: a sentence, tables of what layers do with more connections or at fixed rates, and what limited it."""
+"""A sweep as text: a sentence, tables of layers with more connections or at fixed rates, and what limited them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -164,29 +164,26 @@ def figures(record: Sweep) -> list[dict[str, Any]]:
 
 def _held_row(point: Held, memory: Memory) -> dict[str, Any]:
     window = point.window if point.window and point.window.requests else None
-    latency = window.latency_us if window else None
     errors = asdict(window.errors) if window and window.errors else {}
-    busy = window.busy if window else None
-    client = window.client_cpu_ns if window else None
+    row = dict.fromkeys(("rps", "cpu_us", "p50_us", "p99_us", "seconds", "server_cpu", "client_cpu", "requests"))
+    if window:
+        latency, seconds, client = window.latency_us, window.duration_us / 1e6, window.client_cpu_ns
+        row = {
+            "rps": window.rps,
+            "cpu_us": window.cpu_us,
+            "p50_us": latency.p50 if latency else None,
+            "p99_us": latency.p99 if latency else None,
+            "seconds": seconds,
+            "server_cpu": None if window.busy is None else min(100, 100 * window.busy),
+            "client_cpu": None if client is None else client / 1e7 / seconds,
+            "requests": window.requests,
+        }
     return {
-        "layer": point.layer,
-        "connections": point.connections,
-        "rps": window.rps if window else None,
-        "cpu_us": window.cpu_us if window else None,
-        "p50_us": latency.p50 if latency else None,
-        "p99_us": latency.p99 if latency else None,
-        "connection_bytes": point.connection_bytes,
-        "errors": sum(errors.values()) + sum(point.lost.values()) if window or point.lost else None,
-        "kept": point.kept,
-        "opened": point.opened,
-        "overflows": point.overflows,
-        "seconds": window.duration_us / 1e6 if window else None,
-        "server_cpu": min(100, 100 * busy) if busy is not None else None,
-        "client_cpu": client / 1e1 / window.duration_us if window and client is not None else None,
-        "before_bytes": point.before_bytes,
-        "open_bytes": point.open_bytes,
+        **asdict(point),
+        **row,
         **{f"{kind}_errors": errors.get(kind) for kind in Errors.__struct_fields__},
-        "requests": window.requests if window else None,
+        "errors": sum(errors.values()) + sum(point.lost.values()) if window or point.lost else None,
+        "connection_bytes": point.connection_bytes,
         "start_bytes": memory.start_bytes,
         "end_bytes": memory.end_bytes,
         "end_requests": memory.requests or None,
@@ -197,28 +194,20 @@ def _held_row(point: Held, memory: Memory) -> dict[str, Any]:
 def rated_figures(record: Sweep) -> list[dict[str, Any]]:
     """The rows of the table of rates, for charts."""
     able = {window.layer: window.rps for window in reversed(record.capacity)}
-    return [_rated_row(point, able.get(point.layer)) for point in record.rated]
-
-
-def _rated_row(point: Rated, able: float | None) -> dict[str, Any]:
-    latency, busy, client = point.latency_us, point.busy, point.client_busy
-    return {
-        "layer": point.layer,
-        "rate": point.rate or None,
-        "asked": point.asked,
-        "reached": point.reached if point.answered else None,
-        "server_cpu": 100 * busy if busy is not None else None,
-        **{f"{key}_us": getattr(latency, key) if latency else None for key in Latency.__struct_fields__},
-        "late": point.late,
-        "errors": sum(point.errors.values()) if point.answered else None,
-        "client_cpu": 100 * client if client is not None else None,
-        "answered": point.answered,
-        "capacity": able,
-        "sent": point.sent,
-        "seconds": point.seconds,
-        "connections": point.connections,
-        "note": remark(point),
-    }
+    return [
+        {
+            **asdict(point),
+            "rate": point.rate or None,
+            "reached": point.reached if point.answered else None,
+            "server_cpu": None if point.busy is None else 100 * point.busy,
+            "client_cpu": None if point.client_busy is None else 100 * point.client_busy,
+            **{f"{key}_us": getattr(point.latency_us, key, None) for key in Latency.__struct_fields__},
+            "errors": sum(point.errors.values()) if point.answered else None,
+            "capacity": able.get(point.layer),
+            "note": remark(point),
+        }
+        for point in record.rated
+    ]
 
 
 def remark(point: Held | Rated) -> str:

@@ -184,25 +184,15 @@ def most_changed(judged: list[Judged]) -> Judged | None:
 
 def functions_table(functions: list[FunctionChange], most: int) -> Table:
     """Calls and bytecodes of functions in A and B; a last row has what is left."""
-    rows: list[Values] = [
-        {
-            "function": function.name,
-            "calls_a": function.calls.a,
-            "calls_b": function.calls.b,
-            "bytecodes_a": function.bytecodes.a,
-            "bytecodes_b": function.bytecodes.b,
-            "more": function.bytecodes.delta,
-        }
-        for function in functions[:most]
-    ]
+    rows: list[Values] = [function.row for function in functions[:most]]
     if rest := functions[most:]:
-        more = sum(function.bytecodes.delta for function in rest)
-        rows.append({**dict.fromkeys(rows[0]), "function": f"{len(rest)} more", "more": more})
+        added = sum(function.bytecodes.delta for function in rest)
+        rows.append({**dict.fromkeys(rows[0]), "function": f"{len(rest)} more", "added": added})
     columns = (
         Column("function", "function", left=True),
         Column("calls_a calls_b", "calls", show="{calls_a:,.6g} -> {calls_b:,.6g}"),
         Column("bytecodes_a bytecodes_b", "bytecodes", show="{bytecodes_a:,.6g} -> {bytecodes_b:,.6g}"),
-        Column("more", "B - A", show="{more:+,.6g}"),
+        Column("added", "B - A", show="{added:+,.6g}"),
     )
     return Table(columns, rows)
 

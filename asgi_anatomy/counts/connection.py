@@ -25,7 +25,7 @@ LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times few
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
-class Client:
+class Connection:
     """Sends a server its workload, over and over, and checks every answer."""
 
     def __init__(self, server: Server) -> None:
@@ -124,11 +124,11 @@ class Client:
 
 
 @contextmanager
-def connected(server: Server) -> Iterator[Client]:
-    """A client on a connection of its own, once all of the server's processes have started."""
+def connected(server: Server) -> Iterator[Connection]:
+    """A connection to a server, once all of the server's processes have started."""
     settle(server.process.pid)
-    client = Client(server)
+    connection = Connection(server)
     try:
-        yield client
+        yield connection
     finally:
-        client.stream.close()
+        connection.stream.close()
