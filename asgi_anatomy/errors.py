@@ -11,6 +11,7 @@ Stopped               128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT 
 """
 
 import signal
+from collections.abc import Sequence
 
 import click
 
@@ -34,16 +35,20 @@ class Broken(Fault):
 
 
 class ServerFault(Fault):
-    """A layer's server did not start, died, or gave a wrong answer: its name, and `what` it did."""
+    """A layer's server did not start, died, or gave a wrong answer: its name, `why`, and the last lines it printed.
 
-    def __init__(self, layer: str, what: str) -> None:
-        super().__init__(f"{layer} {what}")
-        self.layer = layer
-        self.what = what
+    `what` is all of that except the name; `brief` is one line.
+    """
 
-    def __reduce__(self) -> tuple[type["ServerFault"], tuple[str, str]]:
+    def __init__(self, layer: str, why: str, printed: Sequence[str] = ()) -> None:
+        self.layer, self.why, self.printed = layer, why, printed
+        self.what = "\n    ".join([f"{why}; its last lines:", *printed]) if printed else why
+        self.brief = ": ".join([f"{layer} {why}", *(line.strip() for line in printed[-1:])])
+        super().__init__(f"{layer} {self.what}")
+
+    def __reduce__(self) -> tuple[type["ServerFault"], tuple[str, str, Sequence[str]]]:
         """How it is pickled: it may come from another process."""
-        return type(self), (self.layer, self.what)
+        return type(self), (self.layer, self.why, self.printed)
 
 
 class ServerKilled(ServerFault):

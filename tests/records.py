@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from asgi_anatomy.history.record import Found, Host, Wanted
+from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
 from asgi_anatomy.machine.machine import Machine, Python
 from asgi_anatomy.turns.record import (
     Bench,
@@ -22,7 +22,7 @@ from asgi_anatomy.turns.record import (
     Window,
     now,
 )  # fmt: skip
-from asgi_anatomy.versus.record import Compared, Served, Versus
+from asgi_anatomy.versus.record import Compared, ServedSide, Versus
 
 PYTHON = Python(
     version="3.13.1", implementation="CPython", compiler="", optimised=True, lto=True, debug=False, free_threaded=False,
@@ -105,14 +105,14 @@ def release(
     copy: int = 0,
     gap: str = "",
     **more: Any,
-) -> Found:
+) -> CountedRelease:
     """A release that does so much by itself, and has so much done."""
     tree = Frame("", "", 0, 0, [Frame(package, "get", 1, own), Frame("starlette", "route", 1, below)])
     counts = Counts(
         layer="fastapi", bytecodes={package: own, "starlette": below}, tree=tree,
         instructions=[{"interpreter": 100 * (own + below), "pydantic-core": more.pop("core", 500.0)}],
     )  # fmt: skip
-    wanted = Wanted(
+    wanted = ReleaseSpec(
         package=package, version=version, layer="fastapi", deps="newest", python="3.13.0", lock="", served="",
         contract="", when=more.pop("when", "2026-11"), copy=copy,
     )  # fmt: skip
@@ -123,7 +123,7 @@ def release(
         "gap": gap,
         "counts": Counts(layer="fastapi"),
     }
-    return Found(**(found | ({} if gap else {"counts": counts}) | more))
+    return CountedRelease(**(found | ({} if gap else {"counts": counts}) | more))
 
 
 def counted(instructions: float, bytecodes: float) -> Counts:
@@ -134,7 +134,7 @@ def counted(instructions: float, bytecodes: float) -> Counts:
 
 
 def layer(name: str, a: Counts, b: Counts) -> Compared:
-    return Compared(layer=name, a=Served(exact=True, counts=a), b=Served(exact=True, counts=b))
+    return Compared(layer=name, a=ServedSide(exact=True, counts=a), b=ServedSide(exact=True, counts=b))
 
 
 def versus(*layers: Compared, again: Counts | None = None) -> Versus:

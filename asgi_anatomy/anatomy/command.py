@@ -1,7 +1,4 @@
-"""`make anatomy`: count exactly where the work of one request goes.
-
-`make diff`: which Python functions layer B calls that layer A does not.
-"""
+"""`make anatomy` counts where the work of one request goes; `make diff` names the functions that a layer adds."""
 
 import contextlib
 import os
@@ -62,8 +59,7 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes."""
     if path:
-        shown = anatomy_document(read_record(path, Anatomy), split, printing.wide)
-        return show(printing.render(shown))
+        return show(printing.render(anatomy_document(read_record(path, Anatomy), split, printing.wide)))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
@@ -77,19 +73,19 @@ def command(
         layers=selection.rows(),
     )
     make_ready(selection, record)
+    cores = Cores()
 
     def count(watch: Watch) -> None:
         with cores:  # an exception ends what is under way
             dissect(selection, record, watch, cores, cores.width)
 
-    cores = Cores()
     problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
     show(printing.render(anatomy_document(record, split, printing.wide)))
-    if printing.form in ("text", "markdown") and (measured := _beside(record, results)):
-        shown = decay_document(read_record(measured, Bench), printing.wide)
-        show(f"\nMeasured, from {os.path.relpath(measured)}:\n")
-        show(printing.render(shown))
+    if printing.form in ("text", "markdown") and (beside := _beside(record, results)):
+        path, measured = beside
+        show(f"\nMeasured, from {os.path.relpath(path)}:\n")
+        show(printing.render(decay_document(measured, printing.wide)))
     if problem:
         raise problem
     if failed := [row.name for row in record.layers if row.faults]:
@@ -106,13 +102,13 @@ def _write_trees(record: Anatomy, results: Path) -> None:
         say(f"warning: cannot write the call trees to {folder}: {error.strerror}; they are in the record")
 
 
-def _beside(record: Anatomy, results: Path) -> Path | None:
+def _beside(record: Anatomy, results: Path) -> tuple[Path, Bench] | None:
     """The newest bench record there, if its layers, versions and machine are those of the anatomy."""
     with contextlib.suppress(BadInput):
         path = latest("bench", results, tell=say)
         measured = read_record(path, Bench)
         if alike(measured, record) and [row.name for row in measured.layers] == [row.name for row in record.layers]:
-            return path
+            return path, measured
     return None
 
 
@@ -133,7 +129,7 @@ def _newest(layers: set[str]) -> tuple[Path, Anatomy]:
     """The newest anatomy that has the call trees of these layers, or else the newest of all."""
     for folder in (RESULTS, REFERENCE / "default"):
         for path, record in anatomies(sorted(folder.glob("*-anatomy.json"), reverse=True)):
-            if layers <= {each.layer for each in record.anatomy if each.tree}:
+            if layers <= {counts.layer for counts in record.anatomy if counts.tree}:
                 return path, record
-    newest = latest("anatomy", tell=say)
-    return newest, read_record(newest, Anatomy)
+    path = latest("anatomy", tell=say)
+    return path, read_record(path, Anatomy)

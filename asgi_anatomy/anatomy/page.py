@@ -1,7 +1,6 @@
-"""Bytecodes of one request by package: whose Python code runs.
+"""Charts of one request in each layer: whose Python code runs, and where its instructions are executed."""
 
-Instructions of one request by component: the interpreter, the event loop, compiled packages.
-"""
+from collections.abc import Mapping
 
 from asgi_anatomy.counts.figures import components
 from asgi_anatomy.documents.charts import spec, table
@@ -9,51 +8,43 @@ from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.source import Source
 from asgi_anatomy.documents.words import thousands
 
-NAMED, TITLE = "bytecodes", "Whose Python code runs"
+TITLE = "Whose Python code runs"
+INSTRUCTIONS_TITLE = "Where the instructions of one request are executed"
 
 
 def picture(source: Source) -> Picture | Missing:
-    """The chart of an anatomy."""
-    wholes = {each.layer: each.bytecodes for each in source.counted.anatomy} if source.counted else {}
-    wholes = {layer: parts for layer, parts in wholes.items() if parts}
-    if not wholes:
-        return Missing(NAMED, TITLE, "no bytecodes of these layers: `make anatomy` counts them, in Python servers")
-    layer, parts = max(wholes.items(), key=lambda each: sum(each[1].values()))
-    total = sum(parts.values())
-    name, most = max(parts.items(), key=lambda each: each[1])
-    said = (
-        f"A {layer} request runs {total:,.0f} bytecodes of {len(parts)} packages, {100 * most / total:.0f}% of {name}."
-    )
-    calls = next(sum(each.calls.values()) for each in source.counted.anatomy if each.layer == layer)  # type: ignore[union-attr]
-    more = (f"Counted by sys.monitoring, with the garbage collector off; {thousands(calls)} Python calls in {layer}.",)
-    return Picture(NAMED, TITLE, said, spec(wholes, "bytecodes", said), table(wholes, "package"), more)
-
-
-INSTRUCTIONS_NAMED, INSTRUCTIONS_TITLE = "instructions", "Where the instructions of one request are executed"
+    """Bytecodes of one request by package."""
+    anatomy = source.counted.anatomy if source.counted else []
+    layers = {counts.layer: counts.bytecodes for counts in anatomy if counts.bytecodes}
+    if not layers:
+        why = "no bytecodes of these layers: `make anatomy` counts them, in Python servers"
+        return Missing("bytecodes", TITLE, why)
+    layer, package, total, percent = _largest(layers)
+    packages = len(layers[layer])
+    sentence = f"A {layer} request runs {total:,.0f} bytecodes of {packages} packages, {percent:.0f}% of {package}."
+    calls = next(sum(counts.calls.values()) for counts in anatomy if counts.layer == layer)
+    how = f"Counted by sys.monitoring, with the garbage collector off; {thousands(calls)} Python calls in {layer}."
+    chart = spec(layers, "bytecodes", sentence)
+    return Picture("bytecodes", TITLE, sentence, chart, table(layers, "package"), (how,))
 
 
 def instructions_picture(source: Source) -> Picture | Missing:
-    """The chart of an anatomy."""
-    wholes = {each.layer: components(each) for each in source.counted.anatomy} if source.counted else {}
-    wholes = {layer: parts for layer, parts in wholes.items() if parts}
-    if not wholes:
-        return Missing(
-            INSTRUCTIONS_NAMED,
-            INSTRUCTIONS_TITLE,
-            "no instructions of these layers: `make anatomy` counts them, with valgrind",
-        )
-    layer, parts = max(wholes.items(), key=lambda each: sum(each[1].values()))
-    total = sum(parts.values())
-    name, most = max(parts.items(), key=lambda each: each[1])
-    said = (
-        f"A {layer} request takes {thousands(total)} instructions; {name} executes {100 * most / total:.0f}% of them."
-    )
-    more = ("Counted in user space under valgrind, the median of repeats; the kernel's work is not in it.",)
-    return Picture(
-        INSTRUCTIONS_NAMED,
-        INSTRUCTIONS_TITLE,
-        said,
-        spec(wholes, "instructions", said),
-        table(wholes, "component"),
-        more,
-    )
+    """Instructions of one request by component: the interpreter, the event loop, compiled packages."""
+    anatomy = source.counted.anatomy if source.counted else []
+    layers = {counts.layer: components(counts) for counts in anatomy if counts.instructions}
+    if not layers:
+        why = "no instructions of these layers: `make anatomy` counts them, with valgrind"
+        return Missing("instructions", INSTRUCTIONS_TITLE, why)
+    layer, component, total, percent = _largest(layers)
+    sentence = f"A {layer} request takes {thousands(total)} instructions; {component} executes {percent:.0f}% of them."
+    how = "Counted in user space under valgrind, the median of repeats; the kernel's work is not in it."
+    chart = spec(layers, "instructions", sentence)
+    return Picture("instructions", INSTRUCTIONS_TITLE, sentence, chart, table(layers, "component"), (how,))
+
+
+def _largest(layers: Mapping[str, Mapping[str, float]]) -> tuple[str, str, float, float]:
+    """The layer that takes most, the largest of its parts, its total, and that part in percent of it."""
+    layer = max(layers, key=lambda name: sum(layers[name].values()))
+    total = sum(layers[layer].values())
+    part = max(layers[layer], key=lambda name: layers[layer][name])
+    return layer, part, total, 100 * layers[layer][part] / total

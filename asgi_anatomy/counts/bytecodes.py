@@ -4,11 +4,12 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from asgi_anatomy.counts.client import connected
+from asgi_anatomy.counts.connection import connected
 from asgi_anatomy.counts.trees import package
 from asgi_anatomy.errors import ServerFault
 from asgi_anatomy.machine.counters import family
@@ -50,19 +51,17 @@ def count_python(layer: Layer, contract: Contract) -> Frame:
         server = Server(layer, contract, environment=environment)
         path = [str(PROBE), *filter(None, [server.environment.get("PYTHONPATH")])]
         server.environment["PYTHONPATH"] = os.pathsep.join(path)
-        with server, connected(server) as client:
+        with server, connected(server) as connection:
             probes = Probes(server, folder)
-            count = client.whole(REQUESTS)
-            client.warm_up(client.whole(WARM_UP))
-            probes.begin()
-            seconds = client.ask(count)
-            time.sleep(max(0, SPAN - seconds))
-            busy = probes.end()
-            probes.begin()
-            time.sleep(max(SPAN, seconds))
-            idle = probes.end()
+            requests = connection.whole(REQUESTS)
+            connection.warm_up(connection.whole(WARM_UP))
+            with probes.counting() as busy:
+                seconds = connection.ask(requests)
+                time.sleep(max(0, SPAN - seconds))
+            with probes.counting() as idle:
+                time.sleep(max(SPAN, seconds))
     trees = [less(busy[pid], idle[pid]) for pid in probes.pids]
-    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]), count)
+    return _frame(Raw("", "", 0, 0, [child for tree in trees for child in tree.children]), requests)
 
 
 def less(busy: Raw, idle: Raw) -> Raw:
@@ -89,44 +88,37 @@ class Probes:
         self.server = server
         self.folder = folder
         self.counts = 0
-        self.pids = [pid for pid in family(server.process.pid) if Path(folder, f"ready-{pid}").exists()]
+        self.pids = [pid for pid in family(server.process.pid) if (folder / f"ready-{pid}").exists()]
         if not self.pids:
             raise ServerFault(server.layer.name, "has no probe in it: it is not Python 3.12 or newer")
 
-    def begin(self) -> None:
-        """Start a count in all processes."""
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[dict[int, Raw]]:
+        """Count in all processes until the block ends; then the tree of each is in the dict."""
         self.counts += 1
+        trees: dict[int, Raw] = {}
         self._signal(BEGIN, "on")
+        yield trees
+        for pid, file in self._signal(END, "off").items():
+            trees[pid] = msgspec.json.decode(file.read_bytes(), type=Raw)
 
-    def end(self) -> dict[int, Raw]:
-        """End the count and read it: a tree for each process."""
-        self._signal(END, "off")
-        return {pid: msgspec.json.decode(self._sign("off", pid).read_bytes(), type=Raw) for pid in self.pids}
-
-    def _sign(self, kind: str, pid: int) -> Path:
-        return self.folder / f"{kind}-{self.counts}-{pid}"
-
-    def _signal(self, number: int, kind: str) -> None:
-        """Send a signal to all, and wait for the files that acknowledge it."""
+    def _signal(self, number: int, kind: str) -> dict[int, Path]:
+        """Send a signal to all, and wait for the files that acknowledge it; returns these."""
         for pid in self.pids:
             with contextlib.suppress(ProcessLookupError):  # below it is checked whether the server has ended
                 os.kill(pid, number)
+        files = {pid: self.folder / f"{kind}-{self.counts}-{pid}" for pid in self.pids}
         deadline = time.monotonic() + WAIT
-        while not all(self._sign(kind, pid).exists() for pid in self.pids):
+        while not all(file.exists() for file in files.values()):
             self.server.require_alive("died while its calls were counted")
             if time.monotonic() > deadline:
-                raise ServerFault(
-                    self.server.layer.name, f"did not respond to the probe: does it use signal {number} itself?"
-                )
+                why = f"did not respond to the probe: does it use signal {number} itself?"
+                raise ServerFault(self.server.layer.name, why)
             time.sleep(0.005)
+        return files
 
 
-def _frame(raw: Raw, count: int) -> Frame:
+def _frame(raw: Raw, requests: int) -> Frame:
     """One request's share of a tree."""
-    return Frame(
-        package=package(raw.file),
-        function=raw.function,
-        calls=raw.calls / count,
-        bytecodes=raw.bytecodes / count,
-        children=[_frame(child, count) for child in raw.children],
-    )
+    calls, bytecodes = raw.calls / requests, raw.bytecodes / requests
+    return Frame(package(raw.file), raw.function, calls, bytecodes, [_frame(child, requests) for child in raw.children])

@@ -1,12 +1,10 @@
-"""The counts of two versions of one layer -> what changed, by metric, component, package and function."""
-
-from collections.abc import Mapping
+"""The counts of one request in A and in B -> what changed, by metric and by function."""
 
 import msgspec
 
-from asgi_anatomy.counts.figures import components, total
-from asgi_anatomy.counts.trees import difference
-from asgi_anatomy.turns.record import Counts, Verdict
+from asgi_anatomy.counts.figures import total
+from asgi_anatomy.counts.trees import by_function
+from asgi_anatomy.turns.record import Counts, Frame, Verdict
 
 LIMIT = 0.2  # percent: smaller changes of a count are the same
 SCATTER = 0.4
@@ -29,8 +27,12 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def percent(self) -> float | None:
-        """The same in percent of A; None where A takes nothing."""
+        """How much more B takes, in percent of A; None where A takes nothing."""
         return 100 * self.delta / self.a if self.a else None
+
+    def exceeds(self, limit: float) -> bool:
+        """Whether the change is larger than a limit in percent; a count that was 0 in A always is, if it changed."""
+        return bool(self.delta) and (self.percent is None or abs(self.percent) > limit)
 
 
 class FunctionChange(msgspec.Struct, frozen=True):
@@ -40,39 +42,49 @@ class FunctionChange(msgspec.Struct, frozen=True):
     calls: Change
     bytecodes: Change
 
+    @property
+    def row(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        calls, bytecodes = self.calls, self.bytecodes
+        return {
+            "function": self.name, "calls_a": calls.a, "calls_b": calls.b,
+            "bytecodes_a": bytecodes.a, "bytecodes_b": bytecodes.b, "added": bytecodes.delta,
+        }  # fmt: skip
+
 
 class Changes(msgspec.Struct, frozen=True):
     """What changed from A to B. What was not counted in both is left out."""
 
     metrics: dict[str, Change]
     """instructions, bytecodes, calls, syscalls."""
-    components: dict[str, Change]
-    """Instructions, the largest change first; so are the others."""
-    packages: dict[str, Change]
-    """Bytecodes."""
     functions: list[FunctionChange]
-    """Those that differ, by bytecodes and then by calls."""
+    """Those that differ, the largest change of bytecodes first."""
 
 
 def compare_counts(a: Counts, b: Counts) -> Changes:
     """What changed from A to B."""
-    metrics = {}
-    for name, (one, two) in {
-        "instructions": (total(a), total(b)),
-        "bytecodes": (_sum(a.bytecodes), _sum(b.bytecodes)),
-        "calls": (_sum(a.calls), _sum(b.calls)),
-        "syscalls": (_sum(a.syscalls), _sum(b.syscalls)),
-    }.items():
-        if one is not None and two is not None:
-            metrics[name] = Change(one, two)
-    rows = difference(a.tree, b.tree) if a.tree and b.tree else []
-    functions = [FunctionChange(row[0], Change(row[1], row[3]), Change(row[2], row[4])) for row in rows]
+    totals = {"instructions": (total(a), total(b))}
+    for name, one, other in (
+        ("bytecodes", a.bytecodes, b.bytecodes),
+        ("calls", a.calls, b.calls),
+        ("syscalls", a.syscalls, b.syscalls),
+    ):
+        totals[name] = sum(one.values()) if one else None, sum(other.values()) if other else None
     return Changes(
-        metrics,
-        _by_name(components(a), components(b)) if "instructions" in metrics else {},
-        _by_name(a.bytecodes, b.bytecodes) if "bytecodes" in metrics else {},
-        sorted(functions, key=lambda each: (-abs(each.bytecodes.delta), -abs(each.calls.delta), each.name)),
+        {name: Change(one, other) for name, (one, other) in totals.items() if one is not None and other is not None},
+        compare_functions(a.tree, b.tree) if a.tree and b.tree else [],
     )
+
+
+def compare_functions(a: Frame, b: Frame) -> list[FunctionChange]:
+    """The functions whose own calls or bytecodes differ, the largest change of bytecodes first, then of calls."""
+    before, after, none = by_function(a), by_function(b), (0.0, 0.0)
+    functions = [
+        FunctionChange(name, *map(Change, before.get(name, none), after.get(name, none)))
+        for name in before | after
+        if before.get(name, none) != after.get(name, none)
+    ]
+    return sorted(functions, key=lambda each: (-abs(each.bytecodes.delta), -abs(each.calls.delta), each.name))
 
 
 def verdict_of(change: Change, floor: float = 0.0, limit: float = LIMIT) -> Verdict:
@@ -80,23 +92,13 @@ def verdict_of(change: Change, floor: float = 0.0, limit: float = LIMIT) -> Verd
 
     `floor` is that A/A noise floor in percent.
     """
-    percent = abs(change.percent) if change.percent is not None else (100.0 if change.delta else 0.0)
-    if percent <= limit:
+    if not change.exceeds(limit):
         return "same"
-    if percent <= floor:
+    if change.percent is not None and abs(change.percent) <= floor:
         return "unclear"
     return "slower" if change.delta > 0 else "faster"
 
 
 def noise_floor(one: Counts, other: Counts) -> dict[str, float]:
     """By how many percent a layer differs from itself, by metric."""
-    return {name: abs(each.percent or 0.0) for name, each in compare_counts(one, other).metrics.items()}
-
-
-def _sum(counts: Mapping[str, float]) -> float | None:
-    return sum(counts.values()) if counts else None
-
-
-def _by_name(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Change]:
-    found = {name: Change(a.get(name, 0.0), b.get(name, 0.0)) for name in {**a, **b}}
-    return dict(sorted(found.items(), key=lambda each: -abs(each[1].delta)))
+    return {name: abs(change.percent or 0.0) for name, change in compare_counts(one, other).metrics.items()}

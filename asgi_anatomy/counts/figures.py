@@ -7,8 +7,6 @@ import msgspec
 from asgi_anatomy.turns.record import COLLECTOR, Anatomy, Counts
 
 UNSURE = 2.0  # percent that repeats may differ by, for their median to be compared with another's
-
-
 INTERPRETER = "interpreter"
 
 
@@ -30,26 +28,27 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Instructions of share.endpoint / instructions of the layer, in percent."""
 
 
-def total(found: Counts | None) -> float | None:
-    """The median over its repeats of a layer's instructions per request."""
-    return median(sum(each.values()) for each in found.instructions) if found and found.instructions else None
+def total(counts: Counts | None) -> float | None:
+    """Instructions per request of a layer: the median over its repeats."""
+    repeats = counts.instructions if counts else []
+    return median(sum(repeat.values()) for repeat in repeats) if repeats else None
 
 
-def spread(found: Counts) -> float:
+def spread(counts: Counts) -> float:
     """(largest - smallest) / median of a layer's instructions over the repeats, in percent."""
-    totals = [sum(each.values()) for each in found.instructions]
+    totals = [sum(repeat.values()) for repeat in counts.instructions]
     return 100 * (max(totals) - min(totals)) / median(totals) if totals else 0.0
 
 
-def components(found: Counts) -> dict[str, float]:
-    """The median over its repeats of each component's instructions per request.
+def components(counts: Counts) -> dict[str, float]:
+    """Instructions per request of each component: the median over its repeats.
 
     Where the collector's were counted they are a component of their own instead of the interpreter's, which includes
     what it calls in extension modules.
     """
-    names = dict.fromkeys(name for each in found.instructions for name in each)
-    medians = {name: median(each.get(name, 0) for each in found.instructions) for name in names}
-    collector = found.memory.get(COLLECTOR, 0.0)
+    names = dict.fromkeys(name for repeat in counts.instructions for name in repeat)
+    medians = {name: median(repeat.get(name, 0) for repeat in counts.instructions) for name in names}
+    collector = counts.memory.get(COLLECTOR, 0.0)
     if 0 < collector < medians.get(INTERPRETER, 0.0):
         medians[INTERPRETER] -= collector
         medians["garbage collector"] = collector
@@ -58,36 +57,36 @@ def components(found: Counts) -> dict[str, float]:
 
 def lines(record: Anatomy) -> list[Line]:
     """A row for each layer of an anatomy."""
-    by_name = {found.layer: found for found in record.anatomy}
+    counts = {each.layer: each for each in record.anatomy}
     useful = total(record.endpoint)
-    rows = []
-    for row in record.layers:
-        found, below = (by_name.get(name, Counts(layer=name)) for name in (row.name, row.on or ""))
-        own, under = total(found), total(below)
-        sure = spread(found) <= UNSURE and spread(below) <= UNSURE
-        rows.append(
-            Line(
-                layer=row.name,
-                on=row.on,
-                instructions=own,
-                spread=spread(found) if own else None,
-                decay=100 * (1 - under / own) if own and under and sure else None,
-                added=own - under if own and under and sure else None,
-                calls=sum(found.calls.values()) if found.calls else None,
-                bytecodes=sum(found.bytecodes.values()) if found.bytecodes else None,
-                syscalls=sum(found.syscalls.values()) if found.syscalls else None,
-                useful_share=100 * useful / own if own and useful else None,
-            )
-        )
-    return rows
+    return [_line(row.name, row.on, counts, useful) for row in record.layers]
 
 
-def units(found: Counts) -> dict[str, dict[str, float]]:
+def _line(layer: str, on: str | None, by_layer: dict[str, Counts], useful: float | None) -> Line:
+    counts, below = (by_layer.get(name, Counts(layer=name)) for name in (layer, on or ""))
+    instructions, ground = total(counts), total(below)
+    if max(spread(counts), spread(below)) > UNSURE:
+        ground = None
+    return Line(
+        layer=layer,
+        on=on,
+        instructions=instructions,
+        spread=spread(counts) if instructions else None,
+        decay=100 * (1 - ground / instructions) if instructions and ground else None,
+        added=instructions - ground if instructions and ground else None,
+        calls=sum(counts.calls.values()) if counts.calls else None,
+        bytecodes=sum(counts.bytecodes.values()) if counts.bytecodes else None,
+        syscalls=sum(counts.syscalls.values()) if counts.syscalls else None,
+        useful_share=100 * useful / instructions if instructions and useful else None,
+    )
+
+
+def units(counts: Counts) -> dict[str, dict[str, float]]:
     """What was counted of a layer, by unit."""
     return {
-        "instructions": components(found),
-        "bytecodes": found.bytecodes,
-        "calls": found.calls,
-        "syscalls": found.syscalls,
-        "memory": found.memory,
+        "instructions": components(counts),
+        "bytecodes": counts.bytecodes,
+        "calls": counts.calls,
+        "syscalls": counts.syscalls,
+        "memory": counts.memory,
     }

@@ -1,4 +1,4 @@
-"""One layer and one thing to count of it -> a job that any thread or worker can do, and its result.
+"""A layer and one task, such as counting its system calls -> a job that any thread or worker can do, and its result.
 
 A job says all that it needs, and installs nothing: what a layer runs must be there already. Jobs and results can be
 pickled. Whatever a job starts ends with it, or with the process that does it.
@@ -13,10 +13,10 @@ from typing import Literal
 import msgspec
 
 from asgi_anatomy.counts.bytecodes import count_python
-from asgi_anatomy.counts.figures import UNSURE, spread
+from asgi_anatomy.counts.figures import INTERPRETER, UNSURE, spread
 from asgi_anatomy.counts.instructions import NO_SYMBOLS, count_endpoint, count_instructions
 from asgi_anatomy.counts.syscalls import count_syscalls
-from asgi_anatomy.counts.trees import add_up, by_package
+from asgi_anatomy.counts.trees import by_package, frames
 from asgi_anatomy.errors import Fault, ServerFault, ServerKilled
 from asgi_anatomy.machine.children import renew
 from asgi_anatomy.machine.server import Server
@@ -26,48 +26,43 @@ from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.record import Counts
 
-Part = Literal["contract", "instructions", "system calls", "calls and bytecodes"]
-
-TOOLS = {"instructions": "valgrind", "system calls": "strace"}
-"""The program that a part needs."""
-SECONDS: dict[Part, float] = {"contract": 1.0, "instructions": 16.0, "system calls": 3.5, "calls and bytecodes": 2.5}
-"""About how long each part takes, on a core of its own; the instructions of a loop take LOOP_TIME."""
-LOOP_TIME = 3.0
-ENDPOINT = "share.py:endpoint"
-PARTS: tuple[Part, ...] = ("calls and bytecodes", "system calls", "instructions")
+Task = Literal["contract", "instructions", "system calls", "calls and bytecodes"]
+COUNTS: tuple[Task, ...] = ("calls and bytecodes", "system calls", "instructions")
 """What is counted of a layer that keeps its contract, in the order in which notes are shown."""
+SECONDS: dict[Task, float] = {"contract": 1.0, "instructions": 16.0, "system calls": 3.5, "calls and bytecodes": 2.5}
+"""About how long each task takes, on a core of its own; the instructions of a loop take LOOP_TIME."""
+LOOP_TIME = 3.0
+TOOLS = {"instructions": "valgrind", "system calls": "strace"}
+"""The program that a task needs."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to count, of a layer as it will be served (its `env` is the path of its Python there)."""
+    """What to do with a layer as it will be served (its `env` is the path of its Python there)."""
 
     layer: Layer
     contract: Contract
-    part: Part
+    task: Task
 
     @property
     def name(self) -> str:
         """As progress shows it."""
-        return f"{self.layer.name}: {'the contract' if self.part == 'contract' else self.part}"
-
-    @property
-    def needs(self) -> str:
-        """The program that must be installed where it is done, or an empty string."""
-        return TOOLS.get(self.part, "")
+        return f"{self.layer.name}: {'the contract' if self.task == 'contract' else self.task}"
 
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return LOOP_TIME if self.layer.loop and self.part == "instructions" else SECONDS[self.part]
+        return LOOP_TIME if self.layer.loop and self.task == "instructions" else SECONDS[self.task]
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """The result of a job. What its part does not count is empty."""
+    """The result of a job. What its task does not count is empty."""
 
     counts: Counts
-    """With a note where this part could not be counted, or not all of it."""
+    """With a note where this could not be counted, or not all of it."""
     failed: str = ""
-    """Why this part could not be counted."""
+    """Why it could not be counted."""
+    brief: str = ""
+    """`failed` on one line: of what a server printed before it ended, the last line."""
     fault: str = ""
     """How the layer's server failed its contract."""
     lacks: str = ""
@@ -85,26 +80,60 @@ def count(job: Job) -> Result:
     A server that was killed is started once more.
     """
     begin = time.monotonic()
-    result = Result(counts=Counts(layer=job.layer.name))
-    if job.needs and not shutil.which(job.needs):
-        result.lacks = job.needs
-        result.failed = f"{job.needs} is not installed here (on Linux, type `make tools`)"
-        result.counts.notes.append(f"no {job.part}: {result.failed}")
-        return result
+    tool = TOOLS.get(job.task)
+    if tool and not shutil.which(tool):
+        why = f"{tool} is not installed here (on Linux, type `make tools`)"
+        return _failed(job, why, lacks=tool)
     try:
-        again_if_killed(lambda: COUNT[job.part](job, result))
+        result = again_if_killed(lambda: _do(job))
     except (Fault, OSError) as error:
-        if job.part != "contract":
-            result.failed = str(error) or type(error).__name__
-            result.counts.notes.append(f"no {job.part}: {result.failed}")
+        if job.task != "contract":
+            brief = error.brief if isinstance(error, ServerFault) else ""
+            result = _failed(job, str(error) or type(error).__name__, brief)
         elif isinstance(error, ServerFault):
-            result.fault = error.what
+            result = Result(counts=Counts(layer=job.layer.name), fault=error.what)
         else:
             raise
     finally:
         renew()
     result.seconds = time.monotonic() - begin
     return result
+
+
+def _failed(job: Job, why: str, brief: str = "", lacks: str = "") -> Result:
+    counts = Counts(layer=job.layer.name, notes=[f"no {job.task}: {why}"])
+    return Result(counts=counts, failed=why, brief=brief or why, lacks=lacks)
+
+
+def _do(job: Job) -> Result:
+    """Raises ServerFault, or Fault."""
+    layer, contract = job.layer, job.contract
+    counts = Counts(layer=layer.name)
+    match job.task:
+        case "contract":
+            with Server(layer, contract) as server:
+                packages = own_versions(layer, server.process.pid, server.port)
+                broken = conformance_check(contract, layer, server.host, server.port)
+            fault = f"breaks the contract: {broken[0]}" if broken else ""
+            return Result(counts=counts, fault=fault, answer_bytes=server.answer_bytes, packages=packages)
+        case "calls and bytecodes":
+            counts.tree = count_python(layer, contract)
+            if layer.loop:  # of which only the endpoint counts
+                counts.tree.children = [frame for frame in frames(counts.tree) if frame.name == "share.py:endpoint"]
+            counts.calls, counts.bytecodes = by_package(counts.tree)
+        case "system calls":
+            counts.syscalls = {} if layer.loop else count_syscalls(layer, contract)
+        case "instructions":
+            if layer.loop:
+                counts.instructions = count_endpoint(layer, contract)
+                return Result(counts=counts)
+            for _ in range(2):  # repeats that differ are the machine's doing, not the layer's
+                counts.instructions, counts.memory = count_instructions(layer, contract)
+                if spread(counts) <= UNSURE:
+                    break
+            if not counts.memory and INTERPRETER in counts.instructions[0]:
+                counts.notes.append(NO_SYMBOLS)
+    return Result(counts=counts)
 
 
 def again_if_killed[T](work: Callable[[], T]) -> T:
@@ -137,63 +166,10 @@ def longest_first(jobs: Sequence[Job]) -> list[Job]:
 
 
 def merge(layer: str, results: Sequence[Result]) -> Counts:
-    """All that was counted of a layer, from the results of its parts in the order of their notes."""
+    """All that was counted of a layer, from the results of its jobs in the order of their notes."""
     whole = Counts(layer=layer)
-    for each in results:
-        found = each.counts
-        whole.instructions = whole.instructions or found.instructions
-        whole.calls = whole.calls or found.calls
-        whole.bytecodes = whole.bytecodes or found.bytecodes
-        whole.syscalls = whole.syscalls or found.syscalls
-        whole.memory = whole.memory or found.memory
-        whole.tree = whole.tree or found.tree
-        whole.notes = whole.notes + found.notes
+    for counts in (result.counts for result in results):
+        for field in ("instructions", "calls", "bytecodes", "syscalls", "memory", "tree"):
+            setattr(whole, field, getattr(whole, field) or getattr(counts, field))
+        whole.notes = whole.notes + counts.notes
     return whole
-
-
-def _contract(job: Job, result: Result) -> None:
-    """Check a layer against the whole contract; raises ServerFault."""
-    layer, contract = job.layer, job.contract
-    with Server(layer, contract) as server:
-        result.answer_bytes = server.answer_bytes
-        result.packages = own_versions(layer, server.process.pid, server.port)
-        if broken := conformance_check(contract, layer, server.host, server.port):
-            raise ServerFault(layer.name, f"breaks the contract: {broken[0]}")
-
-
-def _python(job: Job, result: Result) -> None:
-    """Python calls and bytecodes; a server that is not Python has none, and for a loop only the endpoint counts."""
-    tree = count_python(job.layer, job.contract)
-    if job.layer.loop:
-        tree.children = [frame for frame in add_up(tree) if frame.name == ENDPOINT]
-    result.counts.tree = tree
-    result.counts.calls, result.counts.bytecodes = by_package(tree)
-
-
-def _syscalls(job: Job, result: Result) -> None:
-    """System calls by name; a loop makes none."""
-    result.counts.syscalls = {} if job.layer.loop else count_syscalls(job.layer, job.contract)
-
-
-def _instructions(job: Job, result: Result) -> None:
-    """Instructions by component, counted again where the repeats differ: that is the machine's doing, not the layer's.
-
-    Those of a loop are the endpoint's.
-    """
-    if job.layer.loop:
-        result.counts.instructions = count_endpoint(job.layer, job.contract)
-        return
-    for _ in range(2):
-        result.counts.instructions, result.counts.memory = count_instructions(job.layer, job.contract)
-        if spread(result.counts) <= UNSURE:
-            break
-    if not result.counts.memory and "interpreter" in result.counts.instructions[0]:
-        result.counts.notes.append(NO_SYMBOLS)
-
-
-COUNT: dict[Part, Callable[[Job, Result], None]] = {
-    "contract": _contract,
-    "calls and bytecodes": _python,
-    "system calls": _syscalls,
-    "instructions": _instructions,
-}

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from asgi_anatomy.counts.client import connected
+from asgi_anatomy.counts.connection import connected
 from asgi_anatomy.machine.programs import scratch
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.suite.contract import Contract
@@ -29,19 +29,19 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
     with scratch() as folder:
         log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
-        with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as client:
-            count = client.whole(REQUESTS)
-            client.warm_up(client.whole(WARM_UP))
+        with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as connection:
+            count = connection.whole(REQUESTS)
+            connection.warm_up(connection.whole(WARM_UP))
             time.sleep(SETTLE)
             begin = log.stat().st_size
-            client.rest(IDLE)
+            connection.rest(IDLE)
             middle = log.stat().st_size
-            seconds = client.ask(count)
+            seconds = connection.ask(count)
             time.sleep(SETTLE)
             idle, busy = (_count(log, *span) for span in ((begin, middle), (middle, log.stat().st_size)))
     share = (seconds + SETTLE) / IDLE
-    found = {name: round((calls - idle[name] * share) / count, 2) for name, calls in busy.most_common()}
-    return {name: calls for name, calls in found.items() if calls > 0}
+    calls = {name: round((busy[name] - idle[name] * share) / count, 2) for name, _ in busy.most_common()}
+    return {name: number for name, number in calls.items() if number > 0}
 
 
 def _count(log: Path, begin: int, end: int) -> Counter[str]:

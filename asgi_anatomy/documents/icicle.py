@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from asgi_anatomy.counts.trees import add_up, by_function
+from asgi_anatomy.counts.trees import by_function, frames
 from asgi_anatomy.documents.charts import largest
 from asgi_anatomy.documents.document import Column, Table
 from asgi_anatomy.documents.part import Part, folded, html_table, paragraphs, text
@@ -29,7 +29,7 @@ def part(source: Source) -> Part | None:
             TITLE,
             body=paragraphs(["Not here: no call tree: `make anatomy` keeps one for Python servers."], "missing"),
         )
-    layer = max(trees, key=lambda name: sum(each.bytecodes for each in add_up(trees[name])))
+    layer = max(trees, key=lambda name: sum(each.bytecodes for each in frames(trees[name])))
     functions = by_function(trees[layer])
     calls = sum(count for count, _ in functions.values())
     most = max(functions, key=lambda name: functions[name][1])

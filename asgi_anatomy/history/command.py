@@ -1,7 +1,4 @@
-"""The jobs of `make history` on a cluster: each result is kept as it comes, and progress says what is left.
-
-`make history`: what each release of a package cost, counted one request at a time.
-"""
+"""`make history`: what each release of a package cost, counted one request at a time."""
 
 import contextlib
 import hashlib
@@ -23,7 +20,17 @@ from asgi_anatomy.documents.store import REFERENCE, require_folder
 from asgi_anatomy.documents.words import counted, say, show
 from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
 from asgi_anatomy.history.figures import Series, all_series, pruned
-from asgi_anatomy.history.record import HISTORY, Deps, Found, Wanted, keep, kept, matching, read_all, write_all
+from asgi_anatomy.history.record import (
+    HISTORY,
+    CountedRelease,
+    Deps,
+    ReleaseSpec,
+    keep,
+    kept,
+    matching,
+    read_all,
+    write_all,
+)
 from asgi_anatomy.history.run import SECONDS, ReleaseJob, count_release
 from asgi_anatomy.history.text import history_document
 from asgi_anatomy.machine.interpreters import find, set_up
@@ -57,7 +64,7 @@ def count_all(
         begin = time.monotonic()
         with contextlib.closing(display):
             for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor), 1):
-                if isinstance(result, Found):
+                if isinstance(result, CountedRelease):
                     result.uploaded = uploaded[job.wanted.version]
                     with held():
                         keep(result, folder)
@@ -82,17 +89,6 @@ def minutes(seconds: float) -> str:
 ANCHOR = "uvicorn"
 NEWEST = ("fastapi",)
 """Packages that pin a range of what is below them: their releases get the newest that they allow."""
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """What to count."""
-
-    package: str
-    releases: list[Release]
-    layers: list[Layer]
-    deps: Deps
-    pythons: list[str]
-    """Their versions."""
 
 
 @click.command("history", cls=Command)
@@ -142,7 +138,7 @@ def command(
     if not package:
         raise BadInput("name a package: expected something like PACKAGE=fastapi")
     catalogue, package = read_catalogue(catalogue_file), canonicalize_name(package)
-    served = choose_layers(catalogue, package, layers)
+    chosen_layers = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
     try_to_install(*COUNTERS)
@@ -152,31 +148,35 @@ def command(
         needs_group("cluster")  # before the others are counted: it begins the command anew
     problem: Problem | None
     versions, problem = in_others(pythons) if pythons else ([own], None)
-    choice = Choice(package, chosen, served, chosen_deps, versions)
-    jobs = jobs_of(choice, catalogue, read_revision() if scheduler else None)
+    revision = read_revision() if scheduler else None
+    jobs = jobs_of(package, chosen, chosen_layers, chosen_deps, versions, catalogue, revision)
     known = kept(folder)
     own_jobs = [job for job in jobs if job.wanted.python == own]
     missing = [job for job in own_jobs if not matching(job.wanted, known)]
-    told = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
-    if any(job.wanted.copy for job in own_jobs):
-        told += f" ({counted(len(chosen), 'release')} in {counted(len(served), 'layer')}, the newest twice)"
-    if not missing:
-        say(told)
-    else:
+    before = f"{len(own_jobs) - len(missing)} of {len(own_jobs)} counts are kept from before"
+    if own_jobs:
+        before += f" ({counted(len(chosen), 'release')} in {counted(len(chosen_layers), 'layer')}, the newest twice)"
+    uploaded = {release.version: release.uploaded for release in chosen}
+    if missing:
         needs_group("cluster")
-        times = {each.version: each.uploaded for each in chosen}
         try:
-            problem = count_all(missing, times, scheduler, folder, told) or problem
+            problem = count_all(missing, uploaded, scheduler, folder, before) or problem
         except Stopped as stopped:
             problem = stopped
+    else:
+        say(before)
     every = kept(folder)
-    known = dated([each for job in jobs for each in matching(job.wanted, every)], chosen)
+    wanted_releases = [
+        msgspec.structs.replace(release, uploaded=uploaded.get(release.wanted.version))
+        for job in jobs
+        for release in matching(job.wanted, every)
+    ]
     with held():
-        show(printing.render(history_document(all_series(known), package)))
-        if reference and known:
-            write_all(pruned(known), REFERENCE / "history" / f"{package}.json")
-        if known:
-            write_all(known, folder / f"{package}.jsonl")
+        show(printing.render(history_document(all_series(wanted_releases), package)))
+        if reference and wanted_releases:
+            write_all(pruned(wanted_releases), REFERENCE / "history" / f"{package}.json")
+        if wanted_releases:
+            write_all(wanted_releases, folder / f"{package}.jsonl")
             say(f"all of these in one file: {os.path.relpath(folder / f'{package}.jsonl')}")
     if problem:
         raise problem
@@ -185,19 +185,21 @@ def command(
 def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]:
     """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
     ladder = catalogue.choose("", "default")
-    every = [*ladder, *(each for each in catalogue.layers.values() if each not in ladder)]
+    every = [*ladder, *(layer for layer in catalogue.layers.values() if layer not in ladder)]
     running = [
-        each for each in every if canonicalize_name(package) in map(canonicalize_name, each.versions) and not each.loop
+        layer
+        for layer in every
+        if not layer.loop and package in {str(canonicalize_name(name)) for name in layer.versions}
     ]
     if names:
         chosen = catalogue.choose(names, "default")
-        if wrong := [each.name for each in chosen if each not in running]:
-            raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(each.name for each in running)} do")
+        if wrong := [layer.name for layer in chosen if layer not in running]:
+            raise BadInput(f"{wrong[0]} does not serve with {package}: {' '.join(layer.name for layer in running)} do")
         return chosen
     if not running:
-        known = sorted({canonicalize_name(name) for each in every for name in each.versions})
+        known = sorted({canonicalize_name(name) for layer in every for name in layer.versions})
         raise BadInput(f"no layer serves with {package}: expected one of {', '.join(known)}")
-    return [running[0], *(each for each in running[1:] if each.name == package and each in ladder)]
+    return [running[0], *(layer for layer in running[1:] if layer.name == package and layer in ladder)]
 
 
 def draw_series(every: Sequence[Series], folder: Path) -> None:
@@ -214,33 +216,43 @@ def in_others(pythons: str) -> tuple[list[str], Fault | None]:
     """Do the same with each of these Pythons but this one, each in an environment of its own; returns their versions,
     and what failed. Raises Fault for one that is not here.
     """
-    found = {find(name) for name in pythons.replace(",", " ").split()}
+    interpreters = {find(name) for name in pythons.replace(",", " ").split()}
     failed = []
-    for each in found:
-        if (python := set_up(each, say)) != PYTHON:
-            say(f"Python {each.version}: {python}")
+    for interpreter in interpreters:
+        if (python := set_up(interpreter, say)) != PYTHON:
+            say(f"Python {interpreter.version}: {python}")
             again = [str(python), "-m", "asgi_anatomy", *sys.argv[1:], "--pythons", ""]  # click takes the last
             if subprocess.run(again, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
-                failed.append(each.version)
+                failed.append(interpreter.version)
     fault = Fault(f"with Python {', '.join(failed)} not everything was counted: see above") if failed else None
-    return sorted(each.version for each in found), fault
+    return sorted(interpreter.version for interpreter in interpreters), fault
 
 
-def jobs_of(choice: Choice, catalogue: Catalogue, revision: str | None) -> list[ReleaseJob]:
-    """A job for each layer and release, and the newest release once more, for A against A."""
-    anchor, found = catalogue.layers[ANCHOR], []
-    every = [*((each, 0) for each in choice.releases), (choice.releases[-1], 1)]
-    for layer, python in product(choice.layers, choice.pythons):
+def jobs_of(
+    package: str,
+    chosen: Sequence[Release],
+    layers: Sequence[Layer],
+    deps: Deps,
+    pythons: Sequence[str],
+    catalogue: Catalogue,
+    revision: str | None,
+) -> list[ReleaseJob]:
+    """A job for each layer, version of Python and release, and the newest release once more, for A against A."""
+    jobs = []
+    for layer, python in product(layers, pythons):
         contract = contract_of([layer])
-        for release, copy in every:
-            wanted = Wanted(
-                package=choice.package, version=release.version, layer=layer.name, deps=choice.deps,
-                python=python, lock=_digest(_lock(layer)), served=_digest(_served(layer)),
+        locks = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
+        app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
+        served = [layer.command, app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
+        for release, copy in [*((release, 0) for release in chosen), (chosen[-1], 1)]:
+            wanted = ReleaseSpec(
+                package=package, version=release.version, layer=layer.name, deps=deps, python=python,
+                lock=_digest("".join((ROOT / name).read_text() for name in locks)), served=_digest("\n".join(served)),
                 contract=_digest(repr((contract.user.wire(), contract.user.answer))),
-                when=_when(release, choice.deps), copy=copy,
+                when=_when(release, deps), copy=copy,
             )  # fmt: skip
-            found.append(ReleaseJob(wanted, layer, anchor, contract, revision))
-    return found
+            jobs.append(ReleaseJob(wanted, layer, catalogue.layers[ANCHOR], contract, revision))
+    return jobs
 
 
 def _when(release: Release, deps: Deps) -> str:
@@ -251,22 +263,5 @@ def _when(release: Release, deps: Deps) -> str:
     return f"{now():%Y-%m}" if deps == "newest" else ""
 
 
-def _lock(layer: Layer) -> str:
-    names = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
-    return "".join((ROOT / name).read_text() for name in names)
-
-
-def _served(layer: Layer) -> str:
-    app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
-    text = [app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
-    return "\n".join([layer.command, *text])
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def dated(every: Sequence[Found], chosen: Sequence[Release]) -> list[Found]:
-    """With the time at which each release was uploaded, as far as the index tells."""
-    times = {each.version: each.uploaded for each in chosen}
-    return [msgspec.structs.replace(each, uploaded=times.get(each.wanted.version)) for each in every]

@@ -5,14 +5,14 @@ move it by less each are a drift once they add up to more.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from packaging.utils import canonicalize_name
 
 from asgi_anatomy.counts.changes import LIMIT, Change, FunctionChange, compare_counts
 from asgi_anatomy.counts.figures import components, total
-from asgi_anatomy.history.record import Deps, Found
+from asgi_anatomy.history.record import CountedRelease, Deps, ReleaseSpec
 from asgi_anatomy.turns.record import Counts
 
 SAME_HOST = 0.1  # percent that the anchors of hosts may differ by whose counts are compared
@@ -21,25 +21,31 @@ HALVES = {"pydantic": ("pydantic", "pydantic_core")}
 NO_PACKAGE = ("interpreter", "libc", "ld.so", "the rest")
 """Components that belong to no single package: what runs there is caused by all of them."""
 Scope = Literal["own", "dependencies"]
-PARTS: tuple[Scope, ...] = ("own", "dependencies")
 Unit = Literal["bytecodes", "instructions"]
-UNITS: tuple[Unit, ...] = ("bytecodes", "instructions")
+"""Of Python code, and of compiled packages."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+UNITS: tuple[Unit, ...] = get_args(Unit)
+Split = dict[tuple[Scope, Unit], float]
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """One release: counts per request, its own and its dependencies'. A gap has none."""
 
-    found: Found
+    release: CountedRelease
     whole: float | None
     """All instructions."""
-    split: dict[tuple[Scope, Unit], float]
-    """Bytecodes of Python code, and instructions in compiled packages."""
+    split: Split
+
+    @property
+    def version(self) -> str:
+        """Of the package."""
+        return self.release.wanted.version
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What a release moved, or (a drift) what all since `before` added up to."""
 
-    part: Scope
+    scope: Scope
     unit: Unit
     before: str
     version: str
@@ -48,7 +54,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     packages: dict[str, Change]
     """Those whose count moved, the largest change first; components where the unit is instructions."""
     functions: list[FunctionChange]
-    """Of that part."""
+    """Those of the scope."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,77 +66,81 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     hosts: list[str]
     points: list[Point]
-    floor: dict[tuple[Scope, Unit], float]
+    floor: Split
     """By how many percent a release differs from itself; empty if none was counted twice."""
     steps: list[Step]
 
     @property
     def counted(self) -> list[Point]:
         """Those that were counted: no gaps."""
-        return [each for each in self.points if not each.found.gap]
+        return [point for point in self.points if not point.release.gap]
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its own work: bytecodes, or instructions where none of it is Python."""
+        return "bytecodes" if any(point.split.get(("own", "bytecodes")) for point in self.counted) else "instructions"
 
 
-def all_series(every: Sequence[Found]) -> list[Series]:
-    """What was found, in the order of releases, by layer, Python, dependencies and host."""
-    groups: dict[tuple[str, str, str, int], list[Found]] = {}
-    classes = _classes(every)
-    for each in every:
-        asked = each.wanted
-        groups.setdefault((asked.layer, asked.python, asked.deps, classes[each.host.anchor]), []).append(each)
+def all_series(releases: Sequence[CountedRelease]) -> list[Series]:
+    """The series in these releases: one for each layer, Python, choice of dependencies and class of hosts."""
+    groups: dict[tuple[str, str, str, int], list[CountedRelease]] = {}
+    classes = _classes({release.host.anchor for release in releases})
+    for release in releases:
+        spec = release.wanted
+        key = (spec.layer, spec.python, spec.deps, classes[release.host.anchor])
+        groups.setdefault(key, []).append(release)
     return [_series(group) for group in groups.values()]
 
 
 def chief(every: Sequence[Series]) -> Series:
     """The series to show where there is room for one: of the layer that bears the package's name, or else the first."""
-    return next((each for each in every if each.layer == each.package), every[0])
+    return next((series for series in every if series.layer == series.package), every[0])
 
 
-def _classes(every: Iterable[Found]) -> dict[float, int]:
+def _classes(anchors: Iterable[float]) -> dict[float, int]:
     """Each anchor with the number of its class: anchors that are close, or have others between them, are of one."""
-    found: dict[float, int] = {}
-    last = 0.0
-    for anchor in sorted({each.host.anchor for each in every}):
-        found[anchor] = len(set(found.values())) - (1 if last and anchor / last - 1 <= SAME_HOST / 100 else 0)
-        last = anchor
-    return found
+    classes: dict[float, int] = {}
+    last, number = 0.0, -1
+    for anchor in sorted(anchors):
+        number += not last or anchor / last - 1 > SAME_HOST / 100
+        classes[anchor], last = number, anchor
+    return classes
 
 
-def _series(group: Sequence[Found]) -> Series:
-    once = {each.wanted.version: each for each in group if not each.wanted.copy}
-    points = [point(each) for each in once.values()]
-    floor: dict[tuple[Scope, Unit], float] = {}
-    for copy in (each for each in group if each.wanted.copy and not each.gap):
-        if (first := once.get(copy.wanted.version)) and not first.gap:
-            for key, (one, other) in _pairs(point(first), point(copy)).items():
-                floor[key] = max(floor.get(key, 0.0), abs(Change(one, other).percent or 0.0))
-    asked = group[0].wanted
+def _series(group: Sequence[CountedRelease]) -> Series:
+    once = {release.wanted.version: _point(release) for release in group if not release.wanted.copy}
+    floor: Split = {}
+    for again in (_point(release) for release in group if release.wanted.copy and not release.gap):
+        if (first := once.get(again.version)) and not first.release.gap:
+            for key, count in first.split.items():
+                if key in again.split:
+                    floor[key] = max(floor.get(key, 0.0), abs(Change(count, again.split[key]).percent or 0.0))
+    spec, points = group[0].wanted, [*once.values()]
     return Series(
-        package=asked.package, layer=asked.layer, deps=asked.deps, python=asked.python,
-        hosts=sorted({each.host.name for each in group}), points=points, floor=floor, steps=steps(points, floor),
+        package=spec.package, layer=spec.layer, deps=spec.deps, python=spec.python,
+        hosts=sorted({release.host.name for release in group}),
+        points=points, floor=floor, steps=_steps([point for point in points if not point.release.gap], floor),
     )  # fmt: skip
 
 
-def point(found: Found) -> Point:
+def _point(release: CountedRelease) -> Point:
     """A release's counts, split."""
-    counts, package = found.counts, found.wanted.package
-    split: dict[tuple[Scope, Unit], float] = {}
-    if counts.bytecodes:
-        for part in PARTS:
-            split[part, "bytecodes"] = sum(_of(part, "bytecodes", counts, package).values())
-    if counts.instructions:
-        for part in PARTS:
-            if found_there := _of(part, "instructions", counts, package):
-                split[part, "instructions"] = sum(found_there.values())
-    return Point(found=found, whole=total(counts), split=split)
+    counts, package = release.counts, release.wanted.package
+    split: Split = {}
+    for unit in UNITS:
+        for scope in SCOPES:
+            by_name = _of(scope, unit, counts, package)
+            if by_name or (unit == "bytecodes" and counts.bytecodes):
+                split[scope, unit] = sum(by_name.values())
+    return Point(release=release, whole=total(counts), split=split)
 
 
-def _of(part: Scope, unit: Unit, counts: Counts, package: str) -> dict[str, float]:
-    """The counts of that part by package, or by component."""
-    every = counts.bytecodes if unit == "bytecodes" else components(counts)
+def _of(scope: Scope, unit: Unit, counts: Counts, package: str) -> dict[str, float]:
+    """The counts of that scope by package, or by component."""
     return {
         name: count
-        for name, count in every.items()
-        if _is_own(name, package) == (part == "own") and not (unit == "instructions" and name in NO_PACKAGE)
+        for name, count in (counts.bytecodes if unit == "bytecodes" else components(counts)).items()
+        if _is_own(name, package) == (scope == "own") and not (unit == "instructions" and name in NO_PACKAGE)
     }
 
 
@@ -140,75 +150,70 @@ def _is_own(name: str, package: str) -> bool:
     return name.partition("/")[0].replace("-", "_") in own and not name.endswith(".py")
 
 
-def steps(points: Sequence[Point], floor: dict[tuple[Scope, Unit], float]) -> list[Step]:
+def _steps(counted: Sequence[Point], floor: Split) -> list[Step]:
     """Every step and drift, in the order of releases."""
-    counted = [each for each in points if not each.found.gap]
-    found: list[tuple[int, Step]] = []
-    for part in PARTS:
+    steps: list[tuple[int, Step]] = []
+    for scope in SCOPES:
         for unit in UNITS:
-            limit = max(LIMIT, floor.get((part, unit), 0.0))
+            limit = max(LIMIT, floor.get((scope, unit), 0.0))
             base = 0
             for place in range(1, len(counted)):
                 for start in dict.fromkeys((place - 1, base)):
-                    step = _step(counted[start], counted[place], part, unit, start < place - 1)
-                    if exceeds(step.change, limit):
-                        found.append((place, step))
+                    step = _step(counted[start], counted[place], scope, unit, start < place - 1)
+                    if step.change.exceeds(limit):
+                        steps.append((place, step))
                         base = place
                         break
-    return [step for _, step in sorted(found, key=lambda each: each[0])]
+    return [step for _, step in sorted(steps, key=lambda found: found[0])]
 
 
-def exceeds(change: Change, limit: float) -> bool:
-    """Whether it exceeds a limit in percent; a count that was 0 before always does."""
-    return bool(change.delta) and (change.percent is None or abs(change.percent) > limit)
-
-
-def _step(a: Point, b: Point, part: Scope, unit: Unit, drift: bool) -> Step:
+def _step(a: Point, b: Point, scope: Scope, unit: Unit, drift: bool) -> Step:
     """What moved from one release to another.
 
     Of compiled dependencies only those whose version differs count: the same binary does the same, and what more it is
     asked to do shows in the bytecodes of who asks. How often uvloop's loop turns depends on the machine's load.
     """
-    package = b.found.wanted.package
-    changes = compare_counts(a.found.counts, b.found.counts)
-    one, other = (_of(part, unit, each.found.counts, package) for each in (a, b))
-    names = [*dict.fromkeys([*one, *other])]
-    if part == "dependencies" and unit == "instructions":
-        names = [name for name in names if _version(name, a) != _version(name, b)]
-    moved = {name: Change(one.get(name, 0.0), other.get(name, 0.0)) for name in names}
-    packages = dict(sorted(moved.items(), key=lambda each: -abs(each[1].delta)))
-    functions = [
-        each for each in changes.functions if _is_own(each.name.rpartition(":")[0], package) == (part == "own")
-    ]
+    package = b.release.wanted.package
+    before, after = (_of(scope, unit, point.release.counts, package) for point in (a, b))
+    moved = {
+        name: Change(before.get(name, 0.0), after.get(name, 0.0))
+        for name in before | after
+        if (scope, unit) != ("dependencies", "instructions") or _version(name, a) != _version(name, b)
+    }
+    functions = compare_counts(a.release.counts, b.release.counts).functions if unit == "bytecodes" else []
     return Step(
-        part=part, unit=unit, before=a.found.wanted.version, version=b.found.wanted.version, drift=drift,
-        change=Change(sum(each.a for each in moved.values()), sum(each.b for each in moved.values())),
-        packages={name: change for name, change in packages.items() if change.delta},
-        functions=functions if unit == "bytecodes" else [],
+        scope=scope, unit=unit, before=a.version, version=b.version, drift=drift,
+        change=Change(sum(change.a for change in moved.values()), sum(change.b for change in moved.values())),
+        packages={
+            name: change
+            for name, change in sorted(moved.items(), key=lambda item: -abs(item[1].delta))
+            if change.delta
+        },
+        functions=[
+            change for change in functions if _is_own(change.name.rpartition(":")[0], package) == (scope == "own")
+        ],
     )  # fmt: skip
 
 
 def _version(component: str, point: Point) -> str | None:
     """The version of the package that a component belongs to."""
-    return point.found.versions.get(canonicalize_name(component.partition("/")[0]))
+    return point.release.versions.get(canonicalize_name(component.partition("/")[0]))
 
 
-def _pairs(a: Point, b: Point) -> dict[tuple[Scope, Unit], tuple[float, float]]:
-    return {key: (a.split[key], b.split[key]) for key in a.split if key in b.split}
-
-
-def pruned(every: Sequence[Found]) -> list[Found]:
-    """The same without the functions of releases that no step begins or ends at."""
+def pruned(releases: Sequence[CountedRelease]) -> list[CountedRelease]:
+    """These releases without the call trees of those at which no step begins or ends."""
     needed = {
         (series.layer, series.python, series.deps, version)
-        for series in all_series(every)
+        for series in all_series(releases)
         for step in series.steps
         for version in (step.before, step.version)
     }
+
+    def is_needed(spec: ReleaseSpec) -> bool:
+        return not spec.copy and (spec.layer, spec.python, spec.deps, spec.version) in needed
+
+    replace = msgspec.structs.replace
     return [
-        each
-        if (each.wanted.layer, each.wanted.python, each.wanted.deps, each.wanted.version) in needed
-        and not each.wanted.copy
-        else msgspec.structs.replace(each, counts=msgspec.structs.replace(each.counts, tree=None))
-        for each in every
+        release if is_needed(release.wanted) else replace(release, counts=replace(release.counts, tree=None))
+        for release in releases
     ]

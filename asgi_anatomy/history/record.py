@@ -1,4 +1,4 @@
-"""One release of a package, counted in one layer: what was asked, what was found, and the files that keep it."""
+"""One release of a package, counted in one layer, and the files that keep such counts."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ COUNTED = 1
 """How releases are counted; a change that moves counts is a new number, and all are counted anew."""
 
 
-class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReleaseSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to count: everything that the counts depend on, except the host."""
 
     package: str
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """The name of its file."""
+        """The name of the file that has its counts."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
     @property
@@ -49,8 +49,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """As progress shows it."""
         return f"{self.package} {self.version} in {self.layer}{' once more' if self.copy else ''}"
 
-    def at_any_time(self) -> "Wanted":
-        """The same without when its dependencies are resolved."""
+    def at_any_time(self) -> "ReleaseSpec":
+        """What to count, in whichever month the newest dependencies are resolved."""
         return msgspec.structs.replace(self, when="") if self.deps == "newest" else self
 
 
@@ -67,10 +67,10 @@ class Host(msgspec.Struct, frozen=True):
     """Instructions per request of the layer `uvicorn` as locked."""
 
 
-class Found(msgspec.Struct, kw_only=True):
-    """What was counted: one file."""
+class CountedRelease(msgspec.Struct, kw_only=True):
+    """One release, counted, or the reason why it could not be: one file."""
 
-    wanted: Wanted
+    wanted: ReleaseSpec
     made: datetime
     host: Host
     revision: str | None = None
@@ -87,38 +87,37 @@ class Found(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
 
 
-def keep(found: Found, folder: Path = HISTORY) -> Path:
-    """Write its file, at once or not at all; raises OSError."""
-    path = folder / f"{found.wanted.key}.json"
-    write_whole(encode(found), path)
+def keep(release: CountedRelease, folder: Path = HISTORY) -> Path:
+    """Write its file, atomically; raises OSError."""
+    path = folder / f"{release.wanted.key}.json"
+    write_whole(encode(release), path)
     return path
 
 
-def kept(folder: Path = HISTORY) -> list[Found]:
+def kept(folder: Path = HISTORY) -> list[CountedRelease]:
     """All that is kept in a folder; raises BadInput for a file that is something else."""
-    return [_read(path) for path in sorted(folder.glob("*.json"))]
+    releases = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            releases.append(msgspec.json.decode(path.read_bytes(), type=CountedRelease))
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path} is not a count of a release: {error}: delete it, and it is counted again") from None
+    return releases
 
 
-def _read(path: Path) -> Found:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Found)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not a count of a release: {error}: delete it, and it is counted again") from None
-
-
-def matching(wanted: Wanted, every: Iterable[Found]) -> list[Found]:
+def matching(wanted: ReleaseSpec, releases: Iterable[CountedRelease]) -> list[CountedRelease]:
     """What was counted of this already: in the same month, or else in the last one before it.
 
     There are several where hosts count differently.
     """
-    same = [each for each in every if each.wanted.at_any_time() == wanted.at_any_time()]
+    same = [each for each in releases if each.wanted.at_any_time() == wanted.at_any_time()]
     last = max((each.wanted.when for each in same if each.wanted.when <= wanted.when), default="")
     return [each for each in same if each.wanted.when == last]
 
 
-def write_all(every: Iterable[Found], path: Path) -> None:
+def write_all(releases: Iterable[CountedRelease], path: Path) -> None:
     """Many of them as one file, a line each; raises OSError."""
-    write_whole(b"".join(msgspec.json.encode(each) + b"\n" for each in every), path)
+    write_whole(b"".join(msgspec.json.encode(each) + b"\n" for each in releases), path)
 
 
 def is_counted(path: Path) -> bool:
@@ -130,15 +129,14 @@ def is_counted(path: Path) -> bool:
         return False
 
 
-def read_all(path: Path) -> list[Found]:
+def read_all(path: Path) -> list[CountedRelease]:
     """What `write_all` wrote, or `keep`; raises BadInput."""
     try:
         data = path.read_bytes()
-        found = msgspec.json.Decoder(Found).decode_lines(
-            data if data.startswith(b'{"') else msgspec.json.format(data, indent=-1)
-        )
+        lines = data if data.startswith(b'{"') else msgspec.json.format(data, indent=-1)
+        releases = msgspec.json.Decoder(CountedRelease).decode_lines(lines)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a file of counted releases: {error}") from None
-    if not found:
+    if not releases:
         raise BadInput(f"{path} has no counted release in it")
-    return found
+    return releases

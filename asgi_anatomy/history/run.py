@@ -10,20 +10,17 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 from packaging.utils import canonicalize_name
 
 from asgi_anatomy.counts.figures import total
-from asgi_anatomy.counts.jobs import Job, Part, Result, count
-from asgi_anatomy.counts.trees import add_up
+from asgi_anatomy.counts.jobs import Job, Result, Task, count, merge
+from asgi_anatomy.counts.trees import frames
 from asgi_anatomy.documents.store import write_whole
 from asgi_anatomy.errors import BadInput, Fault
-from asgi_anatomy.history.record import Found, Host, Wanted
+from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
 from asgi_anatomy.machine.machine import read_machine
 from asgi_anatomy.machine.versions import read_revision, require_revision
 from asgi_anatomy.packages.environments import build
@@ -33,7 +30,7 @@ from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Layer
 from asgi_anatomy.turns.record import Counts, Frame, now
 
-PARTS: tuple[Part, ...] = ("calls and bytecodes", "instructions")
+TASKS: tuple[Task, ...] = ("calls and bytecodes", "instructions")
 ANCHORS = ROOT / ".venvs" / "anchors"
 SECONDS = 45.0
 """About how long a job takes on a core of its own."""
@@ -42,7 +39,7 @@ SECONDS = 45.0
 class ReleaseJob(msgspec.Struct, frozen=True):
     """What to count: `anchor` is the layer that is counted once on each host."""
 
-    wanted: Wanted
+    wanted: ReleaseSpec
     layer: Layer
     anchor: Layer
     contract: Contract
@@ -50,22 +47,22 @@ class ReleaseJob(msgspec.Struct, frozen=True):
     """That a worker's clone must have; None: it works in the caller's own."""
 
 
-def count_release(job: ReleaseJob) -> Found:
+def count_release(job: ReleaseJob) -> CountedRelease:
     """Do a job; what fails is tried again once. Raises Fault if it fails again."""
     require_revision(job.revision)
     begin = time.monotonic()
     try:
-        found = _count(job)
+        release = _count(job)
     except BadInput:
         raise
     except Fault:
-        found = _count(job)
-    found.seconds = round(time.monotonic() - begin, 1)
-    return found
+        release = _count(job)
+    release.seconds = round(time.monotonic() - begin, 1)
+    return release
 
 
-def _count(job: ReleaseJob) -> Found:
-    found = Found(
+def _count(job: ReleaseJob) -> CountedRelease:
+    release = CountedRelease(
         wanted=job.wanted,
         made=now(),
         host=read_host(job),
@@ -74,45 +71,31 @@ def _count(job: ReleaseJob) -> Found:
     )
     try:
         resolution = _resolve(job)
+        # of what the layer serves with, and of what differs from the lock
+        names = {*map(canonicalize_name, job.layer.versions), *resolution.packages, *resolution.others}
+        release.versions = {name: version for name, version in resolution.versions.items() if name in names}
+        side = install("a", ("",), resolution, job.layer.group, lambda _: None)
     except BadInput as error:
-        found.gap = error.message
-        return found
+        release.gap = error.message
+        return release
     except Fault as fault:
         raise Fault(f"{job.wanted.name}: {fault.message}") from None
-    found.versions = _versions(resolution, job.layer)
-    try:
-        side = install("a", ("",), resolution, job.layer.group, lambda _: None)
-    except Fault as fault:
-        raise Fault(f"{job.wanted.name}: {fault.message.removeprefix('side a: ')}") from None
-    served, found.left_out = served_by(job.layer, side)
-    for part in PARTS:
-        result = _part(Job(served, job.contract, part))
-        counts = result.counts
+    served, release.left_out = served_by(job.layer, side)
+    served = msgspec.structs.replace(served, name=job.layer.name)
+    counts = Counts(layer=job.layer.name)
+    for task in TASKS:
+        result = _do(Job(served, job.contract, task))
         if result.failed:
-            found.gap = _in_short(result.failed.replace(served.name, job.layer.name))
-            found.counts = Counts(layer=job.layer.name)
-            return found
-        if counts.tree:
-            found.counts.calls, found.counts.bytecodes, found.counts.tree = (
-                counts.calls,
-                counts.bytecodes,
-                flat(counts.tree),
-            )
-        found.counts.instructions = counts.instructions or found.counts.instructions
-    return found
+            release.gap = result.brief
+            return release
+        counts = merge(job.layer.name, [Result(counts=counts), result])
+    tree = flat(counts.tree) if counts.tree else None
+    release.counts = msgspec.structs.replace(counts, tree=tree, memory={}, notes=[])
+    return release
 
 
-def _in_short(why: str) -> str:
-    """Of what a server printed before it ended, the last line: the others name places on this machine."""
-    what, _, printed = why.partition("; its last lines:")
-    return ": ".join([what, *(line.strip() for line in printed.strip().splitlines()[-1:])])
-
-
-def _part(job: Job) -> Result:
-    """One part; what did not answer is counted again: it may have been the machine's doing.
-
-    Raises Fault.
-    """
+def _do(job: Job) -> Result:
+    """Count; what did not answer is counted again: it may have been the machine's doing. Raises Fault."""
     for _ in range(2):
         result = count(job)
         if result.lacks:
@@ -136,20 +119,14 @@ def _resolve(job: ReleaseJob) -> Resolution:
     return resolver.one(pins)
 
 
-def _versions(resolution: Resolution, layer: Layer) -> dict[str, str]:
-    """Of what the layer serves with, and of what differs from the lock."""
-    names = {*map(canonicalize_name, layer.versions), *resolution.packages, *resolution.others}
-    return {name: version for name, version in resolution.versions.items() if name in names}
-
-
 def flat(tree: Frame) -> Frame:
-    """The same work with a frame for each function, wherever it is called from: enough to say what changed."""
-    frames: dict[str, Frame] = {}
-    for each in add_up(tree):
-        frame = frames.setdefault(each.name, Frame(each.package, each.function, 0.0, 0.0))
-        frame.calls += each.calls
-        frame.bytecodes += each.bytecodes
-    return Frame("", "", 0.0, 0.0, sorted(frames.values(), key=lambda frame: (-frame.bytecodes, frame.name)))
+    """A tree with a single frame for each function, wherever it is called from: enough to say what changed."""
+    functions: dict[str, Frame] = {}
+    for frame in frames(tree):
+        function = functions.setdefault(frame.name, Frame(frame.package, frame.function, 0.0, 0.0))
+        function.calls += frame.calls
+        function.bytecodes += frame.bytecodes
+    return Frame("", "", 0.0, 0.0, sorted(functions.values(), key=lambda frame: (-frame.bytecodes, frame.name)))
 
 
 def read_host(job: ReleaseJob) -> Host:
@@ -160,18 +137,12 @@ def read_host(job: ReleaseJob) -> Host:
     about = (socket.gethostname(), machine.cpu, machine.system, build, libc)
     depends = [*about, os.fspath(PYTHON), job.wanted.lock, job.wanted.contract, str(job.wanted.counted)]
     path = ANCHORS / hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
-    with _alone(path.with_suffix(".lock")):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            instructions = total(_part(Job(job.anchor, job.contract, "instructions")).counts)
+            instructions = total(_do(Job(job.anchor, job.contract, "instructions")).counts)
             if not instructions:
                 raise Fault(f"{about[0]}: the layer {job.anchor.name}, this host's anchor, cannot be counted here")
             write_whole(repr(instructions).encode(), path)
-        return Host(*about, float(path.read_text()))
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return Host(*about, float(path.read_text()))

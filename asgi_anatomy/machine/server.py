@@ -149,13 +149,12 @@ class Server:
                 self.slowest = max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
                 break
             except Broken as broken:
-                raise ServerFault(
-                    self.layer.name, f"breaks the contract: {broken.message}{self.last_lines()}"
-                ) from None
+                why = f"breaks the contract: {broken.message}"
+                raise ServerFault(self.layer.name, why, self.printed()) from None
             except OSError as error:
                 if time.monotonic() > deadline:
                     why = f"did not answer within {self.patience:.0f} s ({error})"
-                    raise ServerFault(self.layer.name, why + self.last_lines()) from None
+                    raise ServerFault(self.layer.name, why, self.printed()) from None
             time.sleep(POLL)
         return self
 
@@ -168,7 +167,7 @@ class Server:
                 what = f"put itself in the background, where process {pid} is serving"
                 how = "it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`"
             kind = ServerKilled if code < 0 else ServerFault
-            raise kind(self.layer.name, f"{what} ({how}){self.last_lines()}")
+            raise kind(self.layer.name, f"{what} ({how})", self.printed())
 
     def _in_background(self) -> int | None:
         """The process that keeps serving after the one that was started has ended, or None."""
@@ -187,12 +186,11 @@ class Server:
         """Exclude what it has printed so far from its last lines: the contract's bad input provoked that."""
         self.marked = self.output.seek(0, os.SEEK_END)
 
-    def last_lines(self, count: int = 5) -> str:
-        """The last lines that the server printed, or an empty string."""
+    def printed(self, count: int = 5) -> list[str]:
+        """The last lines that the server printed."""
         end = self.output.seek(0, os.SEEK_END)
         self.output.seek(max(self.marked, end - 8192))
-        lines = self.output.read().decode(errors="replace").strip().splitlines()[-count:]
-        return "".join(["; its last lines:", *(f"\n    {line}" for line in lines)]) if lines else ""
+        return self.output.read().decode(errors="replace").strip().splitlines()[-count:]
 
     def stop(self) -> None:
         """End the process and its whole group."""

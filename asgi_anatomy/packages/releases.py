@@ -35,17 +35,23 @@ class Release(msgspec.Struct, frozen=True):
     uploaded: datetime.datetime | None = None
 
 
-def choose(every: Sequence[Release], which: str = "minors", since: str = "", until: str = "") -> list[Release]:
+def choose(
+    every: Sequence[Release],
+    which: str = "minors",
+    since: str = "",
+    until: str = "",
+    options: tuple[str, str] = ("SINCE", "UNTIL"),
+) -> list[Release]:
     """Those from `since` to `until`, both included, which are versions; with `minors` only the last of each minor.
 
-    `0.50` means its last patch. Raises BadInput.
+    `0.50` means its last patch. Raises BadInput, which calls the two what the `options` are called.
     """
     if which not in ("minors", "all"):
         raise BadInput(f"RELEASES={short(which)} is not possible: expected minors or all")
-    first = _place(every, since, "SINCE") if since else 0
-    last = _place(every, until, "UNTIL") if until else len(every) - 1
+    first = _place(every, since, options[0]) if since else 0
+    last = _place(every, until, options[1]) if until else len(every) - 1
     if first > last:
-        raise BadInput(f"SINCE={since} is newer than UNTIL={until}: expected the older one first")
+        raise BadInput(f"{options[0]}={since} is newer than {options[1]}={until}: expected the older one first")
     chosen = every[first : last + 1]
     return [*{_minor(each.version): each for each in chosen}.values()] if which == "minors" else [*chosen]
 

@@ -33,7 +33,7 @@ from asgi_anatomy.sweep.record import Sweep, read_numbers, read_rates
 from asgi_anatomy.sweep.run import sweep_connections
 from asgi_anatomy.sweep.text import failed, sweep_document
 from asgi_anatomy.turns.keeping import carry_out, make_ready
-from asgi_anatomy.turns.plan import Plan, Selection
+from asgi_anatomy.turns.plan import Plan, Selection, Watch
 from asgi_anatomy.turns.record import Load
 from asgi_anatomy.turns.wrk import require_wrk
 
@@ -93,10 +93,9 @@ def command(
     contract = contract_for(workload, choice.named(catalogue))
     selection = _without_loops(choice.select(catalogue, contract, None))
     asked = selection.contract.workload
-    usual = Load()
     load = Load(
         seconds=(seconds if not rates else None) or SHORTEST,
-        connections=counts[0] if rates and counts else asked.connections or usual.connections,
+        connections=counts[0] if rates and counts else asked.connections or Load().connections,
         threads=threads,
         pipelining=asked.pipelining,
         requests_per_connection=asked.requests_per_connection,
@@ -107,12 +106,12 @@ def command(
     require_folder(results)
     require_ports(host, port, 1)
     known = limits()
-    wanted = counts if not rates else [load.connections]
-    possible = [each for each in wanted if not obstacle(each, known)]
+    numbers_wanted = [load.connections] if rates else counts
+    possible = [number for number in numbers_wanted if not obstacle(number, known)]
     if not possible:
-        raise BadInput(f"{wanted[0]:,} connections are not possible here: {obstacle(wanted[0], known)}")
+        least = numbers_wanted[0]
+        raise BadInput(f"{least:,} connections are not possible here: {obstacle(least, known)}")
     allow_files(max([*possible, load.connections]))
-    program = None
     if rates:
         require_one_request(selection.contract)
         program = require_oha(say)
@@ -131,17 +130,14 @@ def command(
         client=f"oha {VERSION}" if rates else "",
     )
     make_ready(selection, record)
-    problem, kept = carry_out(
-        lambda watch: (
+
+    def work(watch: Watch) -> None:
+        if rates:
             sweep_rates(plan, record, watch, program, seconds or AT_A_RATE)
-            if program
-            else sweep_connections(plan, record, watch, seconds)
-        ),
-        record,
-        results,
-        budget,
-        announce=printing.form in ("csv", "json"),
-    )
+        else:
+            sweep_connections(plan, record, watch, seconds)
+
+    problem, kept = carry_out(work, record, results, budget, announce=printing.form in ("csv", "json"))
     show(printing.render(sweep_document(record, printing.wide, os.path.relpath(kept) if kept else "")))
     if problem:
         raise problem

@@ -1,7 +1,4 @@
-"""What layers do with more and more connections, or at fixed rates: a line per layer, on logarithmic axes.
-
-A sweep: its sentence, the lines of its layers, and the figures.
-"""
+"""A sweep, drawn: its sentence, a line per layer on logarithmic axes, and the figures."""
 
 from typing import Any
 
@@ -14,7 +11,7 @@ from asgi_anatomy.documents.part import Part, commands, folded, html_table, of_p
 from asgi_anatomy.documents.source import Swept
 from asgi_anatomy.documents.words import span, thousands
 from asgi_anatomy.sweep.record import Sweep
-from asgi_anatomy.sweep.text import figures, notes, rate_sentence, rated_figures, sentence, sweep_document
+from asgi_anatomy.sweep.text import figures, notes, rated_figures, sentence, sweep_document
 
 HEIGHT = 260
 MOST = 8
@@ -25,37 +22,28 @@ LATENCY += "datum.value + ' µs'"
 
 def pictures(record: Sweep) -> list[Picture]:
     """Requests/s and p99 by connections, or p99 by rate; empty where nothing was measured."""
+    words, table = sentence(record), sweep_document(record).data
+    p99 = ("p99_us", "p99, logarithmic", True)
     if record.rates:
         rows = [row for row in rated_figures(record) if row["p99_us"] and row["reached"]]
-        said = rate_sentence(record)
-        table = sweep_document(record).data
-        chart = _lines(rows, ("reached", "requests/s", False), ("p99_us", "p99, logarithmic", True), said)
-        more = ("Each dot is a rate: the requests/s that were answered.",)
-        return [Picture("rates", "How long a request waits at a fixed rate", said, chart, table, more)] if rows else []
+        chart = _lines(rows, ("reached", "requests/s", False), p99, words) if rows else {}
+        how = ("Each dot is a rate: the requests/s that were answered.",)
+        title = "How long a request waits at a fixed rate"
+        return [Picture("rates", title, words, chart, table, how)] if rows else []
     rows = [row for row in figures(record) if row["rps"] and row["p99_us"]]
     if not rows:
         return []
     across = ("connections", "connections, logarithmic", True)
-    table = sweep_document(record).data
-    said, waits = sentence(record), _waits(rows)
-    return [
-        Picture(
-            "connections", "Requests/s with more connections", said,
-            _lines(rows, across, ("rps", "requests/s, logarithmic", True), said), table,
-        ),
-        Picture(
-            "waiting", "How long a request waits with more connections", waits,
-            _lines(rows, across, ("p99_us", "p99, logarithmic", True), waits), None,
-            ("At saturation a request waits for those of all other connections.",),
-        ),
-    ]  # fmt: skip
-
-
-def _waits(rows: list[dict[str, Any]]) -> str:
-    """The p99 of the slowest layer with the most connections."""
     worst = max(rows, key=lambda row: (row["connections"], row["p99_us"]))
     many = f"{worst['connections']:,} connections"
-    return f"With {many}, 1% of {worst['layer']} requests wait {span(worst['p99_us'])} or more."
+    waits = f"With {many}, 1% of {worst['layer']} requests wait {span(worst['p99_us'])} or more."
+    rps = _lines(rows, across, ("rps", "requests/s, logarithmic", True), words)
+    how = ("At saturation a request waits for those of all other connections.",)
+    title = "How long a request waits with more connections"
+    return [
+        Picture("connections", "Requests/s with more connections", words, rps, table),
+        Picture("waiting", title, waits, _lines(rows, across, p99, waits), None, how),
+    ]
 
 
 def _lines(
@@ -95,14 +83,14 @@ FOOT = "Made by asgi-anatomy. How it is measured: the project's docs/SWEEP.md."
 def parts(swept: Swept) -> list[Part]:
     """All parts of the page, in order."""
     record = swept.record
-    said = rate_sentence(record) if record.rates else sentence(record)
-    head = f'<p class="eyebrow">sweep</p><p class="headline">{text(said)}</p>'
-    found = [Part("answer", "The answer", body=head, hero=True)]
-    found += [of_pictures(each.name, each.title, each) for each in pictures(record)]
-    document = sweep_document(record)
-    tables = [each for each in document.parts if isinstance(each, Table)]
-    body = "".join(folded("The figures" if not place else "Memory after many requests", html_table(each, each.keys[0]))
-                   for place, each in enumerate(tables))  # fmt: skip
-    found.append(Part("figures", "The figures", body=body + paragraphs(notes(record, wide=True), "note")))
+    head = f'<p class="eyebrow">sweep</p><p class="headline">{text(sentence(record))}</p>'
+    sections = [Part("answer", "The answer", body=head, hero=True)]
+    sections += [of_pictures(chart.name, chart.title, chart) for chart in pictures(record)]
+    tables = [part for part in sweep_document(record).parts if isinstance(part, Table)]
+    body = "".join(
+        folded(title, html_table(table, table.keys[0]))
+        for title, table in zip(("The figures", "Memory after many requests"), tables, strict=False)
+    )
+    sections.append(Part("figures", "The figures", body=body + paragraphs(notes(record, wide=True), "note")))
     again = [f"make sweep RECORD={swept.path}   # the table", f"make report RECORD={swept.path}   # this page again"]
-    return [*found, Part("made", "How to see it again", body=commands(again))]
+    return [*sections, Part("made", "How to see it again", body=commands(again))]

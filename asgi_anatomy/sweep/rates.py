@@ -1,11 +1,8 @@
-"""oha, which sends requests at a fixed rate: built by cargo when it is first needed, always the same version.
-
-A running server -> what it answers at a fixed rate, by oha.
+"""Layers at fixed rates, by oha: what each can do, then a share of that, or so many requests per second.
 
 Latency is counted from when a request was due, so that a server which answers nothing for a second has a second's worth
 of late answers (no coordinated omission). What is still waiting for a connection at the end is not sent: it is counted.
-
-Layers at fixed rates: what each can do, then a share of that, or so many requests per second.
+oha is built by cargo when it is first needed, always the same version.
 """
 
 import contextlib
@@ -15,7 +12,6 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -31,7 +27,7 @@ from asgi_anatomy.machine.signals import held
 from asgi_anatomy.packages.environments import failure_of, lacks
 from asgi_anatomy.suite.conformance import check_asked
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.layers import ROOT, Build, Layer
+from asgi_anatomy.suite.layers import ROOT, Build
 from asgi_anatomy.sweep.record import LATE_MS, Rated, Sweep, rate_of
 from asgi_anatomy.sweep.run import Sweeper
 from asgi_anatomy.turns.plan import Plan, Watch
@@ -67,23 +63,6 @@ GRACE = 10.0  # seconds that it has to do so
 OVERDUE = "aborted due to deadline"
 
 
-class Summary(msgspec.Struct, rename="camel"):
-    """Of oha's JSON."""
-
-    total: float
-    slowest: float | None = None
-    total_data: int = 0
-
-
-class Said(msgspec.Struct, rename="camel"):
-    """What oha says at its end, in seconds; null where nothing was answered."""
-
-    summary: Summary
-    latency_percentiles: dict[str, float | None]
-    status_code_distribution: dict[str, int]
-    error_distribution: dict[str, int]
-
-
 def require_one_request(contract: Contract) -> None:
     """Raise BadInput for a workload that oha cannot send."""
     workload = contract.workload
@@ -92,6 +71,47 @@ def require_one_request(contract: Contract) -> None:
             f"RATE= sends one request over and over, which is not the workload {workload.name}: try WORKLOAD=headers,"
             " or omit it"
         )
+
+
+def sweep_rates(plan: Plan, record: Sweep, watch: Watch, program: Path, seconds: int) -> None:
+    """Measure all layers at each of the record's rates, for so many seconds each, by the oha at this path."""
+    sweeper = Sweeper(plan, record, watch)
+    for layer in sweeper.layers:
+        with sweeper.server(layer) as server, record.row(layer.name).takes_faults():
+            if server:
+                _layer(sweeper, server, program, seconds)
+    record.seconds = sweeper.seconds
+
+
+def _layer(sweeper: Sweeper, server: Server, program: Path, seconds: int) -> None:
+    """All rates for one layer; raises ServerFault, after which it is left out."""
+    plan, record, name = sweeper.plan, sweeper.record, server.layer.name
+    able: float | None = None
+    if any(asked.endswith("%") for asked in record.rates):
+        sweeper.tell(f"{name}: what it can do")
+        with contextlib.suppress(WrkFault):
+            window = sweeper.window(server, plan.load.connections, plan.load.seconds)
+            record.capacity.append(window)
+            if window.fault:
+                raise ServerFault(name, f"cannot be loaded to find out what it can do: {window.fault}")
+            able = window.rps
+    for asked in record.rates:
+        point = Rated(layer=name, asked=asked, rate=0.0, connections=plan.load.connections)
+        record.rated.append(point)
+        rate, unknown = rate_of(asked, able), "wrk was ended from outside, so nobody knows what it can do"
+        point.fault = unknown if rate is None else sweeper.left_out()
+        if rate is None or point.fault:
+            continue
+        point.rate = rate
+        sweeper.tell(f"{name} at {rate:,.0f} requests/s for {seconds} s")
+        try:
+            rated(program, server, point, seconds, plan.lane)
+            verify(server)
+        except (WrkFault, ServerFault) as fault:
+            point.fault = fault.message
+            if isinstance(fault, ServerFault):
+                raise
+        sweeper.watch.keep()
 
 
 def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane | None) -> None:
@@ -107,14 +127,22 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
     if lane:
         pin(server.meter.known, cores)
     with scratch() as folder, on_core(lane.client if lane else None):
-        files = folder / "said.json", folder / "answers.sqlite"
-        point.client_cpu_ns = _drive(program, server, point, seconds, folder, files)
-        said = _read(files[0], server)
-        point.late = _late(files[1])
+        output, answers = folder / "report.json", folder / "answers.sqlite"
+        argv = [str(program), "--no-tui", "--output-format", "json", "-o", str(output), "--db-url", str(answers)]
+        argv += _load(server, point, seconds, folder)
+        point.client_cpu_ns = _drive(argv, server, seconds, folder / "complaints")
+        try:
+            report = msgspec.json.decode(output.read_bytes(), type=Report)
+        except (OSError, msgspec.DecodeError) as error:
+            raise WrkFault(f"oha gave no summary of {server.layer.name}: {error}") from None
+        if answers.exists():  # oha writes this list of all answers once it is done, not where it was stopped
+            with contextlib.closing(sqlite3.connect(answers)) as database:
+                query = "SELECT count(*) FROM oha WHERE duration > ?"
+                point.late = int(database.execute(query, (LATE_MS / 1000,)).fetchone()[0])
     if before:
         point.cores = len(cores)
         point.server_cpu_ns = at_rest(server).cpu_ns - before.cpu_ns
-    _note(point, said, server, size)
+    _write_down(report, point, server, size)
 
 
 def _body_size(server: Server) -> int | None:
@@ -126,22 +154,31 @@ def _body_size(server: Server) -> int | None:
     return len(answer.body) if server.layer.answer == "bytes" else None
 
 
-def _drive(
-    program: Path, server: Server, point: Rated, seconds: int, folder: Path, files: tuple[Path, Path]
-) -> int | None:
+def _load(server: Server, point: Rated, seconds: int, folder: Path) -> list[str]:
+    """The options of oha. By time, not by number: with -n, oha 1.12 corrects latency only where it is not asked to."""
+    request = server.contract.asked[0].request
+    argv = ["-z", f"{seconds}s", "-w", "-q", f"{point.rate:.6g}", "-c", str(point.connections), "--latency-correction"]
+    argv += ["--disable-compression", "-m", request.method]
+    for name, value in request.headers:
+        argv += ["-H", f"{name}: {value}"]
+    if request.body:
+        (folder / "body").write_text(request.body, encoding="utf-8")
+        argv += ["-D", str(folder / "body")]
+    return [*argv, server.url + request.path]
+
+
+def _drive(argv: list[str], server: Server, seconds: int, complaints: Path) -> int | None:
     """Run oha to its end; returns its CPU time in ns, or None where it had to be stopped."""
-    name, complaints = server.layer.name, folder / "complaints"
-    deadline, cut = time.monotonic() + PATIENCE * seconds, False
+    name, deadline, stopped = server.layer.name, time.monotonic() + PATIENCE * seconds, False
     with complaints.open("w+b") as errors:
         with held():
-            environment = {**os.environ, "TOKIO_WORKER_THREADS": "1"}
-            child = guard().start(_command(program, server, point, seconds, folder, files), environment, stderr=errors)
+            child = guard().start(argv, {**os.environ, "TOKIO_WORKER_THREADS": "1"}, stderr=errors)
         try:
             while child.wait(POLL) is None:
                 server.require_alive("died under load")
-                if time.monotonic() > deadline and not cut:
-                    cut, deadline = True, time.monotonic() + GRACE
-                    child.kill(signal.SIGINT)  # it then says what it has until now
+                if time.monotonic() > deadline and not stopped:
+                    stopped, deadline = True, time.monotonic() + GRACE
+                    child.kill(signal.SIGINT)  # it then reports what it has until now
                 elif time.monotonic() > deadline:
                     raise ServerFault(name, f"kept oha for {GRACE:.0f} s after it was told to stop")
         finally:
@@ -153,96 +190,40 @@ def _drive(
             errors.seek(0)
             what = errors.read().decode(errors="replace").strip() or f"exit code {code}"
             raise WrkFault(f"oha, which loaded {name}, failed: {what}")
-    return None if cut else child.cpu_ns
+    return None if stopped else child.cpu_ns
 
 
-def _command(
-    program: Path, server: Server, point: Rated, seconds: int, folder: Path, files: tuple[Path, Path]
-) -> list[str]:
-    """By time, not by number: with -n, oha 1.12 corrects latency only where it is not asked to."""
-    request = server.contract.asked[0].request
-    argv = [str(program), "--no-tui", "--output-format", "json", "-o", str(files[0]), "--db-url", str(files[1])]
-    argv += ["-z", f"{seconds}s", "-w", "-q", f"{point.rate:.6g}", "-c", str(point.connections), "--latency-correction"]
-    argv += ["--disable-compression", "-m", request.method]
-    for name, value in request.headers:
-        argv += ["-H", f"{name}: {value}"]
-    if request.body:
-        (folder / "body").write_text(request.body, encoding="utf-8")
-        argv += ["-D", str(folder / "body")]
-    return [*argv, server.url + request.path]
+class Totals(msgspec.Struct, rename="camel"):
+    """Seconds from the first request to the last answer, the longest that one took, and bytes read."""
+
+    total: float
+    slowest: float | None = None
+    total_data: int = 0
 
 
-def _read(file: Path, server: Server) -> Said:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Said)
-    except (OSError, msgspec.DecodeError) as error:
-        raise WrkFault(f"oha gave no summary of {server.layer.name}: {error}") from None
+class Report(msgspec.Struct, rename="camel"):
+    """What oha says at its end, in seconds; null where nothing was answered."""
+
+    summary: Totals
+    latency_percentiles: dict[str, float | None]
+    status_code_distribution: dict[str, int]
+    error_distribution: dict[str, int]
 
 
-def _late(file: Path) -> int | None:
-    """How many answers were late, by oha's list of all of them; None where it was stopped before it wrote that."""
-    if not file.exists():
-        return None
-    with contextlib.closing(sqlite3.connect(file)) as answers:
-        found = answers.execute("SELECT count(*) FROM oha WHERE duration > ?", (LATE_MS / 1000,)).fetchone()
-    return int(found[0])
-
-
-def _note(point: Rated, said: Said, server: Server, size: int | None) -> None:
-    """Write down what oha said, and hold the answers to the contract: their statuses, the size of their bodies."""
-    asked = server.contract.asked[0]
-    statuses = said.status_code_distribution
-    expected = asked.expected(server.layer)
-    good = sum(statuses.values()) if not expected else statuses.get(str(expected), 0)
-    point.answered, point.seconds = sum(statuses.values()), said.summary.total
-    point.errors = {kind: count for kind, count in said.error_distribution.items() if kind != OVERDUE}
+def _write_down(report: Report, point: Rated, server: Server, size: int | None) -> None:
+    """Write down what oha reports, and hold the answers to the contract: their statuses, the size of their bodies."""
+    statuses = report.status_code_distribution
+    expected = server.contract.asked[0].expected(server.layer)
+    good = statuses.get(str(expected), 0) if expected else sum(statuses.values())
+    point.answered, point.seconds = sum(statuses.values()), report.summary.total
+    point.errors = {kind: count for kind, count in report.error_distribution.items() if kind != OVERDUE}
     if good < point.answered:
         point.errors["status"] = point.answered - good
-    percentiles = [said.latency_percentiles.get(key) for key in ("p50", "p90", "p99", "p99.9")]
-    if point.answered and all(each is not None for each in (*percentiles, said.summary.slowest)):
-        point.latency_us = Latency(*(round(1e6 * (each or 0)) for each in (*percentiles, said.summary.slowest)))
+    latencies = [report.latency_percentiles.get(key) for key in ("p50", "p90", "p99", "p99.9")]
+    known = [latency for latency in [*latencies, report.summary.slowest] if latency is not None]
+    if point.answered and len(known) == len(Latency.__struct_fields__):
+        point.latency_us = Latency(*(round(1e6 * latency) for latency in known))
     if not point.answered:
         point.fault = "not one request was answered"
-    elif size is not None and good == point.answered and (read := said.summary.total_data) != size * good:
+    elif size is not None and good == point.answered and (read := report.summary.total_data) != size * good:
         point.fault = f"oha read {read} bytes, expected {size} for each of {good} answers"
-
-
-def sweep_rates(plan: Plan, record: Sweep, watch: Watch, program: Path, seconds: int) -> None:
-    """Measure all layers at each of the record's rates, for so many seconds each, by the oha at this path."""
-    sweeper = Sweeper(plan, record, watch)
-    for layer in sweeper.layers:
-        with sweeper.server(layer) as server, record.row(layer.name).takes_faults():
-            if server:
-                _each(sweeper, layer, server, program, seconds)
-    record.seconds = sweeper.seconds
-
-
-def _each(sweeper: Sweeper, layer: Layer, server: Server, program: Path, seconds: int) -> None:
-    """All rates for one layer; raises ServerFault, after which it is left out."""
-    plan, record = sweeper.plan, sweeper.record
-    able: float | None = None
-    if any(asked.endswith("%") for asked in record.rates):
-        sweeper.tell(f"{layer.name}: what it can do")
-        with suppress(WrkFault):
-            window = sweeper.window(server, plan.load.connections, plan.load.seconds)
-            record.capacity.append(window)
-            if window.fault:
-                raise ServerFault(layer.name, f"cannot be loaded to find out what it can do: {window.fault}")
-            able = window.rps
-    for asked in record.rates:
-        point = Rated(layer=layer.name, asked=asked, rate=0.0, connections=plan.load.connections)
-        record.rated.append(point)
-        rate = rate_of(asked, able)
-        if rate is None or (why := sweeper.left_out()):
-            point.fault = why if rate is not None else "wrk was ended from outside, so nobody knows what it can do"
-            continue
-        point.rate = rate
-        sweeper.tell(f"{layer.name} at {rate:,.0f} requests/s for {seconds} s")
-        try:
-            rated(program, server, point, seconds, plan.lane)
-            verify(server)
-        except (WrkFault, ServerFault) as fault:
-            point.fault = fault.message
-            if isinstance(fault, ServerFault):
-                raise
-        sweeper.watch.keep()

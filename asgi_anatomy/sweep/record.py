@@ -30,13 +30,15 @@ class Held(msgspec.Struct, kw_only=True):
     before_bytes: Count | None = None
     """The server's resident memory before the first of these was opened."""
     open_bytes: Count | None = None
-    """The same with these open."""
+    """The server's resident memory with these open."""
     opened: Count | None = None
     """How many of wrk's connections the server had accepted just before the end of the window."""
     overflows: Count | None = None
     """How often, in the window, the kernel turned a connection away because the server's accept queue was full."""
     limit: str = ""
-    """Why it was not tried, or empty."""
+    """Why it was not measured, or empty."""
+    fault: str = ""
+    """What its server did wrong, which stands in its row as well, or empty."""
 
     @property
     def connection_bytes(self) -> float | None:
@@ -46,7 +48,7 @@ class Held(msgspec.Struct, kw_only=True):
         return max(0, self.open_bytes - self.before_bytes) / self.kept
 
 
-class Served(msgspec.Struct, kw_only=True):
+class Memory(msgspec.Struct, kw_only=True):
     """A layer's resident memory once it had started, and after many requests."""
 
     layer: str
@@ -121,7 +123,7 @@ class Sweep(Layers, kw_only=True, tag="sweep"):
     backlog: Count | None = None
     """The longest accept queue that the kernel allows (net.core.somaxconn)."""
     held: list[Held] = msgspec.field(default_factory=list)
-    served: list[Served] = msgspec.field(default_factory=list)
+    served: list[Memory] = msgspec.field(default_factory=list)
     capacity: list[Window] = msgspec.field(default_factory=list)
     """What each layer can do: the window of which a rate is so many percent."""
     rated: list[Rated] = msgspec.field(default_factory=list)
@@ -139,19 +141,19 @@ class Sweep(Layers, kw_only=True, tag="sweep"):
 
 def read_numbers(text: str) -> list[int]:
     """Numbers of connections, in order, each once; raises BadInput."""
-    found = text.replace(",", " ").split()
-    if not found or not all(each.isdecimal() and len(each) < 10 and 0 < int(each) <= MOST for each in found):
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() and len(word) < 10 and 0 < int(word) <= MOST for word in words):
         raise BadInput(f"CONNECTIONS must be numbers from 1 to {MOST:,}, such as '1 64 4096', not {text!r}")
-    return sorted({int(each) for each in found})
+    return sorted({*map(int, words)})
 
 
 def read_rates(text: str) -> list[str]:
     """Rates as they were typed, each once; raises BadInput."""
-    found = text.replace(",", " ").split()
-    if not found or not all(RATE.fullmatch(each) and 0 < float(each.rstrip("%")) <= MOST * 100 for each in found):
+    words = text.replace(",", " ").split()
+    if not words or not all(RATE.fullmatch(word) and 0 < float(word.rstrip("%")) <= MOST * 100 for word in words):
         expected = "percentages of what a layer can do, or requests per second, such as '25% 50%' or 2000"
         raise BadInput(f"RATE must be {expected}, not {text!r}")
-    return [*dict.fromkeys(found)]
+    return [*dict.fromkeys(words)]
 
 
 def rate_of(asked: str, able: float | None) -> float | None:

@@ -98,4 +98,4 @@ def verify(server: Server) -> None:
     try:
         check_asked(server.contract, server.layer, server.host, server.port)
     except (Broken, OSError) as error:
-        raise ServerFault(server.layer.name, f"answered wrongly after a round: {error}{server.last_lines()}") from None
+        raise ServerFault(server.layer.name, f"answered wrongly after a round: {error}", server.printed()) from None

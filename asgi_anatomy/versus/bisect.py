@@ -1,9 +1,4 @@
-"""Versions in order, counted as few times as needed -> the steps between neighbours that moved the count.
-
-Two sides of one package -> every version between them, in order: releases, or commits.
-
-Versions in order, each as a served layer -> their counts, as few as needed to find every step.
-"""
+"""Which of the versions between two sides moved the count: releases, or commits, counted as few times as needed."""
 
 import contextlib
 import math
@@ -16,7 +11,7 @@ import msgspec
 
 from asgi_anatomy.counts.changes import SCATTER
 from asgi_anatomy.counts.figures import total
-from asgi_anatomy.counts.jobs import SECONDS, Job, Part, take
+from asgi_anatomy.counts.jobs import SECONDS, Job, Task, take
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.git import commit, commits, git, merge_base
 from asgi_anatomy.machine.programs import scratch
@@ -39,15 +34,17 @@ from asgi_anatomy.packages.sides import (
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.plan import Watch
-from asgi_anatomy.versus.record import Bisection, Point
+from asgi_anatomy.versus.record import Bisection, Candidate
+
+TASKS: tuple[Task, ...] = ("instructions", "calls and bytecodes")
 
 
-class Step(msgspec.Struct, frozen=True):
+class BisectionStep(msgspec.Struct, frozen=True):
     """Two versions with nothing counted in between, whose counts differ by more than a limit."""
 
-    before: Point
-    after: Point
-    between: list[Point]
+    before: Candidate
+    after: Candidate
+    between: Sequence[Candidate] = ()
     """Those in between that could not be counted: the change may be theirs."""
 
     @property
@@ -57,7 +54,7 @@ class Step(msgspec.Struct, frozen=True):
 
     @property
     def percent(self) -> float:
-        """The same in percent of the earlier one."""
+        """How much more the later one takes, in percent of the earlier one."""
         return 100 * self.delta / self.before.count if self.before.count else 0.0
 
     def exceeds(self, limit: float) -> bool:
@@ -66,42 +63,38 @@ class Step(msgspec.Struct, frozen=True):
         return abs(self.percent) > (max(limit, SCATTER) if same else limit)
 
 
-def steps(points: Sequence[Point], limit: float) -> list[Step]:
+def steps(points: Sequence[Candidate], limit: float) -> list[BisectionStep]:
     """The steps larger than a limit, in percent; a span in which something was left out as its ends agree is none."""
-    counted = [place for place, each in enumerate(points) if each.count is not None]
-    found = []
-    for low, high in pairwise(counted):
-        step = Step(points[low], points[high], [*points[low + 1 : high]])
-        if step.exceeds(limit):
-            found.append(step)
-    return found
+    return [BisectionStep(points[low], points[high], points[low + 1 : high]) for low, high in _spans(points, limit)]
 
 
-def narrow(points: Sequence[Point], limit: float, count: Callable[[Sequence[int]], None]) -> None:
+def narrow(points: Sequence[Candidate], limit: float, count: Callable[[Sequence[int]], None]) -> None:
     """Count as few as needed for every step to be between neighbours, or to have only faulty versions in between.
 
     `count` counts the versions at these places, all at a time, and writes the count or the fault into each. A change
     that a later one takes back within a span whose ends agree is not found.
     """
-    count([0, len(points) - 1])
-    while wanted := [place for span in _open(points, limit) if (place := _middle(points, *span)) is not None]:
-        count(wanted)
+    places = [0, len(points) - 1]
+    while places:
+        count(places)
+        middles = [_middle(points, low, high) for low, high in _spans(points, limit)]
+        places = [place for place in middles if place is not None]
 
 
-def _open(points: Sequence[Point], limit: float) -> list[tuple[int, int]]:
-    """The spans between counted versions that differ by more than the limit."""
-    counted = [place for place, each in enumerate(points) if each.count is not None]
-    return [(low, high) for low, high in pairwise(counted) if Step(points[low], points[high], []).exceeds(limit)]
-
-
-def _middle(points: Sequence[Point], low: int, high: int) -> int | None:
+def _middle(points: Sequence[Candidate], low: int, high: int) -> int | None:
     """The version nearest to the middle of a span that was not tried; None where there is none."""
     left = [place for place in range(low + 1, high) if not points[place].fault]
     return min(left, key=lambda place: abs(2 * place - low - high), default=None)
 
 
-class Between:
-    """The versions from A to B of one package, and how to serve a layer with each.
+def _spans(points: Sequence[Candidate], limit: float) -> list[tuple[int, int]]:
+    """The places of neighbours among the counted versions that differ by more than the limit."""
+    counted = [place for place, point in enumerate(points) if point.count is not None]
+    return [(low, high) for low, high in pairwise(counted) if BisectionStep(points[low], points[high]).exceeds(limit)]
+
+
+class VersionRange:
+    """The versions from A to B of one package in order, and how to serve a layer with each.
 
     Raises BadInput where there are none, or where one side is a release and the other is a commit.
     """
@@ -114,75 +107,60 @@ class Between:
         self.tell = tell
         self.resolver: Resolver | None = None
         self.ends: tuple[Resolution, Resolution] | None = None
-        self.points: list[Point] = []
-        self.sources: list[Source] = []
         a, b = asked.a[0], asked.b[0]
         if isinstance(a, Version) and isinstance(b, Version):
-            self._releases(a, b)
+            versions = self._releases(a, b)
         elif isinstance(a, Commit | Base) and isinstance(b, Commit | Folder):
-            self._commits(a, b)
+            versions = self._commits(a, b)
         else:
             raise BadInput("BISECT=1 needs two releases, or two states of one clone (git:REF, a checkout, base)")
+        self.points = [point for point, _ in versions]
+        self.sources = [source for _, source in versions]
 
-    def _releases(self, a: Version, b: Version) -> None:
-        since, until = (f"{each}.0" if each.count(".") == 1 else each for each in (a.version, b.version))
-        try:
-            found = choose(releases(self.packages[0]), "all", since, until)
-        except BadInput as fault:
-            raise BadInput(fault.message.replace("SINCE=", "A=").replace("UNTIL=", "B=")) from None
-        for each in found:
-            self._add(each.version, "", Version(each.version))
+    def _releases(self, a: Version, b: Version) -> list[tuple[Candidate, Source]]:
+        since, until = (f"{side.version}.0" if side.version.count(".") == 1 else side.version for side in (a, b))
+        chosen = choose(releases(self.packages[0]), "all", since, until, ("A", "B"))
+        return [(Candidate(name=release.version), Version(release.version)) for release in chosen]
 
-    def _commits(self, a: Commit | Base, b: Commit | Folder) -> None:
+    def _commits(self, a: Commit | Base, b: Commit | Folder) -> list[tuple[Candidate, Source]]:
         repo, head = (b.path, "HEAD") if isinstance(b, Folder) else (b.repo, b.ref)
         first = commit(a.repo, a.ref) if isinstance(a, Commit) else merge_base(repo, a.ref, head)
         last = commit(repo, head)
-        between = commits(repo, first, last) if first != last else []
-        for each in [first, *between]:
-            self._add(each[:SHOWN], git(repo, "show", "--no-patch", "--format=%s", each), Commit(each, repo))
-        if isinstance(b, Folder) and _changed(b):
-            self._add("checkout", "with uncommitted changes", b)
+        versions: list[tuple[Candidate, Source]] = []
+        for name in [first, *(commits(repo, first, last) if first != last else [])]:
+            subject = git(repo, "show", "--no-patch", "--format=%s", name)
+            versions.append((Candidate(name=name[:SHOWN], subject=subject), Commit(name, repo)))
+        if isinstance(b, Folder):
+            with contextlib.suppress(Fault), scratch() as place:
+                if of_folder(b.path, place)[0].changes:
+                    versions.append((Candidate(name="checkout", subject="with uncommitted changes"), b))
+        return versions
 
-    def _add(self, name: str, subject: str, source: Source) -> None:
-        self.points.append(Point(name=name, subject=subject))
-        self.sources.append(source)
-
-    def serve(self, place: int, name: str) -> Layer:
+    def serve(self, place: int) -> Layer:
         """The layer with one of the versions; raises Fault where it cannot be built or installed."""
         self.resolver = self.resolver or resolver_for([self.layer], self.packages, self.tell)
-        said, wanted = find(self.packages, [self.sources[place]], self.tell)
+        words, pins = find(self.packages, [self.sources[place]], self.tell)
         if self.ends is None:  # what both ends allow is what all get
-            others = find(self.packages, [self.sources[-1]], self.tell)[1]
-            first = wanted if place == 0 else find(self.packages, [self.sources[0]], self.tell)[1]
-            self.ends = self.resolver.both(first, others)
+            first, last = (find(self.packages, [self.sources[end]], self.tell)[1] for end in (0, -1))
+            self.ends = self.resolver.both(first, last)
         if place in (0, len(self.points) - 1):
             resolution = self.ends[place != 0]
         else:
-            resolution = self.resolver.one(wanted, self.ends[0].others)
+            resolution = self.resolver.one(pins, self.ends[0].others)
         self.points[place].differ = changed(self.ends[0], resolution)
-        side = install("a", said, resolution, self.layer.group, self.tell)
+        side = install("a", words, resolution, self.layer.group, self.tell)
         layer, _ = served_by(self.layer, side)
-        return msgspec.structs.replace(layer, name=name)
-
-
-def _changed(folder: Folder) -> bool:
-    """Whether a checkout has uncommitted changes."""
-    with contextlib.suppress(Fault), scratch() as place:
-        return of_folder(folder.path, place)[0].changes
-    return False
-
-
-PARTS: tuple[Part, ...] = ("instructions", "calls and bytecodes")
+        return msgspec.structs.replace(layer, name=f"point-{place}")
 
 
 def seconds(points: int, width: int) -> float:
     """About how long it takes where there is one step, in seconds."""
-    return (2 + math.log2(max(points, 2))) * sum(SECONDS[part] for part in PARTS) / min(width, 2)
+    return (2 + math.log2(max(points, 2))) * sum(SECONDS[task] for task in TASKS) / min(width, 2)
 
 
 def bisect(
-    found: Bisection,
-    serve: Callable[[int, str], Layer],
+    bisection: Bisection,
+    serve: Callable[[int], Layer],
     contract: Contract,
     limit: float,
     watch: Watch,
@@ -190,43 +168,37 @@ def bisect(
     width: int,
 ) -> None:
     """Count what is needed of these points into them; `serve` installs one, and raises Fault where that fails."""
-    points = found.points
-    done = 0.0
-    parts = PARTS if shutil.which("valgrind") else PARTS[1:]
-    found.metric = "instructions" if parts == PARTS else "bytecodes"
+    points, done = bisection.points, 0.0
+    tasks = TASKS if shutil.which("valgrind") else TASKS[1:]
+    bisection.metric = "instructions" if tasks == TASKS else "bytecodes"
 
     def count(places: Sequence[int]) -> None:
         nonlocal done
-        jobs = []
+        jobs, served = [], dict[str, Candidate]()
         for place in places:
-            watch.tell(f"install {points[place].name} {points[place].subject}".strip(), done)
+            point = points[place]
+            watch.tell(f"install {point.name} {point.subject}".strip(), done)
             try:
-                layer = serve(place, name_of(place))
+                layer = serve(place)
             except Fault as fault:
-                points[place].fault = fault.message
+                point.fault = fault.message
                 continue
-            jobs += [Job(layer, contract, part) for part in parts]
-        of = {job.layer.name: place for place in places for job in jobs if job.layer.name == name_of(place)}
+            served[layer.name] = point
+            jobs += [Job(layer, contract, task) for task in tasks]
         for job, result in take(jobs, executor):
-            point = points[of[job.layer.name]]
-            counts = result.counts
-            if job.part == "instructions":
-                point.count = total(counts)
+            point, bytecodes = served[job.layer.name], result.counts.bytecodes
+            if job.task == "instructions":
+                point.count = total(result.counts)
             else:
-                point.bytecodes = sum(counts.bytecodes.values()) if counts.bytecodes else None
-                point.count = point.bytecodes if found.metric == "bytecodes" else point.count
+                point.bytecodes = sum(bytecodes.values()) if bytecodes else None
+                point.count = point.bytecodes if bisection.metric == "bytecodes" else point.count
             if result.failed:
-                point.fault = f"no {job.part}: {result.failed}"
-            done += SECONDS[job.part] / width
-            watch.tell(f"counted {job.part} of {point.name}", done)
+                point.fault = f"no {job.task}: {result.failed}"
+            done += SECONDS[job.task] / width
+            watch.tell(f"counted {job.task} of {point.name}", done)
             watch.keep()
         for place in places:
             if points[place].fault:
                 points[place].count = None
 
     narrow(points, limit, count)
-
-
-def name_of(place: int) -> str:
-    """What the layer of a point is called."""
-    return f"point-{place}"

@@ -1,7 +1,4 @@
-"""Where `make versus` counts: on this machine's cores, or by the workers of a scheduler.
-
-`make versus`: two versions of a package, counted and timed, with the functions that changed.
-"""
+"""`make versus`: two versions of a package, counted and timed, with the functions that changed."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +18,7 @@ from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.machine.versions import read_revision, read_versions, require_revision
 from asgi_anatomy.options import (
@@ -42,14 +40,15 @@ from asgi_anatomy.options import (
 from asgi_anatomy.packages.sides import Side, install_here, read_sides
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer, read_catalogue
-from asgi_anatomy.turns.keeping import carry_out, check
-from asgi_anatomy.turns.plan import Plan, Watch, two
-from asgi_anatomy.versus.bisect import Between, bisect, steps
+from asgi_anatomy.turns.keeping import carry_out
+from asgi_anatomy.turns.plan import Plan, Selection, Watch
+from asgi_anatomy.turns.wrk import require_files, require_wrk
+from asgi_anatomy.versus.bisect import VersionRange, bisect, steps
 from asgi_anatomy.versus.bisect import seconds as bisection_seconds
 from asgi_anatomy.versus.figures import judge_layers, overall
 from asgi_anatomy.versus.record import Bisection, Versus
 from asgi_anatomy.versus.run import ask_both, both_sides, count_both, layers_with, seconds, time_both
-from asgi_anatomy.versus.text import versus_document, versus_json, versus_markdown
+from asgi_anatomy.versus.text import versus_document, versus_markdown
 
 
 class Executors(msgspec.Struct, frozen=True):
@@ -157,32 +156,27 @@ def command(
     contract = contract_for(question.workload, catalogue.choose(question.layers, question.ladder))
     asked = read_sides(question.package, question.a, question.b, question.repo)
     layers = layers_with(catalogue, asked.packages, question.layers, question.ladder, say)
+    load, cores = driving.load(contract.workload), lane()
     require_folder(results)
-    plan = Plan(
-        two(layers[0], layers[0], contract),
-        driving.load(contract.workload),
-        lane(),
-        driving.host,
-        driving.port,
-        driving.turn / 1000,
-        budget,
-        precision,
-        threshold,
-    )
     timed, counted = only != "counts" and not bisected, only != "time"
-    if timed and plan.lane is None:
-        raise BadInput("time needs Linux, where servers can be pinned to a core and take turns: try ONLY=counts")
     if timed:
-        check(plan, results)
+        if cores is None:
+            raise BadInput("time needs Linux, where servers can be pinned to a core and take turns: try ONLY=counts")
+        require_wrk()
+        require_files(load.connections)
+        require_ports(driving.host, driving.port, 2)
     if counted:
         try_to_install(*COUNTERS)
     given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
+    given |= {"ladder": "" if question.ladder == "default" else question.ladder, "bisect": "1" if bisected else ""}
     record = Versus(
         **origin(),
         packages={
-            name: each for name, each in read_versions(layers).items() if canonicalize_name(name) not in asked.packages
+            name: version
+            for name, version in read_versions(layers).items()
+            if canonicalize_name(name) not in asked.packages
         },
-        asked={key.upper(): value for key, value in given.items() if value and (key, value) != ("ladder", "default")},
+        asked={key.upper(): value for key, value in given.items() if value},
         ladder="" if question.layers else question.ladder,
         contract=contract.digest(),
         workload=contract.workload.name,
@@ -190,12 +184,15 @@ def command(
         threshold=threshold,
     )
     if bisected:
-        record.asked["BISECT"] = "1"
         record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
-        context.exit(_bisect(Between(asked, layers[-1], say), record, contract, results, printing))
+        context.exit(_bisect(VersionRange(asked, layers[-1], say), record, contract, results, printing))
     sides, record.layers, served = both_sides(asked, layers, say)
     a, b = sides[layers[0].group]
     record.a, record.b = [*a.said], [*b.said]
+
+    def plan(selection: Selection, seconds: float) -> Plan:
+        turn = driving.turn / 1000
+        return Plan(selection, load, cores, driving.host, driving.port, turn, seconds, precision, threshold)
 
     def work(watch: Watch) -> None:
         with executors(scheduler, layers, [side for both in sides.values() for side in both]) as found:
@@ -204,8 +201,7 @@ def command(
             if counted:
                 count_both(served, record, contract, watch, found.executors, found.width)
         if timed:
-            left = budget - (time.monotonic() - begin)
-            time_both(served, record, msgspec.structs.replace(plan, budget=left), watch)
+            time_both(served, record, contract, plan, budget - (time.monotonic() - begin), watch)
 
     expected = seconds(len(layers), Cores().width, counted)
     problem, _ = carry_out(work, record, results, max(expected, budget) if timed else expected)
@@ -218,30 +214,25 @@ def command(
     context.exit(3 if verdict == "slower" else 4 if verdict == "unclear" and not counted else 0)
 
 
-def _bisect(between: Between, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
+def _bisect(versions: VersionRange, record: Versus, contract: Contract, results: Path, printing: Printing) -> int:
     """Count versions between the sides until every step is between neighbours; returns the exit code."""
-    found = record.bisection = Bisection(package=between.packages[0], layer=between.layer.name, points=between.points)
-    cores = Cores()
+    points, layer, cores = versions.points, versions.layer.name, Cores()
+    bisection = record.bisection = Bisection(package=versions.packages[0], layer=layer, points=points)
 
     def work(watch: Watch) -> None:
         with cores:
-            bisect(found, between.serve, contract, record.limit, watch, cores, cores.width)
+            bisect(bisection, versions.serve, contract, record.limit, watch, cores, cores.width)
 
-    problem, _ = carry_out(work, record, results, bisection_seconds(len(found.points), cores.width))
+    problem, _ = carry_out(work, record, results, bisection_seconds(len(points), cores.width))
     show(_render(record, printing))
     if problem:
         raise problem
-    if failed := next((each for each in (found.points[0], found.points[-1]) if each.fault), None):
-        raise Fault(f"{found.package} {failed.name}: {failed.fault}")
-    return 0 if steps(found.points, record.limit) else 4
+    if failed := next((end for end in (points[0], points[-1]) if end.fault), None):
+        raise Fault(f"{bisection.package} {failed.name}: {failed.fault}")
+    return 0 if steps(points, record.limit) else 4
 
 
 def _render(record: Versus, printing: Printing) -> str:
-    """A record in one of FORMATS."""
-    if printing.form == "json":
-        return versus_json(record)
-    return (
-        versus_markdown(record)
-        if printing.form == "markdown"
-        else printing.render(versus_document(record, printing.wide))
-    )
+    if printing.form == "markdown":
+        return versus_markdown(record)
+    return printing.render(versus_document(record, printing.form, printing.wide))

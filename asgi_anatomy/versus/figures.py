@@ -7,7 +7,6 @@ import msgspec
 from asgi_anatomy.counts.changes import (
     SCATTER,
     Change,
-    Changes,
     FunctionChange,
     compare_counts,
     noise_floor,
@@ -15,7 +14,7 @@ from asgi_anatomy.counts.changes import (
 )
 from asgi_anatomy.counts.figures import UNSURE, spread
 from asgi_anatomy.turns.decay import figures
-from asgi_anatomy.turns.record import Verdict
+from asgi_anatomy.turns.record import Pair, Verdict
 from asgi_anatomy.turns.verdict import Outcome, outcome
 from asgi_anatomy.versus.record import Compared, Versus
 
@@ -38,10 +37,15 @@ class Judged(msgspec.Struct, frozen=True):
     row: Compared
     metrics: dict[str, Metric]
     """instructions, bytecodes, calls, syscalls, and cpu_us: µs of CPU time."""
-    changes: Changes | None
+    functions: list[FunctionChange]
+    """Those that changed, most bytecodes first."""
     by_counts: Verdict | None
-    by_time: Verdict | None
     time: Outcome | None
+
+    @property
+    def by_time(self) -> Verdict | None:
+        """The verdict of time."""
+        return self.time.verdict if self.time else None
 
     @property
     def verdict(self) -> Verdict:
@@ -54,23 +58,15 @@ class Judged(msgspec.Struct, frozen=True):
         return next((self.metrics[name] for name in (*DECISIVE, CPU) if name in self.metrics), None)
 
     @property
-    def functions(self) -> list[FunctionChange]:
-        """Those that changed, most bytecodes first."""
-        return self.changes.functions if self.changes else []
-
-    @property
     def disagree(self) -> bool:
-        """Whether counts and time contradict one another."""
-        return (
-            {self.by_counts, self.by_time} == {"slower", "faster"}
-            or (self.by_counts in ("slower", "faster") and self.by_time == "same")
-            or (self.by_counts == "same" and self.by_time in ("slower", "faster"))
-        )
+        """Whether counts and time contradict one another; unclear contradicts nothing."""
+        verdicts = {self.by_counts, self.by_time}
+        return len(verdicts) == 2 and not verdicts & {None, "unclear"}
 
 
 def floor_of(record: Versus) -> dict[str, float]:
     """By how many percent side A differs from itself, by metric; empty where it was not counted twice."""
-    row = next((each for each in record.layers if each.layer == record.floor_layer), None)
+    row = next((row for row in record.layers if row.layer == record.floor_layer), None)
     return noise_floor(row.a.counts, record.floor) if row and row.a.counts and record.floor else {}
 
 
@@ -82,48 +78,48 @@ def judge_layers(record: Versus) -> list[Judged]:
 
 def overall(judged: list[Judged]) -> Verdict:
     """Slower where it is on any layer; then unclear, faster, same."""
-    found = [each.verdict for each in judged if not each.row.faults]
-    order: tuple[Verdict, ...] = ("slower", "unclear", "faster")
-    return next((each for each in order if each in found), "same" if found else "unclear")
+    verdicts = {layer.verdict for layer in judged if not layer.row.faults}
+    order: tuple[Verdict, ...] = ("slower", "unclear", "faster", "same")
+    return next((verdict for verdict in order if verdict in verdicts), "unclear")
 
 
 def chief(judged: list[Judged]) -> Judged | None:
     """The layer that the verdict is about: of those with that verdict, the one that changed most."""
     verdict = overall(judged)
-    having = [each for each in judged if each.decisive and each.verdict == verdict]
-    return max(having, key=lambda each: abs((each.decisive and each.decisive.percent) or 0.0), default=None)
+    having = [layer for layer in judged if layer.decisive and layer.verdict == verdict]
+    return max(having, key=lambda layer: abs((layer.decisive and layer.decisive.percent) or 0.0), default=None)
 
 
 def _judge(row: Compared, record: Versus, floor: dict[str, float]) -> Judged:
     metrics: dict[str, Metric] = {}
-    changes = None
-    if row.a.counts and row.b.counts and not row.faults:
-        changes = compare_counts(row.a.counts, row.b.counts)
-        for name, change in changes.metrics.items():
-            own = floor.get(name, 0.0)
-            if name == "instructions":
-                same = not changes.metrics["bytecodes"].delta if "bytecodes" in changes.metrics else False
-                unsure = [each for each in map(spread, (row.a.counts, row.b.counts)) if each > UNSURE]
-                own = max([own, *([SCATTER] if same else []), *unsure])
-            metrics[name] = _metric(change, own, record.limit)
-    time = outcome(row.pair, record.threshold) if row.pair and row.pair.rounds else None
-    if time and (cpu := _cpu(time, row)):
-        metrics[CPU] = cpu
+    functions: list[FunctionChange] = []
+    a, b = row.a.counts, row.b.counts
+    if a and b and not row.faults:
+        changes = compare_counts(a, b)
+        functions = changes.functions
+        if "instructions" in changes.metrics:
+            same = "bytecodes" in changes.metrics and not changes.metrics["bytecodes"].delta
+            unsure = [percent for percent in (spread(a), spread(b)) if percent > UNSURE]
+            least = max([floor.get("instructions", 0.0), SCATTER if same else 0.0, *unsure])
+            floor = {**floor, "instructions": least}
+        metrics = {name: _metric(change, floor.get(name, 0.0), record) for name, change in changes.metrics.items()}
     by_counts = next((metrics[name].verdict for name in DECISIVE if name in metrics), None)
-    return Judged(row, metrics, changes, by_counts, time.verdict if time else None, time)
+    time = outcome(row.pair, record.threshold) if row.pair and row.pair.rounds else None
+    if row.pair and time and (cpu := _cpu(time, row.pair)):
+        metrics[CPU] = cpu
+    return Judged(row, metrics, functions, by_counts, time)
 
 
-def _metric(change: Change, floor: float, limit: float) -> Metric:
-    margin = floor / 100 * change.a
-    return Metric(change.a, change.b, change.delta - margin, change.delta + margin, verdict_of(change, floor, limit))
+def _metric(change: Change, floor: float, record: Versus) -> Metric:
+    margin, verdict = floor / 100 * change.a, verdict_of(change, floor, record.limit)
+    return Metric(change.a, change.b, change.delta - margin, change.delta + margin, verdict)
 
 
-def _cpu(time: Outcome, row: Compared) -> Metric | None:
+def _cpu(time: Outcome, pair: Pair) -> Metric | None:
     """CPU time per request of both, the second by the ratio of the pair."""
-    found = time.found
-    a = figures(row.pair)[0].cpu_us if row.pair else None
-    if not found or not a:
+    a = figures(pair)[0].cpu_us
+    if not time.found or not a:
         return None
-    interval = found.interval(time.alpha)
-    low, high = ((a * math.exp(-each) - a) for each in interval[::-1]) if interval else (None, None)
-    return Metric(a, a * math.exp(-found.mean), low, high, time.verdict)
+    interval = time.found.interval(time.alpha)
+    low, high = ((a * math.exp(-bound) - a) for bound in interval[::-1]) if interval else (None, None)
+    return Metric(a, a * math.exp(-time.found.mean), low, high, time.verdict)

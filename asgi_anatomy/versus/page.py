@@ -28,71 +28,59 @@ UNITS = {"calls": "Python calls", "bytecodes": "bytecodes"}
 
 
 def parts(sides: Sides) -> list[Part]:
-    """All parts of the page, in order."""
+    """All parts of the page, in order; the layer that the verdict is about comes first."""
     record = sides.record
     judged = judge_layers(record)
     about = chief(judged)
-    order = sorted(judged, key=lambda each: each is not about)
-    found = [_answer(sides, judged), _layers(judged), _bisection(sides), _functions(order), _tree(sides, order)]
-    if said := remarks(record, judged):
-        found.append(Part("differs", "What else differs, and what is not sure", body=paragraphs(said, "note")))
+    order = sorted(judged, key=lambda layer: layer is not about)
+    a, b = names(record)
+    head = f'<p class="eyebrow">versus</p><p class="headline">{text(sentence(record, judged))}</p>'
+    sections = [Part("answer", "The answer", body=head + paragraphs([f"A is {a}, B is {b}."], "lead"), hero=True)]
+    if (table := layers_table(judged)).rows:
+        title = "Every layer, B against A, per request"
+        columns = [msgspec.structs.replace(column, wide=False) for column in table.columns]  # a page has the room
+        sections.append(Part("layers", title, body=html_table(Table(columns, table.rows), title)))
+    if lines := bisection_lines(record):
+        sections.append(Part("bisection", "Which versions moved it", lines[0], body=commands(lines[1:])))
+    sections += [*_functions(order), *_tree(order, a)]
+    if notes := remarks(record, judged):
+        sections.append(Part("differs", "What else differs, and what is not sure", body=paragraphs(notes, "note")))
     again = [repeat(record), f"make report RECORD={sides.path}   # this page again"]
     body = paragraphs(made(record, wide=True), "note") + commands(again)
-    return [*filter(None, found), Part("made", "How it was made, and how to make it again", body=body)]
+    return [*sections, Part("made", "How it was made, and how to make it again", body=body)]
 
 
-def _answer(sides: Sides, judged: list[Judged]) -> Part:
-    a, b = names(sides.record)
-    body = f'<p class="eyebrow">versus</p><p class="headline">{text(sentence(sides.record, judged))}</p>'
-    return Part("answer", "The answer", body=body + paragraphs([f"A is {a}, B is {b}."], "lead"), hero=True)
-
-
-def _layers(judged: list[Judged]) -> Part | None:
-    found = layers_table(judged)
-    if not found.rows:
-        return None
-    columns = [msgspec.structs.replace(each, wide=False) for each in found.columns]  # a page has the room
-    title = "Every layer, B against A, per request"
-    return Part("layers", title, body=html_table(Table(columns, found.rows), title))
-
-
-def _bisection(sides: Sides) -> Part | None:
-    lines = bisection_lines(sides.record)
-    return Part("bisection", "Which versions moved it", lines[0], body=commands(lines[1:])) if lines else None
-
-
-def _functions(judged: list[Judged]) -> Part | None:
-    """The layer that the verdict is about comes first, and open."""
+def _functions(judged: list[Judged]) -> list[Part]:
+    """The functions of the first layer, and those of the others, folded."""
     tables = {
-        each.row.layer: html_table(functions_table(each.functions, MOST), f"Functions that changed on {each.row.layer}")
-        for each in judged
-        if each.functions
+        layer: html_table(functions_table(functions, MOST), f"Functions that changed on {layer}")
+        for layer, functions in ((each.row.layer, each.functions) for each in judged)
+        if functions
     }
     if not tables:
-        return None
+        return []
     first, *others = tables
     body = tables[first] + "".join(folded(f"On {layer}", tables[layer]) for layer in others)
-    return Part("functions", f"The functions that changed most, on {first}, per request", body=body)
+    return [Part("functions", f"The functions that changed most, on {first}, per request", body=body)]
 
 
-def _tree(sides: Sides, judged: list[Judged]) -> Part | None:
+def _tree(judged: list[Judged], a: str) -> list[Part]:
     """The icicle of each layer, B against A."""
     if not judged:
-        return None
+        return []
     before: dict[str, Frame] = {}
     after: dict[str, Frame] = {}
-    wholes: dict[str, dict[str, float]] = {}
-    for each in judged:
-        a, b = each.row.a.counts, each.row.b.counts
-        if a and b and a.tree and b.tree:
-            before[each.row.layer], after[each.row.layer] = a.tree, b.tree
-            wholes[each.row.layer] = b.bytecodes
+    bytecodes: dict[str, dict[str, float]] = {}
+    for row in (layer.row for layer in judged):
+        if row.a.counts and row.b.counts and row.a.counts.tree and row.b.counts.tree:
+            before[row.layer], after[row.layer] = row.a.counts.tree, row.b.counts.tree
+            bytecodes[row.layer] = row.b.counts.bytecodes
     if not after:
         why = "Not here: no layer has a call tree of both sides: only counts of Python servers keep one."
-        return Part(TREE_KEY, TREE_TITLE, body=paragraphs([why], "missing"))
-    layer = next(iter(after))
-    found = next(each.metrics for each in judged if each.row.layer == layer)
-    changed = [f"{found[name].delta:+,.6g} {unit}" for name, unit in UNITS.items() if name in found]
-    said = f"B against A on {layer}: {', '.join(changed)} per request." if changed else ""
-    body = icicle(after, layer, {"": "nothing", "A": f"A, {names(sides.record)[0]}"}, "A", "A")
-    return Part(TREE_KEY, TREE_TITLE, said, (), body, packed(wholes, layer, after, before))
+        return [Part(TREE_KEY, TREE_TITLE, body=paragraphs([why], "missing"))]
+    first = next(layer for layer in judged if layer.row.layer in after)
+    layer, metrics = first.row.layer, first.metrics
+    changed = [f"{metrics[name].delta:+,.6g} {unit}" for name, unit in UNITS.items() if name in metrics]
+    words = f"B against A on {layer}: {', '.join(changed)} per request." if changed else ""
+    body = icicle(after, layer, {"": "nothing", "A": f"A, {a}"}, "A", "A")
+    return [Part(TREE_KEY, TREE_TITLE, words, (), body, packed(bytecodes, layer, after, before))]

@@ -5,7 +5,7 @@ import msgspec
 from asgi_anatomy.turns.record import Count, Counts, Kind, Pair
 
 
-class Served(msgspec.Struct, kw_only=True):
+class ServedSide(msgspec.Struct, kw_only=True):
     """A layer as one side serves it."""
 
     flags: list[str] = []
@@ -19,8 +19,8 @@ class Compared(msgspec.Struct, kw_only=True):
     """A layer in two versions."""
 
     layer: str
-    a: Served
-    b: Served
+    a: ServedSide
+    b: ServedSide
     versions: dict[str, tuple[str, str]] = {}
     """What was installed of the packages compared: A's version and B's."""
     differ: dict[str, tuple[str, str]] = {}
@@ -35,7 +35,7 @@ class Compared(msgspec.Struct, kw_only=True):
     """Both sides in time; what a record says of where it was made stands in the whole record."""
 
 
-class Point(msgspec.Struct, kw_only=True):
+class Candidate(msgspec.Struct, kw_only=True):
     """A version between A and B: its instructions per request, or why it could not be counted."""
 
     name: str
@@ -56,7 +56,7 @@ class Bisection(msgspec.Struct, kw_only=True):
     package: str
     layer: str
     metric: str = "instructions"
-    points: list[Point]
+    points: list[Candidate]
 
 
 class Versus(Kind, kw_only=True, tag="versus"):
@@ -79,7 +79,7 @@ class Versus(Kind, kw_only=True, tag="versus"):
     floor_layer: str = ""
     """The layer whose side A was counted again."""
     floor: Counts | None = None
-    """What that came to."""
+    """Its counts."""
     seconds: float | None = None
     """How long it took."""
     jobs: Count | None = None

@@ -1,17 +1,11 @@
-"""A bisection: which releases or commits moved a count, and by how much.
+"""Two versions of packages in words and tables: a verdict, a row for each layer, which functions changed, what differs.
 
-Below the figures of two versions: what else differs, what is not sure, and where it was made, a line each.
-
-Two versions of packages, for programs: the rows of CSV, and a JSON object with a version of its own.
-
-Two versions of packages: a verdict, a row for each layer, which functions changed, and what else differs.
-
-Two versions of packages as Markdown for a pull request: short, with what did not change folded away.
+Text, CSV and JSON are a document; Markdown is made for a pull request: short, with what did not change folded away.
 """
 
-import json
 import math
 import shlex
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -22,241 +16,78 @@ from asgi_anatomy.documents.origin import named, origin_origin
 from asgi_anatomy.documents.words import cell, markdown
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.estimate import decay
-from asgi_anatomy.turns.record import Verdict
 from asgi_anatomy.turns.verdict import seconds_needed
-from asgi_anatomy.versus.bisect import Step, steps
+from asgi_anatomy.versus.bisect import BisectionStep, steps
 from asgi_anatomy.versus.figures import CPU, Judged, chief, floor_of, judge_layers, overall
 from asgi_anatomy.versus.record import Versus
-
-
-def bisection_lines(record: Versus) -> list[str]:
-    """A line for each step, and for what could not be counted."""
-    found = record.bisection
-    if not found:
-        return []
-    counted = sum(each.count is not None for each in found.points)
-    lines = [
-        f"Bisection of {found.package} on {found.layer}: {counted} of {len(found.points)} versions counted; steps of"
-        f" more than {record.limit:g}% of {found.metric}:"
-    ]
-    moved = steps(found.points, record.limit)
-    for step in moved:
-        between = f" (or one of {len(step.between)} before it, which were not counted)" if step.between else ""
-        said = f"{step.after.name} {step.after.subject}".strip()
-        if step.after.differ != step.before.differ:
-            others = ", ".join(f"{name} {version}" for name, (_, version) in step.after.differ.items())
-            said += f" (with {others or 'the other packages of A'})"
-        lines.append(f"  {step.delta:+,.0f} ({step.percent:+.2f}%) {said}{between}")
-    ends = found.points[0], found.points[-1]
-    if not moved and all(each.count is not None for each in ends):
-        lines.append(f"  none: {ends[0].name} and {ends[1].name} take {ends[0].count:,.0f} and {ends[1].count:,.0f}.")
-    elif moved:
-        whole = Step(*ends, between=[])
-        lines.append(f"  {whole.delta:+,.0f} ({whole.percent:+.2f}%) in all, from {ends[0].name} to {ends[1].name}.")
-    lines += [f"  skipped: {each.name} {each.subject}: {each.fault}" for each in found.points if each.fault]
-    return lines
-
-
-def notes(record: Versus, judged: list[Judged], wide: bool = False) -> list[str]:
-    """What else differs, what is not sure, and where it was made, a line each."""
-    return [*remarks(record, judged), *made(record, wide)]
-
-
-def made(record: Versus, wide: bool = False) -> list[str]:
-    """Where and with what it was made; of the packages, those that both sides have in one version, the lock's."""
-    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
-    packages = {name: version for name, version in record.packages.items() if name not in other}
-    where = f"Counted by workers on {', '.join(record.counted_on)}; times, if any, are of this machine:"
-    return ([where] if record.counted_on else []) + origin_origin(
-        msgspec.structs.replace(record, packages=packages), wide
-    )
-
-
-def remarks(record: Versus, judged: list[Judged]) -> list[str]:
-    """What else differs, and what is not sure."""
-    lines = [*named(record), *(f"{each.row.layer}: {fault}" for each in judged for fault in each.row.faults)]
-    lines += [
-        f"{each.row.layer}: counts say {each.by_counts}, time says {each.by_time}: they disagree."
-        for each in judged
-        if each.disagree
-    ]
-    lines += differences(record)
-    lines += _floor(record, judged)
-    lines += _missing(judged)
-    return lines + [told for each in judged if (told := _unclear(each))]
-
-
-def differences(record: Versus) -> list[str]:
-    """In what the sides differ beside the packages compared: dependencies, flags, answers."""
-    lines = []
-    for what, found in (
-        ("deps differ", _shared(record, "differ")),
-        ("both sides have, not as locked", _shared(record, "moved")),
-        ("they answer differently", _shared(record, "answers")),
-        ("flags left out in A", {row.layer: " ".join(row.a.flags) for row in record.layers if row.a.flags}),
-        ("flags left out in B", {row.layer: " ".join(row.b.flags) for row in record.layers if row.b.flags}),
-    ):
-        if found:
-            lines.append(f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}.")
-    asked = [one.exact for row in record.layers for one in (row.a, row.b) if one.exact is not None]
-    if asked:
-        every = "to the byte" if all(asked) else "as JSON, not to the byte"
-        expected = "Both sides give the answers that the workload expects."
-        lines.append(f"Both sides answer the User request {every}." if record.workload == USER else expected)
-    return lines
-
-
-def _shared(record: Versus, key: str) -> dict[str, str]:
-    """What is said of several layers, once."""
-    found: dict[str, str] = {}
-    for row in record.layers:
-        for name, value in getattr(row, key).items():
-            said = value if isinstance(value, str) else f"{value[0] or 'none'} -> {value[1] or 'none'}"
-            if found.setdefault(name, said) != said:
-                found[f"{name} ({row.layer})"] = said
-    return found
-
-
-def _floor(record: Versus, judged: list[Judged]) -> list[str]:
-    floor = floor_of(record)
-    lines = []
-    if floor:
-        said = ", ".join(f"{value:.2f}% of {name}" for name, value in floor.items())
-        lines.append(f"Floor: A against A on {record.floor_layer} differs by {said}. Below {record.limit:g}%: same.")
-    if times := [each.time for each in judged if each.time]:
-        alpha = min(each.alpha for each in times)
-        lines.append(
-            f"By time: turns on one core, intervals at {100 * (1 - alpha):.4g}%; below {record.threshold:g}%: same."
-        )
-    return lines
-
-
-def _missing(judged: list[Judged]) -> list[str]:
-    """What could not be counted, and of what."""
-    found: dict[str, list[str]] = {}
-    for each in judged:
-        for side, served in (("A", each.row.a), ("B", each.row.b)):
-            for note in served.counts.notes if served.counts else []:
-                found.setdefault(note, []).append(f"{each.row.layer} in {side}")
-    everything = sum(2 for each in judged if each.row.a.counts)
-    return [f"{note}{'' if len(of) == everything else f' ({", ".join(of)})'}" for note, of in found.items()]
-
-
-def _unclear(judged: Judged) -> str:
-    """How long a pair that is unclear would need."""
-    time = judged.time
-    unclear: Verdict = "unclear"
-    if not time or time.verdict != unclear:
-        return ""
-    if not time.found or time.found.error is None:
-        return (
-            f"{judged.row.layer}: too few rounds in {time.seconds:.0f} s to say anything by time: try a longer BUDGET."
-        )
-    needed = seconds_needed(time.found, time.alpha, time.threshold, time.seconds)
-    if not math.isfinite(needed) or needed > 86400:
-        return f"{judged.row.layer}: unclear by time, and no practical budget would be enough."
-    return f"{judged.row.layer}: unclear by time after {time.seconds:.0f} s: it needs about {needed:.0f} s."
-
 
 SCHEMA = 1
 """The version of the JSON object: keys are only ever added to one version."""
 METRICS = {"instructions": "instructions", "bytecodes": "bytecodes", "calls": "calls", "syscalls": "calls", CPU: "us"}
 """The unit of each metric; all are per request."""
-KEYS = ("layer", "metric", "unit", "a", "b", "delta", "percent", "low", "high", "verdict")
-
-
-def data_table(judged: list[Judged]) -> Table:
-    """A row for each layer and metric."""
-    rows: list[Values] = [
-        {"layer": each.row.layer, "metric": name, "unit": METRICS[name], **_metric(each, name)}
-        for each in judged
-        for name in METRICS
-        if name in each.metrics
-    ]
-    return Table([Column(key) for key in KEYS], rows)
-
-
-def _metric(judged: Judged, name: str) -> dict[str, Any]:
-    found = judged.metrics[name]
-    return {**msgspec.structs.asdict(found), "delta": found.delta, "percent": found.percent}
-
-
-def versus_json(record: Versus) -> str:
-    """The whole comparison as one JSON object."""
-    judged = judge_layers(record)
-    value = {
-        "schema": SCHEMA,
-        "verdict": overall(judged),
-        "a": record.a,
-        "b": record.b,
-        "packages": {
-            name: {"a": pair[0], "b": pair[1]} for row in record.layers for name, pair in row.versions.items()
-        },
-        "limit": record.limit,
-        "threshold": record.threshold,
-        "workload": record.workload,
-        "floor": {"layer": record.floor_layer, "percent": floor_of(record)},
-        "layers": [_layer(each) for each in judged],
-        "functions": [
-            {
-                "layer": each.row.layer,
-                "name": found.name,
-                "calls": {"a": found.calls.a, "b": found.calls.b, "delta": found.calls.delta},
-                "bytecodes": {"a": found.bytecodes.a, "b": found.bytecodes.b, "delta": found.bytecodes.delta},
-            }
-            for each in judged
-            for found in each.functions
-        ],
-        "bisection": msgspec.to_builtins(record.bisection),
-        "machine": msgspec.to_builtins(record.machine),
-        "python": msgspec.to_builtins(record.python),
-        "made": record.made and record.made.isoformat(),
-        "stopped": record.stopped,
-    }
-    return json.dumps(_rounded(value), indent=1)
-
-
-def _layer(judged: Judged) -> dict[str, Any]:
-    row = judged.row
-    return {
-        "layer": row.layer,
-        "verdict": judged.verdict if judged.metrics else None,
-        "by_counts": judged.by_counts,
-        "by_time": judged.by_time,
-        "metrics": {name: {**_metric(judged, name), "unit": METRICS[name]} for name in judged.metrics},
-        "faults": row.faults,
-        "answers": row.answers,
-        "dependencies": {name: {"a": pair[0], "b": pair[1]} for name, pair in row.differ.items()},
-        "flags_left_out": {"a": row.a.flags, "b": row.b.flags},
-        "exact": {"a": row.a.exact, "b": row.b.exact},
-    }
-
-
-def _rounded(value: Any) -> Any:
-    """The same with four decimals at most."""
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return round(value, 4) if isinstance(value, float) else value
-
-
-FUNCTIONS = 5  # named in text and Markdown
+DECISIVE = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "CPU time"}
+"""The metric that the sentence is about, the first that is known, and its name in words."""
 PLAIN = ("bytecodes", "calls", "syscalls")
-LEAST = 0.1  # calls per request
-UNITS = {"instructions": "instructions", "bytecodes": "bytecodes", CPU: "CPU time"}
+"""Metrics of which the table of layers has the change alone."""
+LEAST = 0.1  # calls per request that are worth a column
+NAMED, FOLDED = 5, 40
+"""Functions named in text, and in the folded part of Markdown."""
+MARKER = "<!-- asgi-anatomy versus: {packages} -->"
+"""By this a bot finds its own comment, to update it."""
+LONGEST = 86_400  # seconds: a budget that is longer is not practical
 
 
-def versus_document(record: Versus, wide: bool = False) -> Document:
-    """What text, CSV and JSON have; Markdown has a form of its own."""
+def versus_document(record: Versus, form: str = "text", wide: bool = False) -> Document:
+    """The comparison for text, CSV (a row for each layer and metric) and JSON (one object)."""
     judged = judge_layers(record)
     parts: list[str | Table] = [sentence(record, judged)]
-    if any(each.metrics for each in judged):
+    if any(layer.metrics for layer in judged):
         parts += ["", layers_table(judged)]
-    if functions := functions_of(judged):
-        parts += ["", f"Functions that changed most, on {functions[0]}, per request:", functions_table(functions[1])]
-    parts += [*bisection_lines(record), "", *notes(record, judged, wide)]
-    return Document(parts, data_table(judged))
+    if about := most_changed(judged):
+        heading = f"Functions that changed most, on {about.row.layer}, per request:"
+        parts += ["", heading, functions_table(about.functions, NAMED)]
+    parts += [*bisection_lines(record), "", *remarks(record, judged), *made(record, wide)]
+    rows = [_rounded(_as_object(record, judged))] if form == "json" else _metric_rows(judged)
+    keys = [*rows[0]] if form == "json" else ["layer", "metric", "unit", *METRIC_KEYS]
+    return Document(parts, Table([Column(key) for key in keys], rows), single=form == "json")
+
+
+def versus_markdown(record: Versus) -> str:
+    """One bold line, the rows that changed, and the rest in <details>."""
+    judged = judge_layers(record)
+    same = [layer for layer in judged if {layer.by_counts, layer.by_time} <= {"same", None} and not layer.row.faults]
+    shown: list[str | Table] = [layers_table([layer for layer in judged if layer not in same])]
+    shown += bisection_lines(record)
+    shown += [f"{layer.row.layer}: {fault}" for layer in judged for fault in layer.row.faults]
+    folded: list[str | Table] = []
+    if about := most_changed(judged):
+        heading = f"Functions that changed, on {about.row.layer}, per request:"
+        folded += [heading, functions_table(about.functions, FOLDED)]
+    unchanged = layers_table(same)
+    folded += [f"Not changed by {record.limit:g}% or more:", unchanged] if unchanged.rows else []
+    folded += [*remarks(record, judged), *made(record, wide=True), "To repeat it:"]
+    packages = " ".join(dict.fromkeys(name for row in record.layers for name in row.versions))
+    pieces = [
+        MARKER.format(packages=packages),
+        f"**{markdown(sentence(record, judged))}**",
+        _as_markdown(shown),
+        "<details><summary>Functions, floor, and how to repeat it</summary>",
+        _as_markdown(folded),
+        f"```sh\n{repeat(record)}\n```",
+        "</details>",
+    ]
+    return "\n\n".join(filter(None, pieces))
+
+
+def _as_markdown(parts: list[str | Table]) -> str:
+    kept = [part for part in parts if isinstance(part, str) or part.rows]
+    return Document(kept, Table((), ())).render("markdown")
+
+
+def repeat(record: Versus) -> str:
+    """The command that repeats it."""
+    words = [f"{name}={shlex.quote(value)}" for name, value in record.asked.items()]
+    return cell(" ".join(["make versus", *words]))
 
 
 def names(record: Versus) -> tuple[str, str]:
@@ -267,166 +98,307 @@ def names(record: Versus) -> tuple[str, str]:
 def sentence(record: Versus, judged: list[Judged]) -> str:
     """The verdict in words."""
     a, b = names(record)
-    about = chief(judged)
     if record.bisection:
         count = len(steps(record.bisection.points, record.limit))
         moved = f"moved the {record.bisection.metric} by more than {record.limit:g}%"
         return f"{count} of the {len(record.bisection.points) - 1} versions after {a}, up to {b}, {moved}."
-    if not about or not about.decisive:
+    about = chief(judged)
+    name = next((name for name in DECISIVE if about and name in about.metrics), "")
+    if not about or not name:
         return f"unclear: {b} and {a} could not be compared on any layer."
-    verdict, on = overall(judged), about.row.layer
-    metric = next(name for name in UNITS if name in about.metrics)
-    found = about.metrics[metric]
-    amount = f"{abs(found.delta):,.10g}" if metric == "bytecodes" else f"{abs(found.delta):,.0f}"
-    if metric == CPU:
-        amount = f"{abs(found.delta):,.2f} µs"
-    percent = f" ({found.percent:+.2f}%)" if found.percent is not None else ""
-    few = "more" if found.delta >= 0 else "less" if metric == CPU else "fewer"
-    more = f"{amount} {few} {UNITS[metric]} per request{percent}"
-    gain = _gain(about)
+    verdict, metric, layer = overall(judged), about.metrics[name], about.row.layer
+    size = abs(metric.delta)
+    amount = f"{size:,.2f} µs" if name == CPU else f"{size:,.10g}" if name == "bytecodes" else f"{size:,.0f}"
+    how = "more" if metric.delta >= 0 else "less" if name == CPU else "fewer"
+    percent = f" ({metric.percent:+.2f}%)" if metric.percent is not None else ""
+    more = f"{amount} {how} {DECISIVE[name]} per request{percent}"
     if verdict in ("slower", "faster"):
-        if gain and about.time and about.time.verdict == verdict:
-            return f"{verdict}: {b} serves {gain} per CPU-second than {a} on {on}, with {more}."
-        return f"{verdict}: {b} takes {more} than {a} on {on}."
+        if (gain := _gain(about)) and about.by_time == verdict:
+            return f"{verdict}: {b} serves {gain} per CPU-second than {a} on {layer}, with {more}."
+        return f"{verdict}: {b} takes {more} than {a} on {layer}."
     if verdict == "unclear":
-        return f"unclear: {b} takes {more} than {a} on {on}, which is no more than A differs from itself."
-    limit = record.threshold if metric == CPU else record.limit
-    return f"same: {b} and {a} differ by less than {limit:g}% of {UNITS[metric]} on every layer."
+        return f"unclear: {b} takes {more} than {a} on {layer}, which is no more than A differs from itself."
+    limit = record.threshold if name == CPU else record.limit
+    return f"same: {b} and {a} differ by less than {limit:g}% of {DECISIVE[name]} on every layer."
 
 
 def _gain(judged: Judged) -> str:
     """How many more requests per CPU-second B serves: "3.1% more (2.5 to 3.8)"."""
-    time = judged.time
-    interval = time.found.interval(time.alpha) if time and time.found else None
-    if not time or not time.found or not interval:
+    interval = _interval(judged)
+    if not interval or not judged.time or not judged.time.found:
         return ""
-    more = -decay(time.found.mean)
-    low, high = sorted(-decay(each) * (1 if more > 0 else -1) for each in interval)
+    more = -decay(judged.time.found.mean)
+    low, high = sorted(gain if more > 0 else -gain for gain in interval)
     return f"{abs(more):.1f}% {'more' if more > 0 else 'fewer'} requests ({low:.1f} to {high:.1f}%)"
 
 
+def _interval(judged: Judged) -> list[float]:
+    """The bounds of how many percent more requests per CPU-second B serves; empty where that is not known."""
+    time = judged.time
+    interval = time.found.interval(time.alpha) if time and time.found else None
+    return [-decay(bound) for bound in interval or ()]
+
+
 def layers_table(judged: list[Judged]) -> Table:
-    """A row for each layer: B against A."""
-    timed = any(each.time for each in judged)
-    counted = any(each.changes for each in judged)
-    calls = any(_sure(each, "syscalls") for each in judged)
+    """A row for each layer that has figures: B against A."""
+    timed = any(layer.time for layer in judged)
+    counted = any(layer.metrics.keys() - {CPU} for layer in judged)
+    calls = any("syscalls" in layer.metrics and abs(layer.metrics["syscalls"].delta) >= LEAST for layer in judged)
     columns = [Column("layer", "layer", left=True)]
     if counted:
         columns += [
             Column("instructions", "instructions", show="{instructions:,.0f}", wide=timed),
             Column("more", "B - A", show="{more:+,.0f}"),
             Column("percent", "%", show="{percent:+.2f}"),
-            *(_delta(name, wide=name == "syscalls" and not calls) for name in PLAIN),
+            *(_change_column(name, wide=name == "syscalls" and not calls) for name in PLAIN),
             Column("counts", "by counts" if not timed else "counts"),
         ]
     if timed:
         columns += [Column("gain", "req/CPU-s", "%"), Column("time", "by time" if not counted else "time")]
-    return Table(columns, [_row(each) for each in judged if each.metrics])
+    return Table(columns, [_layer_row(layer) for layer in judged if layer.metrics])
 
 
-def _sure(judged: Judged, name: str) -> bool:
-    """Whether a metric changed enough for a column."""
-    return name in judged.metrics and abs(judged.metrics[name].delta) >= LEAST
+def _change_column(name: str, wide: bool) -> Column:
+    zero_or_missing = {None: "-", 0: "0"}
+    return Column(name, name, show=lambda row: zero_or_missing.get(row[name]) or f"{row[name]:+,.6g}", wide=wide)
 
 
-def _row(judged: Judged) -> Values:
-    instructions = judged.metrics.get("instructions")
-    time = judged.time
-    interval = time.found.interval(time.alpha) if time and time.found else None
-    gains = [-decay(each) for each in interval] if interval else []
+def _layer_row(judged: Judged) -> Values:
+    instructions, gains = judged.metrics.get("instructions"), _interval(judged)
     return {
         "layer": judged.row.layer,
         "instructions": instructions and instructions.a,
         "more": instructions and instructions.delta,
         "percent": instructions and instructions.percent,
-        **{name: found.delta if (found := judged.metrics.get(name)) else None for name in PLAIN},
+        **{name: judged.metrics[name].delta if name in judged.metrics else None for name in PLAIN},
         "counts": judged.by_counts,
         "gain": f"{gains[0]:+.1f} to {gains[1]:+.1f}" if gains else None,
         "time": judged.by_time,
     }
 
 
-def _delta(name: str, wide: bool) -> Column:
-    zero_or_missing = {None: "-", 0: "0"}
-    return Column(name, name, show=lambda row: zero_or_missing.get(row[name]) or f"{row[name]:+,.6g}", wide=wide)
+def most_changed(judged: list[Judged]) -> Judged | None:
+    """The layer whose functions are named: the one that the verdict is about if any of its own changed, or another."""
+    return next((layer for layer in [chief(judged), *judged] if layer and layer.functions), None)
 
 
-def functions_of(judged: list[Judged]) -> tuple[str, list[FunctionChange]] | None:
-    """The functions that changed, on the layer that the verdict is about, or else on any."""
-    about = chief(judged)
-    for each in filter(None, [about, *judged]):
-        if each.functions:
-            return each.row.layer, each.functions
-    return None
-
-
-def functions_table(functions: list[FunctionChange], most: int = FUNCTIONS) -> Table:
+def functions_table(functions: list[FunctionChange], most: int) -> Table:
     """Calls and bytecodes of functions in A and B; a last row has what is left."""
-    rows: list[Values] = [
-        {
-            "function": each.name,
-            "calls_a": each.calls.a,
-            "calls_b": each.calls.b,
-            "bytecodes_a": each.bytecodes.a,
-            "bytecodes_b": each.bytecodes.b,
-            "more": each.bytecodes.delta,
-        }
-        for each in functions[:most]
-    ]
+    rows: list[Values] = [function.row for function in functions[:most]]
     if rest := functions[most:]:
-        more = sum(each.bytecodes.delta for each in rest)
-        rows.append({**dict.fromkeys(rows[0]), "function": f"{len(rest)} more", "more": more})
+        added = sum(function.bytecodes.delta for function in rest)
+        rows.append({**dict.fromkeys(rows[0]), "function": f"{len(rest)} more", "added": added})
     columns = (
         Column("function", "function", left=True),
         Column("calls_a calls_b", "calls", show="{calls_a:,.6g} -> {calls_b:,.6g}"),
         Column("bytecodes_a bytecodes_b", "bytecodes", show="{bytecodes_a:,.6g} -> {bytecodes_b:,.6g}"),
-        Column("more", "B - A", show="{more:+,.6g}"),
+        Column("added", "B - A", show="{added:+,.6g}"),
     )
     return Table(columns, rows)
 
 
-MARKER = "<!-- asgi-anatomy versus: {packages} -->"
-"""By this a bot finds its own comment, to update it."""
-MOST = 40  # functions in <details>
+def bisection_lines(record: Versus) -> list[str]:
+    """A line for each step, and for what could not be counted."""
+    bisection = record.bisection
+    if not bisection:
+        return []
+    points = bisection.points
+    counted = sum(point.count is not None for point in points)
+    lines = [
+        f"Bisection of {bisection.package} on {bisection.layer}: {counted} of {len(points)} versions counted; steps of"
+        f" more than {record.limit:g}% of {bisection.metric}:"
+    ]
+    moved = steps(points, record.limit)
+    for step in moved:
+        before, after = step.before, step.after
+        between = f" (or one of {len(step.between)} before it, which were not counted)" if step.between else ""
+        others = ""
+        if after.differ != before.differ:
+            differ = ", ".join(f"{name} {version}" for name, (_, version) in after.differ.items())
+            others = f" (with {differ or 'the other packages of A'})"
+        lines.append(f"{_size(step)} {f'{after.name} {after.subject}'.strip()}{others}{between}")
+    whole = BisectionStep(points[0], points[-1])
+    a, b = whole.before, whole.after
+    if moved:
+        lines.append(f"{_size(whole)} in all, from {a.name} to {b.name}.")
+    elif a.count is not None and b.count is not None:
+        lines.append(f"  none: {a.name} and {b.name} take {a.count:,.0f} and {b.count:,.0f}.")
+    return lines + [f"  skipped: {point.name} {point.subject}: {point.fault}" for point in points if point.fault]
 
 
-def versus_markdown(record: Versus) -> str:
-    """One bold line, the rows that changed, and the rest in <details>."""
-    judged = judge_layers(record)
-    changed = [each for each in judged if not _same(each)]
-    unchanged = [each for each in judged if _same(each) and each.metrics]
-    parts = [_marker(record), f"**{markdown(sentence(record, judged))}**"]
-    if any(each.metrics for each in changed):
-        parts.append(_shown(layers_table(changed)))
-    parts += [markdown(line) for line in bisection_lines(record)]
-    parts += [markdown(f"{each.row.layer}: {fault}") for each in judged for fault in each.row.faults]
-    folded = []
-    if functions := functions_of(judged):
-        table = _shown(functions_table(functions[1], MOST))
-        folded += [f"Functions that changed, on {markdown(functions[0])}, per request:", table]
-    if unchanged:
-        folded += [f"Not changed by {record.limit:g}% or more:", _shown(layers_table(unchanged))]
-    folded += [markdown(line) for line in notes(record, judged, wide=True)]
-    folded.append(f"To repeat it:\n\n```sh\n{repeat(record)}\n```")
-    return "\n\n".join(
-        [*parts, "<details><summary>Functions, floor, and how to repeat it</summary>", *folded, "</details>"]
-    )
+def _size(step: BisectionStep) -> str:
+    return f"  {step.delta:+,.0f} ({step.percent:+.2f}%)"
 
 
-def repeat(record: Versus) -> str:
-    """The command that repeats it."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in record.asked.items()]
-    return cell(" ".join(["make versus", *words]))
+def made(record: Versus, wide: bool = False) -> list[str]:
+    """Where and with what it was made; of the packages, those that both sides have in one version, the lock's."""
+    other = {name for row in record.layers for name in (*row.moved, *row.differ)}
+    packages = {name: version for name, version in record.packages.items() if name not in other}
+    where = f"Counted by workers on {', '.join(record.counted_on)}; times, if any, are of this machine:"
+    lines = origin_origin(msgspec.structs.replace(record, packages=packages), wide)
+    return [where, *lines] if record.counted_on else lines
 
 
-def _marker(record: Versus) -> str:
-    names = dict.fromkeys(name for row in record.layers for name in row.versions)
-    return MARKER.format(packages=" ".join(names))
+def remarks(record: Versus, judged: list[Judged]) -> list[str]:
+    """What else differs, and what is not sure, a line each."""
+    return [
+        *named(record),
+        *(f"{layer.row.layer}: {fault}" for layer in judged for fault in layer.row.faults),
+        *(
+            f"{layer.row.layer}: counts say {layer.by_counts}, time says {layer.by_time}: they disagree."
+            for layer in judged
+            if layer.disagree
+        ),
+        *_differences(record),
+        *_floor(record, judged),
+        *_missing(judged),
+        *filter(None, map(_unclear, judged)),
+    ]
 
 
-def _same(judged: Judged) -> bool:
-    return judged.by_counts in ("same", None) and judged.by_time in ("same", None) and not judged.row.faults
+def _differences(record: Versus) -> list[str]:
+    """In what the sides differ beside the packages compared: dependencies, flags, answers."""
+    rows = record.layers
+    lines = []
+    for what, differences in (
+        ("deps differ", _shared({row.layer: _arrows(row.differ) for row in rows})),
+        ("both sides have, not as locked", _shared({row.layer: _arrows(row.moved) for row in rows})),
+        ("they answer differently", _shared({row.layer: row.answers for row in rows})),
+        ("flags left out in A", {row.layer: " ".join(row.a.flags) for row in rows if row.a.flags}),
+        ("flags left out in B", {row.layer: " ".join(row.b.flags) for row in rows if row.b.flags}),
+    ):
+        if differences:
+            lines.append(f"{what}: {', '.join(f'{name} {value}' for name, value in differences.items())}.")
+    exact = [side.exact for row in rows for side in (row.a, row.b) if side.exact is not None]
+    if exact and record.workload == USER:
+        how = "to the byte" if all(exact) else "as JSON, not to the byte"
+        lines.append(f"Both sides answer the User request {how}.")
+    elif exact:
+        lines.append("Both sides give the answers that the workload expects.")
+    return lines
 
 
-def _shown(table: Table) -> str:
-    return table.for_people("markdown")
+def _arrows(versions: dict[str, tuple[str, str]]) -> dict[str, str]:
+    return {name: f"{a or 'none'} -> {b or 'none'}" for name, (a, b) in versions.items()}
+
+
+def _shared(layers: dict[str, dict[str, str]]) -> dict[str, str]:
+    """What is the same on several layers, once; what is not, with the layer's name."""
+    shared: dict[str, str] = {}
+    for layer, values in layers.items():
+        for name, value in values.items():
+            if shared.setdefault(name, value) != value:
+                shared[f"{name} ({layer})"] = value
+    return shared
+
+
+def _floor(record: Versus, judged: list[Judged]) -> list[str]:
+    lines = []
+    if floor := floor_of(record):
+        percents = ", ".join(f"{percent:.2f}% of {name}" for name, percent in floor.items())
+        lines.append(
+            f"Floor: A against A on {record.floor_layer} differs by {percents}. Below {record.limit:g}%: same."
+        )
+    if levels := [layer.time.alpha for layer in judged if layer.time]:
+        level = f"{100 * (1 - min(levels)):.4g}%"
+        lines.append(f"By time: turns on one core, intervals at {level}; below {record.threshold:g}%: same.")
+    return lines
+
+
+def _missing(judged: list[Judged]) -> list[str]:
+    """What could not be counted, and of what."""
+    notes: dict[str, list[str]] = defaultdict(list)
+    for row in (layer.row for layer in judged):
+        for side, counts in (("A", row.a.counts), ("B", row.b.counts)):
+            for note in counts.notes if counts else []:
+                notes[note].append(f"{row.layer} in {side}")
+    everything = sum(2 for layer in judged if layer.row.a.counts)
+    return [note if len(of) == everything else f"{note} ({', '.join(of)})" for note, of in notes.items()]
+
+
+def _unclear(judged: Judged) -> str:
+    """How long a pair that is unclear would need."""
+    time, layer = judged.time, judged.row.layer
+    if not time or time.verdict != "unclear":
+        return ""
+    if not time.found or time.found.error is None:
+        return f"{layer}: too few rounds in {time.seconds:.0f} s to say anything by time: try a longer BUDGET."
+    needed = seconds_needed(time.found, time.alpha, time.threshold, time.seconds)
+    if not math.isfinite(needed) or needed > LONGEST:
+        return f"{layer}: unclear by time, and no practical budget would be enough."
+    return f"{layer}: unclear by time after {time.seconds:.0f} s: it needs about {needed:.0f} s."
+
+
+METRIC_KEYS = ("a", "b", "delta", "percent", "low", "high", "verdict")
+
+
+def _metric(judged: Judged, name: str) -> dict[str, Any]:
+    return {key: getattr(judged.metrics[name], key) for key in METRIC_KEYS}
+
+
+def _metric_rows(judged: list[Judged]) -> list[Values]:
+    return [
+        {"layer": layer.row.layer, "metric": name, "unit": unit, **_metric(layer, name)}
+        for layer in judged
+        for name, unit in METRICS.items()
+        if name in layer.metrics
+    ]
+
+
+def _as_object(record: Versus, judged: list[Judged]) -> dict[str, Any]:
+    """The whole comparison."""
+    versions = {name: pair for row in record.layers for name, pair in row.versions.items()}
+    return {
+        "schema": SCHEMA,
+        "verdict": overall(judged),
+        "a": record.a,
+        "b": record.b,
+        "packages": _sides(versions),
+        "limit": record.limit,
+        "threshold": record.threshold,
+        "workload": record.workload,
+        "floor": {"layer": record.floor_layer, "percent": floor_of(record)},
+        "layers": [
+            {
+                "layer": layer.row.layer,
+                "verdict": layer.verdict if layer.metrics else None,
+                "by_counts": layer.by_counts,
+                "by_time": layer.by_time,
+                "metrics": {name: {**_metric(layer, name), "unit": METRICS[name]} for name in layer.metrics},
+                "faults": layer.row.faults,
+                "answers": layer.row.answers,
+                "dependencies": _sides(layer.row.differ),
+                "flags_left_out": {"a": layer.row.a.flags, "b": layer.row.b.flags},
+                "exact": {"a": layer.row.a.exact, "b": layer.row.b.exact},
+            }
+            for layer in judged
+        ],
+        "functions": [
+            {
+                "layer": layer.row.layer,
+                "name": function.name,
+                "calls": {key: getattr(function.calls, key) for key in METRIC_KEYS[:3]},
+                "bytecodes": {key: getattr(function.bytecodes, key) for key in METRIC_KEYS[:3]},
+            }
+            for layer in judged
+            for function in layer.functions
+        ],
+        "bisection": msgspec.to_builtins(record.bisection),
+        "machine": msgspec.to_builtins(record.machine),
+        "python": msgspec.to_builtins(record.python),
+        "made": record.made and record.made.isoformat(),
+        "stopped": record.stopped,
+    }
+
+
+def _sides(versions: dict[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    return {name: {"a": a, "b": b} for name, (a, b) in versions.items()}
+
+
+def _rounded(value: Any) -> Any:
+    """A value for JSON with four decimals at most, as in every table."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 4) if isinstance(value, float) else value

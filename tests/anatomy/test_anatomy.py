@@ -12,11 +12,12 @@ from asgi_anatomy.anatomy.run import LOOP
 from asgi_anatomy.anatomy.text import COLUMNS, anatomy_document
 from asgi_anatomy.counts import instructions
 from asgi_anatomy.counts.bytecodes import Raw, count_python, less
+from asgi_anatomy.counts.changes import Change, FunctionChange, compare_functions
 from asgi_anatomy.counts.figures import lines
 from asgi_anatomy.counts.instructions import component, count_endpoint, count_instructions, read_dump
 from asgi_anatomy.counts.jobs import Job, count
 from asgi_anatomy.counts.syscalls import count_syscalls
-from asgi_anatomy.counts.trees import by_package, collapsed, difference, package
+from asgi_anatomy.counts.trees import by_package, collapsed, package
 from asgi_anatomy.documents.store import latest, read_record, schema
 from asgi_anatomy.documents.trees import collapsed_text, profiles
 from asgi_anatomy.errors import Fault
@@ -226,7 +227,7 @@ fn=(3) h
 totals: 180
 """
     path.write_text(text)
-    assert read_dump(path) == {"interpreter": 124, "msgspec": 50, "libc": 6}
+    assert read_dump(path).cost == {"interpreter": 124, "msgspec": 50, "libc": 6}
     path.write_text(text.replace("totals: 180", "totals: 181"))
     with pytest.raises(Fault, match="adds up to 180, not 181"):
         read_dump(path)
@@ -284,12 +285,12 @@ def test_call_trees_as_files() -> None:
 
 def test_what_a_layer_added() -> None:
     upper = Frame("", "", 0, 0, [Frame("a", "f", 1, 10), Frame("d", "new", 4, 40), Frame("b", "g", 3, 8)])
-    rows = {row[0]: row[1:] for row in difference(TREE, upper)}
-    assert rows["d:new"] == (0, 0, 4, 40)
-    assert rows["b:g"] == (3, 7, 3, 8), "from wherever it is called"
-    assert "a:f" not in rows
-    changes = [abs(row[4] - row[2]) for row in difference(TREE, upper)]
-    assert all(larger >= smaller for larger, smaller in pairwise(changes))
+    changes = compare_functions(TREE, upper)
+    functions = {change.name: change for change in changes}
+    assert functions["d:new"] == FunctionChange("d:new", Change(0, 4), Change(0, 40))
+    assert functions["b:g"] == FunctionChange("b:g", Change(3, 3), Change(7, 8)), "from wherever it is called"
+    assert "a:f" not in functions
+    assert all(abs(one.bytecodes.delta) >= abs(other.bytecodes.delta) for one, other in pairwise(changes))
 
 
 def test_diff(quick_bench: Bench) -> None:

@@ -25,16 +25,14 @@ def test_what_changed() -> None:
     }
     assert found.metrics["instructions"].percent == pytest.approx(0.4)
     assert (found.metrics["bytecodes"].delta, found.metrics["calls"].percent) == (-10, 0)
-    assert list(found.packages.items()) == [("app", Change(90, 60)), ("new", Change(0, 20))]
     assert [(each.name, each.calls.delta, each.bytecodes.delta) for each in found.functions] == [
         ("app:serialize", 0, -30),
         ("new:check", 1, 20),
     ]
-    assert found.components["libc"] == Change(100, 140)
 
 
 def test_what_was_counted_on_one_side_alone_is_left_out() -> None:
-    assert compare_counts(counts(40), Counts(layer="x")) == Changes({}, {}, {}, [])
+    assert compare_counts(counts(40), Counts(layer="x")) == Changes({}, [])
 
 
 @pytest.mark.parametrize(

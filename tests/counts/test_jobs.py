@@ -18,7 +18,7 @@ import asgi_anatomy.counts.jobs
 from asgi_anatomy.anatomy.run import dissect
 from asgi_anatomy.counts import instructions
 from asgi_anatomy.counts.instructions import NO_SYMBOLS
-from asgi_anatomy.counts.jobs import Job, Part, Result, count, longest_first, merge, take
+from asgi_anatomy.counts.jobs import Job, Result, Task, count, longest_first, merge, take
 from asgi_anatomy.errors import ServerKilled
 from asgi_anatomy.machine.children import guard
 from asgi_anatomy.machine.executor import Cores
@@ -30,7 +30,7 @@ from asgi_anatomy.turns.record import Anatomy, Counts, Frame
 from tests.conftest import CATALOGUE, Quiet, family_of, processes, require_tool, wait_for
 
 BROKEN = Layer(name="broken", adds="", command="{python} -c 'exit(3)'")
-PYTHON: Part = "calls and bytecodes"
+PYTHON: Task = "calls and bytecodes"
 
 
 def test_jobs_and_results_can_be_pickled(contract: Contract) -> None:
@@ -45,8 +45,8 @@ def test_jobs_and_results_can_be_pickled(contract: Contract) -> None:
 
 def test_the_longest_are_begun_first(contract: Contract) -> None:
     low, high = (CATALOGUE.layers[name] for name in ("asyncio", "fastapi"))
-    parts: tuple[Part, ...] = (PYTHON, "instructions")
-    jobs = [Job(layer, contract, part) for layer in (low, high) for part in parts]
+    tasks: tuple[Task, ...] = (PYTHON, "instructions")
+    jobs = [Job(layer, contract, task) for layer in (low, high) for task in tasks]
     assert longest_first(jobs) == [jobs[3], jobs[1], jobs[2], jobs[0]]
 
 
@@ -104,11 +104,11 @@ def test_a_layer_that_does_not_start_is_a_row_and_others_go_on(
 
 def test_a_tool_that_is_missing(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    parts: tuple[tuple[Part, str], ...] = (("system calls", "strace"), ("instructions", "valgrind"))
-    for part, tool in parts:
-        result = count(Job(CATALOGUE.layers["httptools"], contract, part))
+    tasks: tuple[tuple[Task, str], ...] = (("system calls", "strace"), ("instructions", "valgrind"))
+    for task, tool in tasks:
+        result = count(Job(CATALOGUE.layers["httptools"], contract, task))
         assert result.lacks == tool
-        assert result.counts.notes == [f"no {part}: {tool} is not installed here (on Linux, type `make tools`)"]
+        assert result.counts.notes == [f"no {task}: {tool} is not installed here (on Linux, type `make tools`)"]
 
 
 def test_a_job_in_a_worker_of_somebody_else(contract: Contract) -> None:

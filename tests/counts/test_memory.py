@@ -7,7 +7,14 @@ import pytest
 
 from asgi_anatomy.counts import instructions
 from asgi_anatomy.counts.figures import components, total
-from asgi_anatomy.counts.instructions import ALLOCATIONS, COLLECTIONS, count, count_instructions, per_request
+from asgi_anatomy.counts.instructions import (
+    ALLOCATIONS,
+    COLLECTIONS,
+    count_instructions,
+    memory,
+    per_request,
+    read_dump,
+)
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.record import COLLECTOR, Counts
@@ -36,7 +43,7 @@ calls=1 5
 cfn=(6) free
 calls=9 5
 10 90
-totals: 180
+totals: 110
 """
 
 
@@ -44,18 +51,18 @@ def test_calls_of_allocators_and_what_the_collector_costs(tmp_path: Path) -> Non
     path = tmp_path / "out.1"
     path.write_text(DUMP)
     one = {ALLOCATIONS: 4, COLLECTIONS: 2, COLLECTOR: 7000}
-    assert count([path]) == one
-    assert count([path, path]) == {name: 2 * each for name, each in one.items()}, "of several processes"
+    assert memory([read_dump(path)]) == one
+    assert memory([read_dump(path)] * 2) == {name: 2 * each for name, each in one.items()}, "of several processes"
     idle = {ALLOCATIONS: 2, COLLECTIONS: 0, COLLECTOR: 7000}
     assert per_request(one, idle, 0.5, 10) == {ALLOCATIONS: 0.3, COLLECTIONS: 200, COLLECTOR: 350}
     path.write_text(DUMP.replace("_Py_RunGC", "0x12345"))
-    assert count([path])[COLLECTOR] == 6900, "where the one was merged into its caller, the other is left"
+    assert memory([read_dump(path)])[COLLECTOR] == 6900, "where the one was merged into its caller, the other is left"
 
 
 def test_an_interpreter_without_symbols(tmp_path: Path) -> None:
     path = tmp_path / "out.1"
     path.write_text(DUMP.replace("_PyObject_Malloc", "0x00000123"))
-    assert count([path]) == {}
+    assert memory([read_dump(path)]) == {}
     assert per_request({}, {}, 1.0, 10) == {}
 
 

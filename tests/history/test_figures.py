@@ -4,15 +4,15 @@ import msgspec
 import pytest
 
 from asgi_anatomy.history.figures import all_series, pruned
-from asgi_anatomy.history.record import Found
+from asgi_anatomy.history.record import CountedRelease
 from asgi_anatomy.history.text import history_document, learnt, sentence, step_line
 from tests.records import HOST, release
 
 
-def told(*every: Found) -> list[tuple[str, str, str, bool]]:
+def told(*every: CountedRelease) -> list[tuple[str, str, str, bool]]:
     """The steps of the only series."""
     (series,) = all_series(every)
-    return [(step.part, step.before, step.version, step.drift) for step in series.steps]
+    return [(step.scope, step.before, step.version, step.drift) for step in series.steps]
 
 
 def test_a_step_is_own_or_of_dependencies() -> None:
@@ -33,7 +33,7 @@ def test_a_gap_stands_between_the_releases_that_were_counted() -> None:
     every = [release("1", 1000), release("2", 0, gap="no wheel"), release("3", 1100)]
     assert told(*every) == [("own", "1", "3", False)]
     (series,) = all_series(every)
-    assert [each.found.wanted.version for each in series.counted] == ["1", "3"]
+    assert [each.version for each in series.counted] == ["1", "3"]
 
 
 def test_what_a_release_differs_from_itself_by_is_no_step() -> None:
@@ -47,12 +47,12 @@ def test_what_a_release_differs_from_itself_by_is_no_step() -> None:
 def test_a_compiled_package_is_its_component_and_pydantic_both() -> None:
     first, second = (release(each, 100, package="pydantic", core=core) for each, core in (("1", 500.0), ("2", 600.0)))
     (series,) = all_series([first, second])
-    assert [(step.part, step.unit, step.change.delta) for step in series.steps] == [("own", "instructions", 100)]
+    assert [(step.scope, step.unit, step.change.delta) for step in series.steps] == [("own", "instructions", 100)]
     assert told(release("1", 100), release("2", 100, core=600.0)) == []  # the same binary
     versions = [{"pydantic-core": each} for each in ("2.1", "2.2")]
     every = [release(str(place), 100, core=500.0 + 100 * place, versions=versions[place]) for place in range(2)]
     (series,) = all_series(every)
-    assert [(step.part, step.unit, [*step.packages]) for step in series.steps] == [
+    assert [(step.scope, step.unit, [*step.packages]) for step in series.steps] == [
         ("dependencies", "instructions", ["pydantic-core"])
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from asgi_anatomy.counts import instructions
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.history import run as release
-from asgi_anatomy.history.record import Wanted
+from asgi_anatomy.history.record import ReleaseSpec
 from asgi_anatomy.history.run import ReleaseJob, count_release, flat
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.turns.record import Frame
@@ -15,7 +15,7 @@ from tests.conftest import CATALOGUE, require_tool
 
 
 def job(contract: Contract, version: str, revision: str | None = None) -> ReleaseJob:
-    wanted = Wanted(
+    wanted = ReleaseSpec(
         package="httptools", version=version, layer="httptools", deps="held", python="", lock="", served="", contract=""
     )
     return ReleaseJob(wanted, CATALOGUE.layers["httptools"], CATALOGUE.layers["protocol"], contract, revision)

@@ -446,9 +446,9 @@ def test_a_valgrind_that_is_killed_twice_leaves_the_rest_of_an_anatomy(contract:
 def test_the_last_lines_are_none_that_the_contract_provoked(contract: Contract) -> None:
     with Server(CATALOGUE.layers["uvicorn"], contract) as server:
         assert conformance_check(contract, server.layer, server.host, server.port) == []
-        assert "Invalid HTTP request" in server.last_lines()
+        assert "Invalid HTTP request" in "".join(server.printed())
         server.mark()
-        assert server.last_lines() == ""
+        assert server.printed() == []
         server.process.kill()
         assert server.process.wait(5)
         with pytest.raises(ServerFault, match=r"^uvicorn died \(ended by SIGKILL\)$"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asgi_anatomy.documents.store import encode
-from asgi_anatomy.sweep.record import Held, Rated, Served, Sweep
+from asgi_anatomy.sweep.record import Held, Memory, Rated, Sweep
 from asgi_anatomy.sweep.text import failed, sweep_document
 from asgi_anatomy.turns.record import Errors, Latency, Load, Row, Window
 from tests.conftest import Bench
@@ -35,7 +35,7 @@ def connections() -> Sweep:
     reset = Errors(connect=0, read=5, write=0, status=0, timeout=0)
     points = [held("low", 4), held("low", 512), held(EVIL, 512, reset)]
     points.append(Held(layer="low", connections=99_999, limit="there are 28,232 local ports, which allows 28,168"))
-    served = [Served(layer="low", requests=100_001, start_bytes=2**25, end_bytes=2**26)]
+    served = [Memory(layer="low", requests=100_001, start_bytes=2**25, end_bytes=2**26)]
     return swept(held=points, served=served)
 
 

@@ -20,7 +20,7 @@ from asgi_anatomy.packages.uv import VENVS
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import ROOT, Catalogue
 from asgi_anatomy.suite.workloads import read_workload
-from asgi_anatomy.versus.record import Compared, Served, Versus
+from asgi_anatomy.versus.record import Compared, ServedSide, Versus
 from asgi_anatomy.versus.run import ask_both
 from asgi_anatomy.versus.text import versus_document
 from tests.conftest import Bench, Quiet, require_tool
@@ -102,7 +102,7 @@ def test_what_nothing_uses_is_bad_input(bench: Bench, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_a_row(contract: Contract, catalogue: Catalogue) -> None:
     endpoint = catalogue.layers["endpoint"]
     wrong = msgspec.structs.replace(contract, workload=read_workload("wrong", contract))
-    row = Compared(layer="endpoint", a=Served(), b=Served())
+    row = Compared(layer="endpoint", a=ServedSide(), b=ServedSide())
     record = Versus(limit=0.2, threshold=1.0, workload="wrong", layers=[row])
     with ThreadPoolExecutor(1) as executor:
         ask_both({"endpoint": (endpoint, endpoint)}, record, wrong, Quiet(), executor)

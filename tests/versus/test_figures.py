@@ -7,7 +7,7 @@ import pytest
 from asgi_anatomy.turns.record import Verdict
 from asgi_anatomy.versus.bisect import narrow, steps
 from asgi_anatomy.versus.figures import chief, judge_layers, overall
-from asgi_anatomy.versus.record import Point
+from asgi_anatomy.versus.record import Candidate
 from tests.records import counted, layer, versus
 
 
@@ -54,7 +54,7 @@ class Counter:
 
     def __init__(self, figures: Sequence[float | None]) -> None:
         self.figures = figures
-        self.points = [Point(name=str(place)) for place in range(len(figures))]
+        self.points = [Candidate(name=str(place)) for place in range(len(figures))]
         self.asked: list[int] = []
 
     def count(self, places: Sequence[int]) -> None:

@@ -62,7 +62,7 @@ def stack() -> list[Node]:
 
 
 def above(frame: FrameType) -> list[Node]:
-    """The same, down to the caller of a frame: functions that were left without an event are dropped."""
+    """The functions now running, down to the caller of a frame: those that were left without an event are dropped."""
     running = stack()
     caller = frame.f_back.f_code if frame.f_back else None
     while len(running) > 1 and running[-1].code is not caller:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import msgspec
 
@@ -24,21 +25,21 @@ LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times few
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
-class Client:
+class Connection:
     """Sends a server its workload, over and over, and checks every answer."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.stream = self._connect()
-        asked = [each for each in server.contract.asked for _ in range(each.share)]
+        asked = [request for request in server.contract.asked for _ in range(request.share)]
         self.depth = server.contract.workload.pipelining
-        self.cycle = [(each, each.wire()) for each in asked * self.depth]
+        self.cycle = [(request, request.wire()) for request in asked * self.depth]
         self.place = 0
         self.pids = family(server.process.pid)
 
     def whole(self, count: int) -> int:
         """About this many requests, fewer where they are large, so that each has exactly its share."""
-        size = max(len(text) for _, text in self.cycle)
+        size = max(len(wire) for _, wire in self.cycle)
         count = max(1, count if size <= LARGE else count // FEWER)
         return -(-count // len(self.cycle)) * len(self.cycle)
 
@@ -62,28 +63,29 @@ class Client:
         return time.monotonic() - begin
 
     def rest(self, seconds: float) -> None:
-        """Send nothing for this long; raises ServerFault if the server ends meanwhile."""
+        """Send nothing for this long; raises ServerFault if the server has ended, or ends meanwhile."""
         self.server.process.wait(seconds)
         self.server.require_alive("died while its work was counted")
 
     def call(self, what: str, count: int) -> None:
         """Have the layer `endpoint` call a function this many times; raises ServerFault if it does not."""
         user = self.server.contract.asked[0].request
-        self._send(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
+        with self._blamed():
+            self.stream.sendall(msgspec.structs.replace(user, body=f"{what} {count} {user.body}").wire())
         answer = self._receive()
         if answer.body != str(count).encode():
-            raise ServerFault(self.server.layer.name, f"answered {answer.raw[:200]!r} while its work was counted")
+            self._blame(f"answered {answer.raw[:200]!r}")
 
     def _ask(self) -> None:
         """Send one request, or as many as are pipelined, and check the answers."""
-        batch = [self.cycle[each % len(self.cycle)] for each in range(self.place, self.place + self.depth)]
+        batch = [self.cycle[place % len(self.cycle)] for place in range(self.place, self.place + self.depth)]
         self.place = (self.place + self.depth) % len(self.cycle)
-        self._send(b"".join(text for _, text in batch))
+        with self._blamed():
+            self.stream.sendall(b"".join(wire for _, wire in batch))
         for asked, _ in batch:
             answer = self._receive()
             if not answers(self.server.contract, self.server.layer, asked, answer):
-                why = f"answered {answer.raw[:200]!r} while its work was counted"
-                raise ServerFault(self.server.layer.name, why)
+                self._blame(f"answered {answer.raw[:200]!r}")
             if asked.close or answer.closes:
                 self.stream.close()
                 self.stream = self._connect()
@@ -101,15 +103,11 @@ class Client:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
 
-    def _send(self, request: bytes) -> None:
-        with self._blamed():
-            self.stream.sendall(request)
-
     def _receive(self) -> Answer:
         with self._blamed():
             answer = receive(self.stream)
         if not answer.raw:
-            self._require_alive()
+            self.rest(CLOSING)  # it may have closed the connection as it ends
         return answer
 
     @contextmanager
@@ -118,22 +116,19 @@ class Client:
         try:
             yield
         except OSError as error:
-            self._require_alive()
-            why = f"did not answer while its work was counted ({error})"
-            raise ServerFault(self.server.layer.name, why) from None
+            self.rest(CLOSING)  # it may have closed the connection as it ends
+            self._blame("did not answer", f" ({error})")
 
-    def _require_alive(self) -> None:
-        """Raise ServerFault if the server has ended, or is about to: it may just have closed the connection."""
-        self.server.process.wait(CLOSING)
-        self.server.require_alive("died while its work was counted")
+    def _blame(self, what: str, why: str = "") -> NoReturn:
+        raise ServerFault(self.server.layer.name, f"{what} while its work was counted{why}") from None
 
 
 @contextmanager
-def connected(server: Server) -> Iterator[Client]:
-    """A client on a connection of its own, once all of the server's processes have started."""
+def connected(server: Server) -> Iterator[Connection]:
+    """A connection to a server, once all of the server's processes have started."""
     settle(server.process.pid)
-    client = Client(server)
+    connection = Connection(server)
     try:
-        yield client
+        yield connection
     finally:
-        client.stream.close()
+        connection.stream.close()
