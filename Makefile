@@ -52,7 +52,7 @@ tools:
 	sh scripts/tools.sh
 
 lock:
-	sh scripts/lock.sh $(python)
+	sh scripts/setup.sh $(python) lock
 
 clean:
 	sh scripts/clean.sh

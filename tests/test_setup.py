@@ -385,7 +385,7 @@ def test_no_network(made: Checkout) -> None:
             "try: apt install",
         ),
         ("Killed\n\n", "Killed"),
-        ("", "it ended without a word"),
+        ("", "it printed nothing"),
     ],
 )
 def test_other_words_of_uv_and_pip(said: str, line: str) -> None:

@@ -1,6 +1,6 @@
-"""Which version of each package a side gets: the lock that says so, and what differs between two sides.
+"""Which version of every package a side gets, resolved by uv: the compared ones as asked, all others as in the lock.
 
-Two sides of the same packages -> which others each gets: those of the lock, or the newest that both allow.
+Where a side does not allow a version of the lock, both get the newest that both allow, if there is one.
 """
 
 import datetime
@@ -73,13 +73,13 @@ def locked(pins: Iterable[Pin]) -> str:
 
 def read_lock(text: str) -> dict[str, Pin]:
     """The pins of a lock with hashes, by name, as uv writes it."""
-    found: dict[str, Pin] = {}
+    pins: dict[str, Pin] = {}
     for name, what, rest in re.findall(r"^([A-Za-z0-9._-]+)(?:==| @ )(\S+)((?:.|\n(?=\s))*)", text, re.MULTILINE):
         url = what if "://" in what else ""
         version = wheel_version(urllib.parse.unquote(url).rpartition("/")[2])[1] if url else what
         hashes = tuple(re.findall(r"--hash=(\S+)", rest))
-        found[canonicalize_name(name)] = Pin(canonicalize_name(name), version, hashes, url)
-    return found
+        pins[canonicalize_name(name)] = Pin(canonicalize_name(name), version, hashes, url)
+    return pins
 
 
 def wheel_version(name: str) -> tuple[str, str]:
@@ -120,21 +120,23 @@ class Resolver:
         return self.one(wanted, within=locked(pin for pin in found.values() if pin.name not in names))
 
     def dated(self, wanted: Sequence[Pin], day: datetime.datetime) -> Resolution:
-        """The same with the newest as of a time; raises BadInput also where the index does not tell of that."""
+        """What a side gets with the newest as of a time of all that its packages depend on.
+
+        Raises BadInput also where the index does not tell upload times.
+        """
         always = [word for pin in wanted for word in ("--exclude-newer-package", f"{pin.name}=false")]
         return self.newest(wanted, "--exclude-newer", day.isoformat(), *always)
 
     def both(self, a: Sequence[Pin], b: Sequence[Pin]) -> tuple[Resolution, Resolution]:
         """Both sides, with the same other packages if there are versions that both allow."""
         first, second = self.one(a), self.one(b)
-        if not differ(first, second):
+        if agree(first, second):
             return first, second
-        taken = self.one(b, first.others)
-        if not differ(given := self.one(a, taken.others), taken):
-            return given, taken
-        taken = self.one(a, second.others)
-        if not differ(taken, given := self.one(b, taken.others)):
-            return taken, given
+        for wanted, other, like in ((a, b, first), (b, a, second)):
+            taken = self.one(other, like.others)
+            given = self.one(wanted, taken.others)
+            if agree(given, taken):
+                return (given, taken) if wanted is a else (taken, given)
         return first, second
 
     def _resolve(self, asked: Sequence[str], like: Mapping[str, Pin], within: str, *options: str) -> dict[str, Pin]:
@@ -143,20 +145,20 @@ class Resolver:
             for path, text in ((lock, locked(like.values())), (bounds, within), (wanted, "\n".join(asked))):
                 path.write_text(text)
             where = ["--python", self.python, "--constraints", str(bounds), "--output-file", str(lock), str(wanted)]
-            code, said = run_uv(*HOW, *options, *where)
+            code, output = run_uv(*HOW, *options, *where)
             if not code:
                 return read_lock(lock.read_text())
-        what = why(said).removeprefix("No solution found when resolving dependencies: ")
-        if "missing an upload date" in said:
+        what = why(output).removeprefix("No solution found when resolving dependencies: ")
+        if "missing an upload date" in output:
             raise BadInput("DEPS=dated: the package index does not tell when releases were uploaded: try DEPS=newest")
-        if "No solution found" in said:
+        if "No solution found" in output:
             raise BadInput(f"no versions fit: {what}")
         raise Fault(what)
 
 
-def differ(a: Resolution, b: Resolution) -> bool:
-    """Whether a package that both sides have differs; one that only one side needs does not count."""
-    return any(one and other for one, other in changed(a, b).values())
+def agree(a: Resolution, b: Resolution) -> bool:
+    """Whether the other packages that both sides have are the same; one that only one side needs does not count."""
+    return not any(one and other for one, other in changed(a, b).values())
 
 
 def run_uv(*arguments: str) -> tuple[int, str]:
@@ -165,7 +167,7 @@ def run_uv(*arguments: str) -> tuple[int, str]:
         command, environment = uv_command(*arguments), variables()
     except SetupError as error:
         raise Fault(str(error)) from None
-    code, said = run(command, SETUP_TIMEOUT, environment=environment)
+    code, output = run(command, SETUP_TIMEOUT, environment=environment)
     if code is None:
         raise Fault(f"uv {arguments[0]} did not end within {SETUP_TIMEOUT:g} s")
-    return code, said
+    return code, output

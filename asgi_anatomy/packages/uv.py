@@ -4,7 +4,7 @@
     uv.py serving NAME  .venvs/NAME, with requirements.lock, for a Python that serves layers beside that of .venv
     uv.py group NAME    .venvs/KEY-NAME: what groups/NAME.lock adds to the environment whose Python runs this; or
                         .venvs/NAME.lock, which the harness wrote (asgi_anatomy/packages/sides.py)
-    uv.py lock          requirements.lock and groups/*.lock, anew (scripts/lock.sh)
+    uv.py lock          requirements.lock and groups/*.lock, anew, with hashes and without the address of an index
 
 An environment is built in a folder of its own, and gets its name, which stands for all that it is made from, when it
 is done. So a set-up that fails, is stopped, or is one of two at the same time harms nothing, nor does it disturb what
@@ -44,9 +44,11 @@ OF_PIP = {
     "proxy": "ALL_PROXY", "default-timeout": "UV_HTTP_TIMEOUT", "timeout": "UV_HTTP_TIMEOUT",
     "retries": "UV_HTTP_RETRIES",
 }  # fmt: skip
-"""Where uv reads what pip is configured with."""
-OURS = re.compile("PYTHON|PIP_|UV_(SYSTEM_PYTHON|PYTHON|CONSTRAINT|OVERRIDE|EXCLUDE|RESOLUTION|REQUIRE|NO_BINARY|VENV)")
-"""What uv must not be told by whoever calls the suite."""
+"""The variable of uv for each option of pip."""
+HARMFUL = re.compile(
+    "PYTHON|PIP_|UV_(SYSTEM_PYTHON|PYTHON|CONSTRAINT|OVERRIDE|EXCLUDE|RESOLUTION|REQUIRE|NO_BINARY|VENV)"
+)
+"""The caller's variables that uv must not see."""
 
 
 class SetupError(Exception):
@@ -60,18 +62,19 @@ def make(name: str, lock: str, sees: tuple[Path, ...] = (), compiled: bool = Tru
         return place
     if os.pathsep in str(ROOT):
         raise SetupError(f"a virtual environment cannot be in a path with {os.pathsep!r}: rename or move {ROOT}")
-    say(f"set-up: .venvs/{name} with Python {sys.version.split()[0]}")
+    shown = f".venvs/{name}" if (ROOT / "Makefile").is_file() else place
+    say(f"set-up: {shown} with Python {sys.version.split()[0]}")
     with fresh(place) as new:
         uv("venv", "--relocatable", "--no-project", "--python", sys.executable, str(new))
         if sees:
             site = new / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
-            (site / "zz-venv.pth").write_text("".join(f"{each}\n" for each in sees))
-            (new / "main").symlink_to(os.path.relpath(Path(sys.prefix).resolve(), VENVS / name))
+            (site / "zz-venv.pth").write_text("".join(f"{folder}\n" for folder in sees))
+            (new / "main").symlink_to(os.path.relpath(Path(sys.prefix).resolve(), place))
         (new / "requirements.lock").write_text(lock)
-        how = [*(["--compile-bytecode"] if compiled else []), *(["--only-binary", ":all:"] if wheels else [])]
         if lock.strip():
-            python = str(new / "bin" / "python")
-            uv("pip", "sync", "--require-hashes", *how, "--python", python, str(new / "requirements.lock"))
+            how = [*["--compile-bytecode"] * compiled, *["--only-binary", ":all:"] * wheels]
+            python = ["--python", str(new / "bin" / "python")]
+            uv("pip", "sync", "--require-hashes", *how, *python, str(new / "requirements.lock"))
     return place
 
 
@@ -101,18 +104,18 @@ def lead(link: Path, folder: Path) -> None:
 
 
 def main(name: str) -> None:
-    """The one that all commands run in."""
+    """Make the environment that all commands run in, and have .venv lead to it."""
     lead(ROOT / ".venv", make(name, (ROOT / "requirements.lock").read_text()))
 
 
 def serving(name: str) -> None:
-    """One like the main one, for another Python. Only what is built for it is installed: to compile takes an hour."""
+    """Make one like the main one for another Python, from wheels only: to compile numpy takes an hour."""
     lock = (ROOT / "requirements.lock").read_text()
     lead(VENVS / name, make(f"{sys.version.split()[0]}-{digest(PYTHON, lock)}-serving", lock, wheels=True))
 
 
 def group(name: str) -> None:
-    """One that sees the main one and leaves it as it is, so that no other layer's figures change."""
+    """Make one that sees the main one and leaves it as it is, so that no other layer's figures change."""
     above, purelib = Path(sys.prefix).resolve(), Path(sysconfig.get_path("purelib"))
     sees = [purelib.resolve()]
     if (lock := ROOT / "groups" / f"{name}.lock").is_file():
@@ -129,14 +132,12 @@ def group(name: str) -> None:
 
 
 def added(lock: str, below: str) -> str:
-    """The pins of a lock that the one below does not have."""
-    have = {each.split()[0] for each in pins(below)}
-    return "".join(each for each in pins(lock) if each.split()[0] not in have)
-
-
-def pins(lock: str) -> list[str]:
-    """The entries of a lock, each with its hashes."""
-    return [each for each in re.split(r"^(?=\S)", lock, flags=re.MULTILINE) if each.strip() and each[0] != "#"]
+    """The pins of a lock, each with its hashes, that the one below does not have."""
+    have, pins = (
+        {entry.split()[0]: entry for entry in re.split(r"^(?=\S)", text, flags=re.MULTILINE) if entry.strip("# \n")}
+        for text in (below, lock)
+    )
+    return "".join(entry for pin, entry in pins.items() if pin not in have and pin[0] != "#")
 
 
 def digest(*parts: str) -> str:
@@ -146,21 +147,18 @@ def digest(*parts: str) -> str:
 
 def lock() -> None:
     """Pin all locks anew. Versions that still fit stay: delete a lock's line, or the lock, for newer ones."""
-    below, how = ROOT / "requirements.lock", ["--generate-hashes", "--no-header", "--no-emit-index-url"]
+    main, how = ROOT / "requirements.lock", ["--generate-hashes", "--no-header", "--no-emit-index-url"]
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".lock-") as folder:
-        for each in (below, *sorted((ROOT / "groups").glob("*.lock"))):  # with the same versions of what both have
-            new, more = Path(folder, each.name), [] if each == below else ["--extra", each.stem]
-            new.write_text(below.read_text() + added(each.read_text(), below.read_text()))
-            uv("pip", "compile", *how, *more, "--python", sys.executable, "-o", str(new), "pyproject.toml")
-            new.replace(each)
+        for path in (main, *sorted((ROOT / "groups").glob("*.lock"))):  # with the same versions of what both have
+            new, extra = Path(folder, path.name), [] if path == main else ["--extra", path.stem]
+            new.write_text(main.read_text() + added(path.read_text(), main.read_text()))
+            uv("pip", "compile", *how, *extra, "--python", sys.executable, "-o", str(new), "pyproject.toml")
+            new.replace(path)
 
 
 def uv(*arguments: str) -> None:
     """Run uv; raises SetupError."""
-    done = subprocess.run(
-        command(*arguments), cwd=ROOT, env=variables(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = quietly(command(*arguments), variables())
     if done.returncode:
         raise SetupError(why(done.stderr))
 
@@ -168,80 +166,80 @@ def uv(*arguments: str) -> None:
 def command(*arguments: str) -> list[str]:
     """The words that run uv."""
     no_index = settings().get("no-index", "0").lower() in ("1", "true", "yes", "on")
-    return [str(home() / "bin" / "uv"), *arguments, *(["--no-index"] if no_index else [])]
+    return [str(home() / "bin" / "uv"), *arguments, *["--no-index"] * no_index]
 
 
 @functools.cache
 def home() -> Path:
-    """The environment of uv itself, which pip makes, with the hash in scripts/uv.txt."""
-    pinned = Path("scripts", "uv.txt")
-    place = VENVS / f"uv-{digest((ROOT / pinned).read_text())}"
-    if all(os.access(place / "bin" / each, os.X_OK) for each in ("uv", "python")):
+    """The environment of uv itself, which pip makes, with the hash in scripts/uv.txt. Raises SetupError."""
+    pinned = ROOT / "scripts" / "uv.txt"
+    place = VENVS / f"uv-{digest(pinned.read_text())}"
+    if all(os.access(place / "bin" / name, os.X_OK) for name in ("uv", "python")):
         return place
-    plain = {name: it for name, it in os.environ.items() if not name.startswith("PYTHON")} | {
-        "PIP_USER": "0",
-        "PIP_TARGET": "",
-    }
     with fresh(place) as new:
-        install = ["install", "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", str(pinned)]
-        for python, *words in ([sys.executable, "venv", str(new)], [str(new / "bin" / "python"), "pip", *install]):
-            done = subprocess.run(
-                [python, "-I", "-m", *words], cwd=ROOT, env=plain, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-            )  # fmt: skip
+        venv = [sys.executable, "-I", "-m", "venv", str(new)]
+        install = [str(new / "bin" / "python"), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "-r"]
+        for argv in (venv, [*install, str(pinned)]):
+            plain = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+            done = quietly(argv, {**os.environ, **plain})
             if done.returncode:
-                raise SetupError(f"cannot install uv: {why(done.stdout)}")
+                raise SetupError(f"cannot install uv: {why(done.stdout + done.stderr)}")
     return place
+
+
+def quietly(argv: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a program to its end, and keep what it prints."""
+    return subprocess.run(
+        argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
 
 
 def variables() -> dict[str, str]:
     """The environment that uv gets: the caller's, with what pip is configured with unless uv is told otherwise."""
-    found = {name: value for name, value in os.environ.items() if not OURS.match(name)}
-    for name, value in settings().items():
-        if name in OF_PIP:
-            found.setdefault(OF_PIP[name], ("," if name == "find-links" else " ").join(value.split()))
+    environment = {name: value for name, value in os.environ.items() if not HARMFUL.match(name)}
+    for option, value in settings().items():
+        if option in OF_PIP:
+            environment.setdefault(OF_PIP[option], ("," if option == "find-links" else " ").join(value.split()))
     if "extra-index-url" in settings():
-        found.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")  # the newest of all indexes, as pip has it
-    return found | {"UV_PYTHON_DOWNLOADS": "never"}
+        environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")  # the newest of all indexes, as pip has it
+    return environment | {"UV_PYTHON_DOWNLOADS": "never"}
 
 
 def settings() -> dict[str, str]:
     """What pip is configured with, by the names of its options: by its files, and above those by variables."""
-    own = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name[:4] == "PIP_"}
-    return {name: value for name, value in (_files(own.get("config-file", "")) | own).items() if value}
+    return _settings(tuple(sorted(item for item in os.environ.items() if item[0].startswith("PIP_"))))
 
 
 @functools.cache
-def _files(named: str) -> dict[str, str]:
-    """What pip's files say; os.devnull as the name of one stands for none at all."""
-    if named == os.devnull:
-        return {}
-    pip = [str(home() / "bin" / "python"), "-I", "-m", "pip", "config", "list"]
-    said = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
-    found = re.findall(r"^(global|install)\.([a-z-]+)=('.*'|\".*\")$", said, re.MULTILINE)
-    return {name: str(ast.literal_eval(value)) for _, name, value in sorted(found)}
+def _settings(_of: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    listed = quietly([str(home() / "bin" / "python"), "-I", "-m", "pip", "config", "list"], {**os.environ}).stdout
+    options: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for option, value in re.findall(rf"^{section}\.([a-z-]+)=('.*'|\".*\")$", listed, re.MULTILINE):
+            options[option] = str(ast.literal_eval(value))
+    return {option: value for option, value in options.items() if value}
 
 
-def why(said: str) -> str:
+def why(output: str) -> str:
     """What uv or pip failed on, in one line, and what to try."""
-    told = [each.strip() for each in said.splitlines() if each.strip() and not each.startswith("warning: ")]
-    lines = [re.sub(r"^(error|ERROR|hint|cause): ", "", each) for each in told]
-    if full := re.search(r"No space left on device|Disk quota exceeded", said):
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
+    lines = [re.sub(r"^(error|ERROR|hint|cause): ", "", line) for line in lines]
+    if full := re.search(r"No space left on device|Disk quota exceeded", output):
         return f"{full[0]}: make room, then try again"
-    if wrong := re.search(r"Hash mismatch for `(.+)`|DO NOT MATCH THE HASHES.*\n\s*(\S+)", said):
+    if wrong := re.search(r"Hash mismatch for `(.+)`|DO NOT MATCH THE HASHES.*\n\s*(\S+)", output):
         return (
             f"what came for {wrong[1] or wrong[2]} has another hash than the lock: it was damaged or exchanged on the"
             " way, or the lock is wrong; try once more, then another package index"
         )
-    if re.search(r"error sending request|Failed to fetch|Max retries exceeded|connection broken by", said):
-        reason = re.search(r"(\[Errno -?\d+\] [^'\")]+|HTTP status \w+ error \([^)]*\))", said)
+    if re.search(r"error sending request|Failed to fetch|Max retries exceeded|connection broken by", output):
+        reason = re.search(r"(\[Errno -?\d+\] [^'\")]+|HTTP status \w+ error \([^)]*\))", output)
         hint = "is there a network, or a proxy or an index that pip should know of?"
         return f"the package index cannot be reached ({reason[1] if reason else lines[-1]}): {hint}"
-    return re.sub(r"\s+", " ", ": ".join(lines))[:600] or "it ended without a word"
+    return re.sub(r"\s+", " ", ": ".join(lines))[:600] or "it printed nothing"
 
 
 def say(line: str) -> None:
-    """Tell, on standard error."""
+    """Print on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -252,11 +250,11 @@ def stop(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def run(what: str, *given: str) -> int:
+def run(what: str, *names: str) -> int:
     """Make what is asked for; returns the exit code."""
+    kinds: dict[str, Callable[..., None]] = {"main": main, "serving": serving, "group": group, "lock": lock}
     try:
-        kinds: dict[str, Callable[..., None]] = {"main": main, "serving": serving, "group": group, "lock": lock}
-        kinds[what](*given)
+        kinds[what](*names)
     except SetupError as error:
         say(f"error: {error}")
     except OSError as error:
