@@ -6,9 +6,13 @@ import sys
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for Ctrl-C during the imports below
 
+from asgi_anatomy.packages import home
+
 
 def main() -> int:
     """Run the command line; returns the exit code."""
+    if home.BUNDLE.is_dir():
+        return home.run_from_cache()
     try:
         from asgi_anatomy.cli import run
 

@@ -23,7 +23,7 @@ import psutil
 from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.machine import identity, same_versions
-from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.suite.layers import IS_CLONE, ROOT
 from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.turns.record import VERSION, Anatomy, Bench, Kind, Layers, Measured, Pair, Sensitivity, Writer, now
 from asgi_anatomy.versus.record import Versus
@@ -105,8 +105,8 @@ def contradiction(record: Kind) -> str:
     return ""
 
 
-RESULTS = ROOT / "results"
-REFERENCE = RESULTS / "reference"
+RESULTS = (ROOT if IS_CLONE else Path.cwd()) / "results"
+REFERENCE = ROOT / "results" / "reference"
 LARGEST = 256 * 2**20  # bytes: a larger file is not read as a record
 RUNNING = "running"
 SPREAD = re.compile(rb'\[\n((?: *(?:"(?:[^"\\]|\\.)*"|[-+.\w]+),?\n)+) *\]')

@@ -20,7 +20,7 @@ import psutil
 
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.git import git
-from asgi_anatomy.suite.layers import ROOT, Build, Layer, short
+from asgi_anatomy.suite.layers import IS_CLONE, ROOT, Build, Layer, short
 
 
 def ask[T](
@@ -181,7 +181,9 @@ def _python(process: psutil.Process) -> str | None:
 
 
 def read_revision() -> str | None:
-    """The git revision of the suite, with `+` if files differ from it; None outside a checkout."""
+    """The git revision of the suite, with `+` if files differ from it; None outside a clone."""
+    if not IS_CLONE:
+        return None
     try:
         return git(ROOT, "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*") or None
     except Fault:

@@ -57,7 +57,7 @@ def read_custom(
         if not APP_NAME.fullmatch(target):
             expected = "an ASGI app as package.module:app, with or without its folder in front"
             raise BadInput(f"APP must be {expected}, not {short(repr(app))}")
-        options = f" --app-dir {_literal(path)}" if folder else ""
+        options = f" --app-dir {_literal(path)}" if path != ROOT else ""
         command = f"{OWN_ENVIRONMENT if env else catalogue.asgi} --interface asgi3 {options}"
         layer = Layer(name=name or _name_of(target), adds=f"APP={app}", app=target, command=command, env=python)
     else:

@@ -49,6 +49,8 @@ def short(text: str, most: int = 80) -> str:
 
 
 ROOT = Path(__file__).parents[2]
+"""The folder of servers/, share.py and layers.toml: that of the clone, or a folder in the cache (packages/home.py)."""
+IS_CLONE = (ROOT / "Makefile").is_file()
 _BIN = Path(sys.executable).parent.resolve()
 _MAIN = _BIN.parent / "main"  # in the environment of a group, such as that of the tests: a link to the main one
 PYTHON = (_MAIN / "bin" if _MAIN.exists() else _BIN).resolve() / Path(sys.executable).name
