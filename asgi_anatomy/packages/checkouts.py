@@ -94,40 +94,42 @@ def _submodules(repo: Path, tree: str, environment: dict[str, str] | None = None
     return [path for mode, _, path in (each.partition("\t") for each in entries) if mode.startswith("160000 ")]
 
 
-def build(package: str, snapshot: Snapshot, prefix: str, said: str) -> Path:
-    """The wheel of a package from the folder `prefix` of a snapshot, built once; `said` is how the user names it.
+def build(package: str, snapshot: Snapshot, prefix: str, name: str) -> Path:
+    """The wheel of a package from the folder `prefix` of a snapshot, built once; `name` is what messages call it.
 
     Raises Fault if it cannot be built, and BadInput if it is another package.
     """
     settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)]
+    # The variable that lets git find what is not committed.
+    objects = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(snapshot.objects)} if snapshot.objects else {}
     try:
-        tag = git(snapshot.repo, "describe", "--tags", "--long", "--always", snapshot.commit, **_found(snapshot))
+        tag = git(snapshot.repo, "describe", "--tags", "--long", "--always", snapshot.commit, **objects)
     except GitFault:
         tag = ""
     parts = [*snapshot.identity(), tag, prefix, PYTHON.parents[1].name, *settings]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    if not (made := sorted((WHEELS / key).glob("*.whl"))):
+    if not (wheel := next((WHEELS / key).glob("*.whl"), None)):
         with scratch() as folder:
-            made = [_build(snapshot, prefix, folder, WHEELS / key, said)]
-    if (name := canonicalize_name(made[0].name.partition("-")[0])) != package:
-        raise BadInput(f"{said} is {name}, not {package}: expected a checkout of PACKAGE")
-    return made[0]
+            wheel = _build(snapshot, prefix, folder, WHEELS / key, name)
+    if (built := canonicalize_name(wheel.name.partition("-")[0])) != package:
+        raise BadInput(f"{name} is {built}, not {package}: expected a checkout of PACKAGE")
+    return wheel
 
 
-def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str) -> Path:
+def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, name: str) -> Path:
     source, wheels, log = folder / "source", folder / "wheels", place.with_suffix(".log")
     try:
         _copy(snapshot, source)
     except GitFault as fault:
-        raise Fault(f"cannot copy {said}: {fault.message}") from None
-    if not any((source / prefix / each).is_file() for each in ("pyproject.toml", "setup.py")):
-        raise BadInput(f"{said} has neither pyproject.toml nor setup.py: expected the folder of a Python package")
+        raise Fault(f"cannot copy {name}: {fault.message}") from None
+    if not any((source / prefix / file).is_file() for file in ("pyproject.toml", "setup.py")):
+        raise BadInput(f"{name} has neither pyproject.toml nor setup.py: expected the folder of a Python package")
     code, output = run_uv("build", "--wheel", "--python", str(PYTHON), "--out-dir", str(wheels), str(source / prefix))
-    made = sorted(wheels.glob("*.whl"))
+    built = sorted(wheels.glob("*.whl"))
     place.parent.mkdir(parents=True, exist_ok=True)
-    if code or len(made) != 1:
+    if code or len(built) != 1:
         log.write_text(output)
-        raise Fault(f"cannot build {said}: {short(_why(output), 300)} (all of it: {log.relative_to(ROOT)})")
+        raise Fault(f"cannot build {name}: {short(_why(output), 300)} (all of it: {log.relative_to(ROOT)})")
     new = place.with_name(f"{place.name}-new{os.getpid()}")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(wheels, new)
@@ -138,26 +140,16 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, said: str
 
 
 def _why(output: str) -> str:
-    """What a build failed on: the last that its backend said, or what uv did."""
-    said, failed, more = output.partition("error: Failed to build")
-    return last_line(said) if failed and "build backend returned an error" in more else why(output)
+    """What a build failed on: the last line of its backend's output, or what uv reports."""
+    printed, failed, reason = output.partition("error: Failed to build")
+    return last_line(printed) if failed and "build backend returned an error" in reason else why(output)
 
 
 def _copy(snapshot: Snapshot, place: Path) -> None:
     """Check a snapshot out elsewhere, as a clone with its tags: a package may take its version from these."""
     repo = snapshot.repo
-    git(
-        place.parent,
-        "-c",
-        "protocol.file.allow=always",
-        "clone",
-        "--quiet",
-        "--shared",
-        "--no-checkout",
-        "--",
-        str(repo),
-        str(place),
-    )
+    clone = ["clone", "--quiet", "--shared", "--no-checkout", "--", str(repo), str(place)]
+    git(place.parent, "-c", "protocol.file.allow=always", *clone)
     if snapshot.objects:
         alternates = place / ".git" / "objects" / "info" / "alternates"
         alternates.write_text(f"{git_folder(repo) / 'objects'}\n{snapshot.objects}\n")
@@ -166,20 +158,10 @@ def _copy(snapshot: Snapshot, place: Path) -> None:
         for key in ("promisor", "partialclonefilter"):
             if value := _config(repo, f"remote.origin.{key}"):
                 git(place, "config", f"remote.origin.{key}", value)
-    git(
-        place,
-        "-c",
-        "advice.detachedHead=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "checkout",
-        "--quiet",
-        "--detach",
-        snapshot.commit,
-    )
+    checkout = ["checkout", "--quiet", "--detach", snapshot.commit]
+    git(place, "-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null", *checkout)
     for path in _submodules(place, "HEAD"):
-        inner = snapshot.inner.get(path) or _inner(repo, place, path)
-        if inner:
+        if inner := snapshot.inner.get(path) or _inner(repo, place, path):
             shutil.rmtree(place / path, ignore_errors=True)
             _copy(inner, place / path)
         else:
@@ -215,8 +197,3 @@ def _config(repo: Path, key: str) -> str:
         return git(repo, "config", "--get", key)
     except GitFault:
         return ""
-
-
-def _found(snapshot: Snapshot) -> dict[str, str]:
-    """The variable that lets git find what is not committed."""
-    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(snapshot.objects)} if snapshot.objects else {}
