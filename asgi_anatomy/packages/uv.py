@@ -176,12 +176,13 @@ def home() -> Path:
     place = VENVS / f"uv-{digest(pinned.read_text())}"
     if all(os.access(place / "bin" / name, os.X_OK) for name in ("uv", "python")):
         return place
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    plain |= {"PIP_USER": "0", "PIP_TARGET": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with fresh(place) as new:
         venv = [sys.executable, "-I", "-m", "venv", str(new)]
         install = [str(new / "bin" / "python"), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "-r"]
         for argv in (venv, [*install, str(pinned)]):
-            plain = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-            done = quietly(argv, {**os.environ, **plain})
+            done = quietly(argv, plain)
             if done.returncode:
                 raise SetupError(f"cannot install uv: {why(done.stdout + done.stderr)}")
     return place
