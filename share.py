@@ -19,7 +19,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(User)
 
 REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What `endpoint` raises for a body that is not a `User`: malformed, of a wrong type, not UTF-8, or nested too deep."""
+"""What `endpoint` raises for a body that is not a `User`: malformed, wrongly typed, not UTF-8, or nested too deeply."""
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ LINGER = 1.0
 
 
 def endpoint(data: bytes) -> bytes:
-    """Decode a `User` from a JSON body, make a new `User` of it, and encode that as JSON.
+    """Decode a `User` from a JSON body, make a new `User` from it, and encode that as JSON.
 
     Raises one of `REFUSED` when the body is not a `User`.
     """

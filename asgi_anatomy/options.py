@@ -83,7 +83,7 @@ class Command(click.Command):
 
 def name_of(parameter: click.Parameter) -> str:
     """What a parameter is called where it is written NAME=value."""
-    return parameter.opts[0].strip("-").upper()
+    return (parameter.metavar or parameter.opts[0].strip("-")).upper()
 
 
 def near(word: str, words: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 /* Keeps a wrk awake: epoll_wait(2) that polls until something has come, for `make clients` (docs/METHOD.md).
  *
- * Preloaded into wrk on a core of its own. A server then never has to wake its client, as if that were on another machine
- * that never sleeps.
+ * Preloaded into wrk on a core of its own. A server then never has to wake its client, as if the client were on another
+ * machine.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches axe-core, which tests hold the page's accessibility to, as .venvs/axe/axe.min.js; does nothing where it is there.
+# Fetches axe-core, with which tests check the page's accessibility, as .venvs/axe/axe.min.js, unless it is there.
 set -eu
 cd "$(dirname "$0")/.."
 version=4.14.1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Removes what is made anew on demand: environments, compiled servers and caches. Results stay.
+# Removes what is made again on demand: environments, compiled servers and caches. Results stay.
 set -eu
 cd "$(dirname "$0")/.."
 rm -rf .venv .venv-* .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis servers/axum/target ./*.egg-info

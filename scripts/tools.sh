@@ -3,7 +3,7 @@
 #
 #   tools.sh            all of tools.txt, except those that the system does not have
 #   tools.sh NAME ...   these; fails if one of them is not available
-#   tools.sh --try ...  those of these that are available; never fails
+#   tools.sh --try ...  as many of these as are available; never fails
 set -eu
 
 table=${0%/*}/tools.txt
@@ -88,7 +88,7 @@ run() {
     $as env DEBIAN_FRONTEND=noninteractive "$@" >&2 </dev/null
 }
 
-if [ -n "$first" ]; then # what it does not know, as Ubuntu's has no chromium, must not keep it from the rest
+if [ -n "$first" ]; then # a package that apt does not know, such as chromium on Ubuntu, must not stop the rest
     run apt-get update -q || true
     known=
     for package in $packages; do

@@ -1,20 +1,20 @@
 -- Sends a workload with wrk, for the harness: several requests in their shares, pipelined, or few on each connection.
 --
 -- WRK_REQUESTS is the path of a file with the requests, each after a line with its share and its number of bytes.
--- WRK_PIPELINING is how many are sent at once. With WRK_STATUSES set, answers are counted by status. The summary is that
--- of post.lua, with `sent` and `statuses`.
+-- WRK_PIPELINING is how many are sent at a time. With WRK_STATUSES set, answers are counted by status. The summary is
+-- that of post.lua, plus `sent` and `statuses`.
 --
--- What is next is read from a cycle that was shuffled beforehand: shares are exact. wrk does not tell a script which
+-- Requests come from a cycle that is shuffled beforehand, so shares are exact. wrk does not tell a script which
 -- connection asks for a request, so the one with `Connection: close` ends some connections early, others late.
 
 dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "post.lua")
 
 local depth = tonumber(os.getenv("WRK_PIPELINING") or 1)
-local rounds = 100 -- of the shares in a cycle, so that there is no pattern in which a connection could stay
+local rounds = 100 -- how often a cycle repeats the shares: so often that no connection falls into a pattern
 local threads = {}
 
 function setup(thread)
-   thread:set("checked", #threads == 0) -- wrk makes one request of the first thread only to look at it
+   thread:set("checked", #threads == 0) -- wrk asks the first thread for one request only to inspect it
    threads[#threads + 1] = thread
 end
 
@@ -35,7 +35,7 @@ local function shuffle(list)
    end
 end
 
-local batches, of_kind, place = {}, {}, 0 -- what is sent at once, and how many of each kind that is
+local batches, of_kind, place = {}, {}, 0 -- what is sent at a time, and how many requests of each kind it has
 
 function init(args)
    math.randomseed(1)

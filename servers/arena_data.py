@@ -1,7 +1,7 @@
-"""What the layers `arena-...` serve: items, and a read-only SQLite file of them, the same on every machine.
+"""The data of the layers `arena-...`: items, and a read-only SQLite file of them, identical on every machine.
 
-The file is generated when it is first needed, or by `python -m servers.arena_data`, which also prints what the answers
-in workloads.toml are held to.
+The file is generated when it is first needed, or by `python -m servers.arena_data`, which also prints the hashes that
+workloads.toml expects.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 
 ITEMS = 50
 LARGE = 6_000
-"""So many items make 1.1 MB of JSON."""
+"""This many items make 1.1 MB of JSON."""
 FILE = Path(__file__).parent / "arena.sqlite"
 QUERY = "SELECT id, name, price, quantity FROM items WHERE price BETWEEN ? AND ? ORDER BY id LIMIT 50"
 
@@ -39,12 +39,12 @@ MUCH = [item(number) for number in range(1, LARGE + 1)]
 
 
 def totals(stock: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Items with what they are worth in all: what an answer is made of."""
+    """Items with their total value, as answers have them."""
     return [{**each, "total": each["price"] * each["quantity"]} for each in stock]
 
 
 def generate() -> Path:
-    """The SQLite file, generated if it is not there; several processes may do so at once."""
+    """The SQLite file, generated if it is not there; several processes may do so at the same time."""
     if not FILE.exists():
         with tempfile.TemporaryDirectory(dir=FILE.parent, prefix=".arena-") as folder:
             new = Path(folder) / FILE.name
@@ -57,7 +57,7 @@ def generate() -> Path:
                 rows = [(each["id"], each["name"], each["price"], each["quantity"]) for each in MUCH]
                 database.executemany("INSERT INTO items VALUES (?, ?, ?, ?)", rows)
             database.close()
-            os.replace(new, FILE)  # noqa: PTH105 (over a file of another process as well)
+            os.replace(new, FILE)  # noqa: PTH105 (it replaces a file that another process made)
     return FILE
 
 

@@ -21,7 +21,7 @@ settings.configure(
 
 
 def plain(value: object) -> HttpResponse:
-    """A text as an answer."""
+    """A plain-text answer."""
     return HttpResponse(str(value), content_type="text/plain")
 
 
@@ -37,7 +37,7 @@ def baseline(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def ok(_request: HttpRequest) -> HttpResponse:
-    """The least that can be answered."""
+    """The shortest answer."""
     return plain("ok")
 
 
@@ -50,7 +50,7 @@ def items(_request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
-    """The size of the body, which is not kept."""
+    """The size of the body, which is read in pieces."""
     size = 0
     while piece := request.read(PIECE):
         size += len(piece)

@@ -40,14 +40,14 @@ class Item(Row):
 
 
 class Items(BaseModel):
-    """An answer of items."""
+    """An answer with items."""
 
     items: list[Item]
     count: int
 
 
 class Rows(BaseModel):
-    """An answer of rows."""
+    """An answer with rows."""
 
     items: list[Row]
     count: int
@@ -70,7 +70,7 @@ async def add_body(a: int, b: int, request: Request) -> str:
 
 @app.get("/pipeline", response_class=PlainTextResponse)
 async def ok() -> str:
-    """The least that can be answered."""
+    """The shortest answer."""
     return "ok"
 
 
@@ -82,7 +82,7 @@ async def items() -> Items:
 
 @app.post("/upload", response_class=PlainTextResponse)
 async def upload(request: Request) -> str:
-    """The size of the body, which is not kept."""
+    """The size of the body, which is read in pieces."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)

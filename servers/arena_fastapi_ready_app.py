@@ -1,7 +1,7 @@
 """Layer `arena-fastapi-ready`: the endpoints of `arena-fastapi`, but the 50 items are kept as a ready body.
 
-Compared with `arena-starlette-ready` it adds FastAPI, as `arena-fastapi` does, but no models: an endpoint that returns
-a Response has nothing to validate or serialise. The other endpoints are the same.
+Compared with `arena-starlette-ready` it adds FastAPI, but no models: an endpoint that returns a Response has nothing to
+validate or serialise. Its other endpoints are those of `arena-fastapi`.
 """
 
 from fastapi import FastAPI

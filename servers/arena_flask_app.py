@@ -13,7 +13,7 @@ app = Flask(__name__)
 
 
 def plain(value: object) -> Response:
-    """A text as an answer."""
+    """A plain-text answer."""
     return Response(str(value), mimetype="text/plain")
 
 
@@ -28,7 +28,7 @@ def baseline() -> Response:
 
 @app.get("/pipeline")
 def ok() -> Response:
-    """The least that can be answered."""
+    """The shortest answer."""
     return plain("ok")
 
 
@@ -40,7 +40,7 @@ def items() -> dict[str, Any]:
 
 @app.post("/upload")
 def upload() -> Response:
-    """The size of the body, which is not kept."""
+    """The size of the body, which is read in pieces."""
     size = 0
     while piece := request.stream.read(PIECE):
         size += len(piece)

@@ -23,7 +23,7 @@ async def baseline(request: Request) -> Response:
 
 
 async def ok(_request: Request) -> Response:
-    """The least that can be answered."""
+    """The shortest answer."""
     return PlainTextResponse("ok")
 
 
@@ -33,7 +33,7 @@ async def items(_request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """The size of the body, which is not kept."""
+    """The size of the body, which is read in pieces."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -1,6 +1,6 @@
 """Layer `arena-starlette-ready`: the endpoints of `arena-starlette`, but the 50 items are kept as a ready body.
 
-What it leaves out is to make the items, and JSON of them, for each request. The other endpoints are the same.
+It leaves out building the items, and their JSON, for each request. Its other endpoints are those of `arena-starlette`.
 """
 
 from starlette.applications import Starlette

@@ -21,6 +21,6 @@ class User:
 
 @app.router.post("/")
 async def user(data: FromJSON[User]) -> Response:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     given = data.value
     return json(User(id=given.id, name=given.name, email=given.email))

@@ -23,7 +23,7 @@ settings.configure(
 @csrf_exempt
 @require_POST
 def user(request: HttpRequest) -> HttpResponse:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     try:
         user = json.loads(request.body)
     except ValueError as why:

@@ -1,7 +1,7 @@
 """Layer `dumproute`: FastAPI, with a route that hands the body to the shared endpoint, on the layer `starlette`.
 
-It adds FastAPI's application and router around the same work as below. It leaves out what people choose FastAPI for:
-no declared types, no validation by pydantic, no dependencies; `fastapi` shows what those cost.
+It adds FastAPI's application and router around the work of the layer `starlette`. It leaves out what people choose
+FastAPI for: declared types, validation by pydantic, dependencies; the layer `fastapi` shows what they cost.
 """
 
 from collections.abc import Callable, Coroutine

@@ -7,7 +7,7 @@ from servers.pydantic_endpoint import REFUSED, endpoint
 
 
 class PydanticRoute(DumpRoute):
-    """The same, for an endpoint that raises pydantic's errors."""
+    """A DumpRoute whose endpoint raises pydantic's errors."""
 
     refused = REFUSED
 

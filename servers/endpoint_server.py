@@ -1,9 +1,9 @@
 """Layer `endpoint`: share.endpoint alone, in a loop without a socket: only the work, no server.
 
-All other layers ultimately stand on it. To be started and checked against the contract like them, it answers requests
-as the layer `protocol` does. What is measured is a request with the body `loop SECONDS BODY`: it calls the endpoint
-with BODY for that long, and answers with the number of calls. What the anatomy counts is `endpoint COUNT BODY`, which
-calls it that many times, minus `nothing COUNT BODY`, which does the same with an empty function.
+All other layers ultimately stand on it. It answers requests as the layer `protocol` does, so that it can be started and
+checked against the contract like any layer. To measure it, a request has the body `loop SECONDS BODY`: it calls the
+endpoint with BODY for that long, and answers with the number of calls. The anatomy counts `endpoint COUNT BODY`, which
+calls the endpoint that many times, minus `nothing COUNT BODY`, which calls an empty function instead.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ CALLS = 10_000  # between checks of the clock and the connection: a few millisec
 
 
 def nothing(data: bytes) -> bytes:
-    """Do nothing: what a call alone costs."""
+    """Do nothing: its cost is that of a call."""
     return data
 
 

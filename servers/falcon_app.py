@@ -10,7 +10,7 @@ class UserResource:
     """The resource at one path."""
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
-        """Take a User, make a new one of it, and return that."""
+        """Return a new User, made from the one in the body."""
         user = await req.get_media()
         resp.media = {"id": user["id"], "name": user["name"], "email": user["email"]}
 

@@ -22,5 +22,5 @@ app = FastAPI()
 
 @app.post("/")
 async def user(user: User) -> User:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     return User(id=user.id, name=user.name, email=user.email)

@@ -16,5 +16,5 @@ async def something() -> int:
 
 @app.post("/")
 async def user(user: User, _something: Annotated[int, Depends(something)]) -> User:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     return User(id=user.id, name=user.name, email=user.email)

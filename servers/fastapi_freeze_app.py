@@ -1,4 +1,4 @@
-"""Layer `fastapi-freeze`: the layer `fastapi` with gc.freeze() at start: the collector passes over imports."""
+"""Layer `fastapi-freeze`: the layer `fastapi` with gc.freeze() at start: the collector skips imports."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Layer `fastapi-no-gc`: the layer `fastapi` without the garbage collector: cycles are never freed."""
+"""Layer `fastapi-no-gc`: the layer `fastapi` without the garbage collector: reference cycles are never freed."""
 
 import gc
 

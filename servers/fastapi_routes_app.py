@@ -1,7 +1,7 @@
-"""Layer `fastapi-routes`: the layer `fastapi` with 100 routes, the last of which is asked, and a path parameter.
+"""Layer `fastapi-routes`: the layer `fastapi` with 100 routes, of which the last one matches, and a path parameter.
 
-FastAPI tries its routes one by one, as Starlette does. That of the User request takes any path as its parameter, for
-`/` an empty one.
+FastAPI tries its routes one by one, as Starlette does. The last takes any path as its parameter, which is empty for
+`/`.
 """
 
 from fastapi import FastAPI
@@ -22,5 +22,5 @@ for number in range(99):
 
 @app.post("/{path:path}")
 async def user(path: str, user: User) -> User:  # noqa: ARG001 (a parameter is what this layer adds)
-    """Take a User at any path, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body, at any path."""
     return User(id=user.id, name=user.name, email=user.email)

@@ -12,6 +12,6 @@ app = Flask(__name__)
 
 @app.post("/")
 def user() -> dict[str, Any]:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     user = request.get_json()
     return {"id": user["id"], "name": user["name"], "email": user["email"]}

@@ -1,6 +1,6 @@
 """HTTP/1.1 for one request, framed by hand: what the layers `asyncio` and `protocol` share.
 
-A request is framed by its Content-Length. What cannot be framed safely is refused: (status, why).
+A request is framed by its Content-Length. One that cannot be framed safely raises Refused.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""hypercorn's settings for the layer `hypercorn`: the answer of the layer `uvicorn`, and persistent connections."""
+"""hypercorn's settings for the layer `hypercorn`: answers like the layer `uvicorn`, persistent connections."""
 
 include_date_header = False
 include_server_header = False

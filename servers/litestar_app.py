@@ -19,7 +19,7 @@ class User:
 
 @post("/", status_code=200)
 async def user(data: User) -> User:
-    """Take a User, make a new one of it, and return that."""
+    """Return a new User, made from the one in the body."""
     return User(id=data.id, name=data.name, email=data.email)
 
 

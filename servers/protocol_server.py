@@ -19,9 +19,9 @@ class Connection(raw.Connection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one that writes
         """Set up the connection."""
         super().connection_made(transport)
-        self.head = b""  # of a head that is not complete
+        self.head = b""  # bytes of an incomplete head
         self.body = bytearray()
-        self.missing = 0  # bytes of a body that is not complete
+        self.missing = 0  # bytes of an incomplete body that are still to come
         self.close = b""
 
     def data_received(self, data: bytes) -> None:

@@ -18,6 +18,6 @@ _users = TypeAdapter(User)
 
 
 def endpoint(data: bytes) -> bytes:
-    """Decode a User from a JSON body, make a new User of it, and encode that as JSON."""
+    """Decode a User from a JSON body, make a new User from it, and encode that as JSON."""
     user = _users.validate_json(data)
     return _users.dump_json(User(id=user.id, name=user.name, email=user.email))

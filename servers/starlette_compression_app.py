@@ -1,7 +1,7 @@
-"""Layer `starlette-compression`: the layer `starlette` with Starlette's GZipMiddleware, as it comes.
+"""Layer `starlette-compression`: the layer `starlette` with Starlette's GZipMiddleware and its defaults.
 
-It looks at each request and holds each answer back, but compresses only answers of 500 bytes or more, and only for
-clients that ask: the User is smaller. So this is what it costs where there is nothing to compress.
+It compresses only answers of 500 bytes or more, for clients that ask. The User is smaller, so this is what the
+middleware costs when there is nothing to compress: it looks at each request, and holds each answer back.
 """
 
 from starlette.middleware.gzip import GZipMiddleware

@@ -1,4 +1,4 @@
-"""Layer `starlette-freeze`: the layer `starlette` with gc.freeze() at start: the collector passes over imports."""
+"""Layer `starlette-freeze`: the layer `starlette` with gc.freeze() at start: the collector skips imports."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Layer `starlette-no-gc`: the layer `starlette` without the garbage collector: cycles are never freed."""
+"""Layer `starlette-no-gc`: the layer `starlette` without the garbage collector: reference cycles are never freed."""
 
 import gc
 

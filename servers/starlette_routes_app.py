@@ -1,6 +1,6 @@
-"""Layer `starlette-routes`: the layer `starlette` with 100 routes, the last of which is asked, and a path parameter.
+"""Layer `starlette-routes`: the layer `starlette` with 100 routes, of which the last one matches, and a path parameter.
 
-Starlette tries its routes one by one. That of the User request takes any path as its parameter, for `/` an empty one.
+Starlette tries its routes one by one. The last takes any path as its parameter, which is empty for `/`.
 """
 
 from starlette.applications import Starlette

@@ -28,7 +28,7 @@ def answer(body: bytes) -> Response:
 
 
 def answer_late(body: bytes) -> Response:
-    """The same, after a wait that holds the thread."""
+    """The answer to a body, after a wait that blocks the thread."""
     time.sleep(WAIT)
     return answer(body)
 

@@ -1,6 +1,6 @@
 """Layer `wait-greenlets`: the layer `gunicorn-gevent` with an endpoint that waits 1 ms.
 
-gevent's worker replaces time.sleep by one that lets other greenlets run, so the code reads as if it blocked.
+gevent's worker replaces time.sleep with one that lets other greenlets run, though the code reads as if it blocked.
 """
 
 import time

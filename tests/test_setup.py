@@ -76,6 +76,7 @@ def test_words_are_options(quick_bench: Bench) -> None:
     assert plain == quick_bench("table", "FORMAT=csv", "WIDE=1").stdout != quick_bench("table", "WIDE=1").stdout
     assert quick_bench("table", "WIDE=0", "FORMAT=", "BASELINE= ").stdout == quick_bench("table").stdout
     assert "no Python at FORMAT=csv" not in quick_bench("table", "--record", "FORMAT=csv").stderr
+    assert "unknown layer 'mine'" in quick_bench("check-layer", "LAYER=mine").stderr
     assert "FORMAT=csv" in quick_bench("table", "--record", "FORMAT=csv").stderr, "the value of an option is no word"
 
 
