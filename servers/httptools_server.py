@@ -43,14 +43,13 @@ class Connection(raw.Connection):
                         self.refuse_later(LONG_HEAD, f"a head may have at most {MAX_HEAD} bytes")
             except (httptools.HttpParserError, httptools.HttpParserUpgrade):
                 self.refuse_later(BAD_REQUEST, "not an HTTP/1.1 request")
-            if self.refused:
+            if self.refused and not self.over:
                 self.refuse(self.refused)
 
     def on_message_begin(self) -> None:
         """Start a head."""
         self.head = 0
-        self.body: list[bytes] = []
-        self.size = 0
+        self.body = bytearray()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Look at one field of the head."""
@@ -63,24 +62,25 @@ class Connection(raw.Connection):
     def on_headers_complete(self) -> None:
         """End the head."""
         self.head = -1
+        if self.parser.should_upgrade():
+            self.refuse_later(BAD_REQUEST, "another protocol is not supported")
 
     def on_body(self, body: bytes) -> None:
         """Collect part of the body."""
-        self.body.append(body)
-        self.size += len(body)
-        if self.size > MAX_BODY:
+        self.body += body
+        if len(self.body) > MAX_BODY:
             self.refuse_later(TOO_LARGE, f"a body may have at most {MAX_BODY} bytes")
 
     def on_message_complete(self) -> None:
         """Answer a request."""
         if self.refused or self.over:
             return
-        self.respond(b"".join(self.body), self.close if self.parser.should_keep_alive() else CLOSE)
+        self.respond(bytes(self.body), self.close if self.parser.should_keep_alive() else CLOSE)
 
     def refuse_later(self, status: bytes, why: str) -> None:
         """Refuse the request once the parser has returned."""
         self.refused = self.refused or Refused(status, why)
-        self.body = []
+        self.body = bytearray()
 
 
 if __name__ == "__main__":
