@@ -32,7 +32,7 @@ COMMANDS = {
         "history": "history.command",
         "compare": "compare.command",
         "machines": "bench.machines",
-        "worker": "pages.command:worker_command",
+        "worker": "machine.worker",
     },
     "explain": {"anatomy": "anatomy.command", "diff": "anatomy.command:diff_command"},
     "show": {
