@@ -175,8 +175,8 @@ class Guard:
         with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
             if not self.received:  # the message that a child has ended may have arrived along with an answer
                 self._hear()
-            for line in self._lines():
-                self._note(msgspec.json.decode(line, type=Message))
+            for message in self._messages():
+                self._note(message)
 
     def require(self) -> None:
         """Raise Fault if the guardian has ended: its children then count as killed, and are not to blame."""
@@ -211,8 +211,7 @@ class Guard:
     def _answer[T](self, kind: type[T]) -> T:
         """Read until the answer arrives; children that end in the meantime are noted."""
         while True:
-            for line in self._lines():
-                message = msgspec.json.decode(line, type=Message)
+            for message in self._messages():
                 if isinstance(message, kind):
                     return message
                 if isinstance(message, Failed):
@@ -222,11 +221,11 @@ class Guard:
                 self._note(message)
             self._hear()
 
-    def _lines(self) -> Iterator[bytes]:
-        """Split what was received into lines."""
+    def _messages(self) -> Iterator[Message]:
+        """What was received: each is a line."""
         while b"\n" in self.received:
             line, _, self.received = self.received.partition(b"\n")
-            yield line
+            yield msgspec.json.decode(line, type=Message)
 
     def _hear(self) -> None:
         try:

@@ -105,7 +105,7 @@ def command(
         raise BadInput(f"{threads} threads need at least as many connections, not {load.connections}: try THREADS=1")
     require_wrk()
     require_folder(results)
-    require_ports(host, port, 1)
+    require_ports(host, port)
     known = limits()
     numbers_wanted = [load.connections] if rates else counts
     possible = [number for number in numbers_wanted if not obstacle(number, known)]
