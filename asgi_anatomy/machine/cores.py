@@ -11,13 +11,13 @@ from asgi_anatomy.machine.machine import Lane
 ROOT = Path("/sys/fs/cgroup")
 
 
-def quota(root: Path = ROOT, own: Path = Path("/proc/self/cgroup")) -> float | None:
+def quota(root: Path = ROOT, cgroup: Path = Path("/proc/self/cgroup")) -> float | None:
     """The CPU time that this process's control group may use, in cores; None where nothing limits it.
 
     It is in `cpu.max` (control groups, version 2), or in two files of version 1.
     """
     limits = []
-    for folder in _folders(root, own):
+    for folder in _folders(root, cgroup):
         try:
             if (file := folder / "cpu.max").exists():
                 most, period = file.read_text().split()
@@ -30,10 +30,10 @@ def quota(root: Path = ROOT, own: Path = Path("/proc/self/cgroup")) -> float | N
     return min(limits, default=None)
 
 
-def throttled(root: Path = ROOT, own: Path = Path("/proc/self/cgroup")) -> int:
+def throttled(root: Path = ROOT, cgroup: Path = Path("/proc/self/cgroup")) -> int:
     """How often a control group of this process used up its quota, and was stopped until the next period."""
     count = 0
-    for folder in _folders(root, own):
+    for folder in _folders(root, cgroup):
         try:
             lines = (folder / "cpu.stat").read_text().splitlines()
         except OSError:
@@ -42,10 +42,10 @@ def throttled(root: Path = ROOT, own: Path = Path("/proc/self/cgroup")) -> int:
     return count
 
 
-def _folders(root: Path, own: Path) -> list[Path]:
+def _folders(root: Path, cgroup: Path) -> list[Path]:
     """The folders of the control groups that may limit this process's CPU time: its own, and all above."""
     try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+        lines = [line.split(":", 2) for line in cgroup.read_text().splitlines()]
     except OSError:
         return []
     folders: dict[Path, None] = {}

@@ -33,9 +33,9 @@ NAME = "asgi-anatomy-"
 
 def enter_group(number: int) -> Path | None:
     """Make a control group below this process's own and enter it, so that a child begins there; None: not possible."""
-    if not (own := own_group()):
+    if not (parent := own_group()):
         return None
-    group = own / f"{NAME}{os.getpid()}-{number}"
+    group = parent / f"{NAME}{os.getpid()}-{number}"
     try:
         group.mkdir()
         (group / "cgroup.procs").write_text("0")
@@ -48,19 +48,19 @@ def enter_group(number: int) -> Path | None:
 
 def remove_groups() -> None:
     """Remove the empty groups of this process, and of guardians that are gone."""
-    own = own_group()
-    for group in own.glob(f"{NAME}*-*") if own else ():
+    parent = own_group()
+    for group in parent.glob(f"{NAME}*-*") if parent else ():
         maker = group.name.removeprefix(NAME).partition("-")[0]
         if maker == str(os.getpid()) or not Path("/proc", maker).exists():
             with contextlib.suppress(OSError):
                 group.rmdir()
 
 
-def own_group(mounts: Path = Path("/proc/self/mounts"), own: Path = Path("/proc/self/cgroup")) -> Path | None:
+def own_group(mounts: Path = Path("/proc/self/mounts"), cgroup: Path = Path("/proc/self/cgroup")) -> Path | None:
     """The folder of this process's control group, version 2; None where there is none, as on macOS."""
     with contextlib.suppress(OSError, StopIteration):
         top = next(line.split()[1] for line in mounts.read_text().splitlines() if line.split()[2] == "cgroup2")
-        path = next(line for line in own.read_text().splitlines() if line.startswith("0::")).removeprefix("0::")
+        path = next(line for line in cgroup.read_text().splitlines() if line.startswith("0::")).removeprefix("0::")
         return Path(top) / path.strip("/")
     return None
 

@@ -190,5 +190,5 @@ def read_revision() -> str | None:
 
 def require_revision(wanted: str | None) -> None:
     """Raise BadInput if this clone is not of that revision."""
-    if wanted and (own := read_revision()) != wanted:
-        raise BadInput(f"{platform.node()}: {ROOT} has revision {own}, not {wanted}: type `git checkout {wanted}`")
+    if wanted and (revision := read_revision()) != wanted:
+        raise BadInput(f"{platform.node()}: {ROOT} has revision {revision}, not {wanted}: type `git checkout {wanted}`")
