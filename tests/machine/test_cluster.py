@@ -76,7 +76,7 @@ def test_a_worker_of_another_revision_then_a_scheduler_that_is_killed(tmp_path: 
         other = stack.enter_context(started(tmp_path, "-c", OTHER, address))
         out, err = other.communicate(timeout=60)
         assert [line.partition("not ")[2] for line in out.splitlines()] == ["123: type `git checkout 123`"] * 2, err
-        client = stack.enter_context(started(tmp_path, "tests/host/cluster_client.py", address, 1, 50))
+        client = stack.enter_context(started(tmp_path, "tests/machine/cluster_client.py", address, 1, 50))
         assert client.stdout
         assert client.stdout.readline()
         assert json.loads(client.stdout.readline())["pid"], "one is done"
