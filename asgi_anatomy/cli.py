@@ -32,7 +32,7 @@ COMMANDS = {
         "history": "history.command",
         "compare": "compare.command",
         "machines": "bench.machines",
-        "worker": "pages.command:worker_command",
+        "worker": "machine.worker",
     },
     "explain": {"anatomy": "anatomy.command", "diff": "anatomy.command:diff_command"},
     "show": {
@@ -112,9 +112,9 @@ def main(context: click.Context, catalogue: Path) -> None:
 
 def run() -> int:
     """Run the command line; returns the exit code, after one line on standard error if something went wrong."""
-    words = [f"{name}={os.environ.get(name, '')}" for name in os.environ.pop("MAKE_WORDS", "").split()]
+    sys.argv += [f"{name}={os.environ.get(name, '')}" for name in os.environ.pop("MAKE_WORDS", "").split()]
     try:
-        code = main.main([*sys.argv[1:], *words], prog_name="asgi-anatomy", standalone_mode=False)
+        code = main.main(sys.argv[1:], prog_name="asgi-anatomy", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (Fault, Stopped) as problem:
         return _fail(problem.message, problem.exit_code)

@@ -3,6 +3,7 @@
 Fault                 exit code 1: something failed during the run
 ├── BadInput          2: the input makes no sense, or is not possible on this machine
 ├── Broken            an answer is not what the contract says
+├── WorkersGone       a Dask scheduler is gone, or has no workers any more
 ├── ServerFault       a layer did not start, died, or gave a wrong answer
 │   └── ServerKilled  ... by a signal, perhaps from outside
 └── WrkFault          wrk was killed or stopped from outside
@@ -32,6 +33,10 @@ class BadInput(Fault):
 
 class Broken(Fault):
     """An answer is not what the contract says."""
+
+
+class WorkersGone(Fault):
+    """A Dask scheduler is gone, or has no workers any more: no job can be done there."""
 
 
 class ServerFault(Fault):

@@ -10,6 +10,7 @@ With SCHEDULER, `make bench` runs first once on each machine, with nothing else 
 import math
 import os
 import re
+import socket
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,9 +25,10 @@ from asgi_anatomy.documents.origin import cpu_name
 from asgi_anatomy.documents.store import REFERENCE, RESULTS, anatomies, label, read_all, require_folder, write_whole
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.machine.executor import finished, workers
 from asgi_anatomy.machine.machine import Machine, Python, identity
+from asgi_anatomy.machine.programs import last_line, run, scratch
 from asgi_anatomy.machine.signals import held
-from asgi_anatomy.machine.versions import read_revision, require_revision
 from asgi_anatomy.options import (
     Command,
     Printing,
@@ -37,7 +39,7 @@ from asgi_anatomy.options import (
     scheduler_option,
     workload_option,
 )
-from asgi_anatomy.packages.sides import bench_here
+from asgi_anatomy.suite.layers import PYTHON
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.decay import ratios
 from asgi_anatomy.turns.estimate import Estimate, decay
@@ -311,7 +313,6 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     failed: dict[str, str] = {}
     if scheduler:
         needs_group("cluster")
-
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]
         failed = bench_everywhere(scheduler, options, budget, RESULTS)
     records, wanted = read_all(paths.strip() or str(RESULTS), say), workload or USER
@@ -349,31 +350,34 @@ def bench_everywhere(scheduler: str, arguments: Sequence[str], budget: float, fo
 
     What fails is tried again once. Other workers of a machine are idle meanwhile, as only one of its jobs is there.
     """
-    from concurrent.futures import as_completed
-
-    from asgi_anatomy.machine.cluster import cluster, reason
-
-    revision, failed = read_revision(), {}
+    failed: dict[str, str] = {}
     require_folder(folder)
-    with cluster(scheduler, lambda: require_revision(revision)) as workers:
-        for name, addresses in workers.machines.items():
-            more = f", on one of its {len(addresses)} workers" if len(addresses) > 1 else ""
+    with workers(scheduler) as everyone:
+        for name, machine in everyone.machines.items():
+            more = f", on one of its {machine.width} workers" if machine.width > 1 else ""
             say(f"make bench on {name}{more}: about {budget:.0f} s")
         limit = 2 * budget + SET_UP
-        futures = {
-            workers.on(name, retries=1).submit(bench_here, [*arguments], limit): name for name in workers.machines
-        }
-        for done, future in enumerate(as_completed(futures), 1):
-            name = futures[future]
-            error = future.exception()
-            if isinstance(error, BadInput):
-                raise error
-            if error:
-                failed[name] = reason(error)
-                say(f"failed: {name}: {failed[name]}")
+        jobs = {machine.submit(bench_here, [*arguments], limit): name for name, machine in everyone.machines.items()}
+        results = finished(jobs)
+        for done, (name, record) in enumerate(results, 1):
+            if isinstance(record, Fault):
+                failed[name] = record.message
+                say(f"failed: {name}: {record.message}")
                 continue
             with held():
-                path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json"
-                write_whole(future.result(), path)
-            say(f"{name} is done, {len(futures) - done} left")
+                write_whole(record, folder / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json")
+            say(f"{name} is done, {len(jobs) - done} left")
     return failed
+
+
+def bench_here(arguments: Sequence[str], seconds: float) -> bytes:
+    """Run `make bench` on this worker's machine, at most this long; returns its record, or raises Fault."""
+    with scratch() as folder:
+        command = [os.fspath(PYTHON), "-m", "asgi_anatomy", "bench", "--results", str(folder), *arguments]
+        code, output = run(command, seconds)
+        records = sorted(folder.glob("*-bench.json"))
+        if records and code == 0:
+            return records[0].read_bytes()
+    if code is None:
+        raise Fault(f"{socket.gethostname()}: make bench did not end within {seconds:,.0f} s")
+    raise Fault(f"{socket.gethostname()}: make bench failed: {last_line(output).removeprefix('error: ')}")

@@ -18,11 +18,10 @@ from packaging.utils import canonicalize_name
 from asgi_anatomy.cli import needs_group
 from asgi_anatomy.documents.store import REFERENCE, require_folder
 from asgi_anatomy.documents.words import counted, say, show
-from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
+from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped, WorkersGone
 from asgi_anatomy.history.figures import Series, all_series, pruned
 from asgi_anatomy.history.record import (
     HISTORY,
-    CountedRelease,
     Deps,
     ReleaseSpec,
     keep,
@@ -33,11 +32,11 @@ from asgi_anatomy.history.record import (
 )
 from asgi_anatomy.history.run import SECONDS, ReleaseJob, count_release
 from asgi_anatomy.history.text import history_document
+from asgi_anatomy.machine.executor import finished, workers
 from asgi_anatomy.machine.interpreters import find, set_up
 from asgi_anatomy.machine.machine import read_python
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
-from asgi_anatomy.machine.versions import read_revision, require_revision
 from asgi_anatomy.options import PATH, Command, Printing, printing_options, pythons_option, scheduler_option
 from asgi_anatomy.packages.releases import Release, choose, releases
 from asgi_anatomy.suite.contract import contract_of
@@ -49,33 +48,32 @@ from asgi_anatomy.turns.record import now
 def count_all(
     jobs: Sequence[ReleaseJob], uploaded: Mapping[str, datetime | None], scheduler: str, folder: Path, kept: str
 ) -> Fault | None:
-    """Do jobs on a cluster, each result kept as it comes; returns what failed.
+    """Do jobs here, or on a cluster, each result kept as it comes; returns what failed.
 
     `uploaded` has the time of each release; `kept` is the line on the counts that exist already.
     """
-    from asgi_anatomy.machine.cluster import cluster, each_done, reason
-
     failed: list[str] = []
-    revision = jobs[0].revision
-    with cluster(scheduler, lambda: require_revision(revision)) as workers:
-        whole = SECONDS * len(jobs) / workers.width
-        say(f"{kept}, {len(jobs)} to make, {workers.width} at a time: about {minutes(whole)}")
+    with workers(scheduler) as executor:
+        whole = SECONDS * len(jobs) / executor.width
+        say(f"{kept}, {len(jobs)} to make, {executor.width} at a time: about {minutes(whole)}")
         display = Display(whole)
         begin = time.monotonic()
         with contextlib.closing(display):
-            for done, (job, result) in enumerate(each_done(count_release, jobs, workers.executor), 1):
-                if isinstance(result, CountedRelease):
+            futures = {executor.submit(count_release, job): job for job in jobs}
+            results = finished(futures)
+            for done, (job, result) in enumerate(results, 1):
+                if isinstance(result, Fault):
+                    failed.append(f"{job.wanted.name}: {result.message}")
+                    outcome = "failed"
+                else:
                     result.uploaded = uploaded[job.wanted.version]
                     with held():
                         keep(result, folder)
-                    said = "a gap" if result.gap else "counted"
-                else:
-                    failed.append(f"{job.wanted.name}: {reason(result)}")
-                    said = "failed"
+                    outcome = "a gap" if result.gap else "counted"
                 spent = time.monotonic() - begin
                 left = spent * (len(jobs) - done) / done
                 display.seconds = spent + left
-                display.tell(f"{job.wanted.name}: {said}, {len(jobs) - done} left, about {minutes(left)}", spent)
+                display.tell(f"{job.wanted.name}: {outcome}, {len(jobs) - done} left, about {minutes(left)}", spent)
     for line in failed:
         say(f"failed: {line}")
     return Fault(f"{len(failed)} of {len(jobs)} jobs failed: the same command tries them again") if failed else None
@@ -137,6 +135,8 @@ def command(
         return show(printing.render(history_document(all_series(every), every[0].wanted.package)))
     if not package:
         raise BadInput("name a package: expected something like PACKAGE=fastapi")
+    if scheduler:
+        needs_group("cluster")
     catalogue, package = read_catalogue(catalogue_file), canonicalize_name(package)
     chosen_layers = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
@@ -144,12 +144,9 @@ def command(
     try_to_install(*COUNTERS)
     require_folder(folder)
     own = read_python().version
-    if pythons:
-        needs_group("cluster")  # before the others are counted: it begins the command anew
     problem: Problem | None
     versions, problem = in_others(pythons) if pythons else ([own], None)
-    revision = read_revision() if scheduler else None
-    jobs = jobs_of(package, chosen, chosen_layers, chosen_deps, versions, catalogue, revision)
+    jobs = jobs_of(package, chosen, chosen_layers, chosen_deps, versions, catalogue)
     known = kept(folder)
     own_jobs = [job for job in jobs if job.wanted.python == own]
     missing = [job for job in own_jobs if not matching(job.wanted, known)]
@@ -158,11 +155,10 @@ def command(
         before += f" ({counted(len(chosen), 'release')} in {counted(len(chosen_layers), 'layer')}, the newest twice)"
     uploaded = {release.version: release.uploaded for release in chosen}
     if missing:
-        needs_group("cluster")
         try:
             problem = count_all(missing, uploaded, scheduler, folder, before) or problem
-        except Stopped as stopped:
-            problem = stopped
+        except (WorkersGone, Stopped) as ended:
+            problem = ended
     else:
         say(before)
     every = kept(folder)
@@ -235,7 +231,6 @@ def jobs_of(
     deps: Deps,
     pythons: Sequence[str],
     catalogue: Catalogue,
-    revision: str | None,
 ) -> list[ReleaseJob]:
     """A job for each layer, version of Python and release, and the newest release once more, for A against A."""
     jobs = []
@@ -251,7 +246,7 @@ def jobs_of(
                 contract=_digest(repr((contract.user.wire(), contract.user.answer))),
                 when=_when(release, deps), copy=copy,
             )  # fmt: skip
-            jobs.append(ReleaseJob(wanted, layer, catalogue.layers[ANCHOR], contract, revision))
+            jobs.append(ReleaseJob(wanted, layer, catalogue.layers[ANCHOR], contract))
     return jobs
 
 

@@ -22,7 +22,7 @@ from asgi_anatomy.documents.store import write_whole
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
 from asgi_anatomy.machine.machine import read_machine
-from asgi_anatomy.machine.versions import read_revision, require_revision
+from asgi_anatomy.machine.versions import read_revision
 from asgi_anatomy.packages.environments import build
 from asgi_anatomy.packages.resolution import Pin, Resolution, Resolver
 from asgi_anatomy.packages.sides import install, served_by
@@ -43,13 +43,10 @@ class ReleaseJob(msgspec.Struct, frozen=True):
     layer: Layer
     anchor: Layer
     contract: Contract
-    revision: str | None = None
-    """That a worker's clone must have; None: it works in the caller's own."""
 
 
 def count_release(job: ReleaseJob) -> CountedRelease:
     """Do a job; what fails is tried again once. Raises Fault if it fails again."""
-    require_revision(job.revision)
     begin = time.monotonic()
     try:
         release = _count(job)

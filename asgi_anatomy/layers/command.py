@@ -14,7 +14,7 @@ from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.words import plain, say, show
 from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped
 from asgi_anatomy.machine.children import clean_environment, guard
-from asgi_anatomy.machine.server import STOP, Server, free_port, require_port
+from asgi_anatomy.machine.server import STOP, Server, free_port, require_ports
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import Command, Printing, Whole, host_option
@@ -120,7 +120,7 @@ def _answers(layer: Layer, contract: Contract) -> list[str]:
 def serve_command(context: click.Context, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
     chosen = read_catalogue(context.obj).one(layer)
-    require_port(host, port)
+    require_ports(host, port)
     if failed := build([chosen], say):
         raise ServerFault(chosen.name, failed[chosen.name])
     port = port or free_port(host)

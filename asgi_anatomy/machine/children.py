@@ -1,9 +1,4 @@
-"""The harness's environment -> the part of it that servers get.
-
-Processes that do not outlive the harness: the guardian starts them, and reports when they end.
-
-The guardian of each thread: started when it is first needed, and ended with its thread's work.
-"""
+"""Processes that do not outlive the harness: the guardian of each thread starts them, and reports when they end."""
 
 import atexit
 import contextlib
@@ -30,14 +25,19 @@ from asgi_anatomy.machine.guardian import Ended, Failed, Message, Ready, Request
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.suite.layers import ROOT
 
-STRANGE = ("PATH", "HOME", "SAFEPATH", "STARTUP", "INSPECT", "EXECUTABLE", "PLATLIBDIR", "USERBASE", "NOUSERSITE")
-NOISY = ("DEBUG", "DEVMODE", "ASYNCIODEBUG", "TRACEMALLOC", "VERBOSE", "PROFILEIMPORTTIME", "DUMPREFS", "WARNINGS")
+UNWANTED = {
+    f"PYTHON{name}"
+    for name in (
+        *("PATH", "HOME", "SAFEPATH", "STARTUP", "INSPECT", "EXECUTABLE", "PLATLIBDIR", "USERBASE", "NOUSERSITE"),
+        *("DEBUG", "DEVMODE", "ASYNCIODEBUG", "TRACEMALLOC", "VERBOSE", "PROFILEIMPORTTIME", "DUMPREFS", "WARNINGS"),
+    )
+}
+"""Variables that make Python import other code, prompt, trace or debug."""
 
 
 def clean_environment() -> dict[str, str]:
-    """The harness's environment, minus variables that make Python import other code, prompt, trace or debug."""
-    unwanted = {f"PYTHON{each}" for each in (*STRANGE, *NOISY)}
-    return {name: value for name, value in os.environ.items() if name not in unwanted}
+    """The harness's environment without UNWANTED: what servers get."""
+    return {name: value for name, value in os.environ.items() if name not in UNWANTED}
 
 
 ANSWER = 30.0  # seconds that the guardian has to answer
@@ -89,15 +89,16 @@ class Child:
 
 
 class Guard:
-    """A thread's connection to its guardian; raises Fault if that does not answer. See guards.py.
+    """A connection to a guardian, which it starts. Its methods raise Fault where the guardian does not answer.
 
     `folder` is for temporary files: it is deleted with the guardian.
     """
 
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}
-        self.said = b""
+        self.received = b""
         self.lost = ""
+        """Why the guardian is lost; empty while it is not."""
         self.closing = False
         self.folder: Path | None = None
         self.stream, other = socket.socketpair()
@@ -106,10 +107,14 @@ class Guard:
         self.ready.register(self.stream, select.POLLIN)
         try:
             with held(), other:
-                self.process = _popen(other.fileno())
-        except Fault:
+                self.process = subprocess.Popen(  # it keeps standard error, to notice when a terminal closes
+                    [sys.executable, "-m", "asgi_anatomy.machine.guardian", str(other.fileno())],
+                    cwd=ROOT, env=clean_environment(), pass_fds=[other.fileno()],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+        except BlockingIOError:
             self.stream.close()
-            raise
+            raise Fault(FULL) from None
         try:
             self.folder = Path(os.fsdecode(self._answer(Ready).folder))
         except OSError as error:
@@ -131,19 +136,20 @@ class Guard:
         `paths` are additional files: each environment variable gets the path of its file. `grouped`: in a control
         group of its own, where one can be made.
         """
-        more = paths or {}
+        paths = paths or {}
         request = Start(
             argv=[os.fsencode(word) for word in argv],
             env=[(os.fsencode(name), os.fsencode(value)) for name, value in (environment or os.environ).items()],
             cwd=os.fsencode(ROOT),
-            paths=[name.encode() for name in more],
+            paths=[name.encode() for name in paths],
             cores=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             files=resource.getrlimit(resource.RLIMIT_NOFILE),
             grouped=grouped,
         )
         with held(), open(os.devnull, "r+b") as nothing:  # noqa: PTH123
-            files: list[IO[bytes] | int] = [nothing if each is None else each for each in (stdin, stdout, stderr)]
-            self._ask(request, [each if isinstance(each, int) else each.fileno() for each in (*files, *more.values())])
+            files = [nothing if file is None else file for file in (stdin, stdout, stderr)]
+            fds = [file if isinstance(file, int) else file.fileno() for file in files]
+            self._ask(request, [*fds, *paths.values()])
             started = self._answer(Started)
             group = Path(os.fsdecode(started.group)) if started.group else None
             child = self.children[started.pid] = Child(started.pid, self, group)
@@ -152,8 +158,8 @@ class Guard:
     def strays(self) -> list[psutil.Process]:
         """Processes that children left behind when they ended, and their descendants."""
         with contextlib.suppress(psutil.Error):
-            left = [each for each in psutil.Process(self.process.pid).children() if each.pid not in self.children]
-            return [kin for each in left for kin in (each, *each.children(recursive=True))]
+            left = [child for child in psutil.Process(self.process.pid).children() if child.pid not in self.children]
+            return [kin for child in left for kin in (child, *child.children(recursive=True))]
         return []
 
     def sweep(self) -> None:
@@ -164,13 +170,13 @@ class Guard:
 
     def listen(self, seconds: float) -> None:
         """Note which children have ended, waiting at most this long for one."""
-        if not self.closing and not self.said and not self.ready.poll(seconds * 1000):
+        if not self.closing and not self.received and not self.ready.poll(seconds * 1000):
             return
         with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
-            if not self.said:  # the message that a child has ended may have arrived along with an answer
+            if not self.received:  # the message that a child has ended may have arrived along with an answer
                 self._hear()
-            for line in self._lines():
-                self._note(msgspec.json.decode(line, type=Message))
+            for message in self._messages():
+                self._note(message)
 
     def require(self) -> None:
         """Raise Fault if the guardian has ended: its children then count as killed, and are not to blame."""
@@ -205,8 +211,7 @@ class Guard:
     def _answer[T](self, kind: type[T]) -> T:
         """Read until the answer arrives; children that end in the meantime are noted."""
         while True:
-            for line in self._lines():
-                message = msgspec.json.decode(line, type=Message)
+            for message in self._messages():
                 if isinstance(message, kind):
                     return message
                 if isinstance(message, Failed):
@@ -216,11 +221,11 @@ class Guard:
                 self._note(message)
             self._hear()
 
-    def _lines(self) -> Iterator[bytes]:
-        """Split what was received into lines."""
-        while b"\n" in self.said:
-            line, _, self.said = self.said.partition(b"\n")
-            yield line
+    def _messages(self) -> Iterator[Message]:
+        """What was received: each is a line."""
+        while b"\n" in self.received:
+            line, _, self.received = self.received.partition(b"\n")
+            yield msgspec.json.decode(line, type=Message)
 
     def _hear(self) -> None:
         try:
@@ -229,7 +234,7 @@ class Guard:
             self._lose(error)
         if not data:
             self._lose(OSError("its connection is closed"))
-        self.said += data
+        self.received += data
 
     def _note(self, message: Message) -> None:
         if isinstance(message, Ended) and (child := self.children.pop(message.pid, None)):
@@ -252,18 +257,6 @@ class Guard:
         raise Fault(self.lost) from None
 
 
-def _popen(fd: int) -> "subprocess.Popen[bytes]":
-    """The guardian, at the other end of a socket. It keeps standard error, to notice when a terminal closes."""
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "asgi_anatomy.machine.guardian", str(fd)],
-            cwd=ROOT, env=clean_environment(), pass_fds=[fd],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    except BlockingIOError:
-        raise Fault(FULL) from None
-
-
 _guards: dict[int, Guard] = {}
 
 
@@ -281,26 +274,26 @@ def guard() -> Guard:
 
 def release(thread: int | None = None) -> None:
     """Close the guardian of a thread (by default this one), if it has one: the next `guard` starts another."""
-    if found := _guards.pop(thread or threading.get_ident(), None):
-        found.close()
+    if guardian := _guards.pop(thread or threading.get_ident(), None):
+        guardian.close()
 
 
 def renew() -> None:
     """Release this thread's guardian if it is lost."""
-    if (found := _guards.get(threading.get_ident())) and found.lost:
+    if (guardian := _guards.get(threading.get_ident())) and guardian.lost:
         release()
 
 
 def interrupt(thread: int) -> None:
-    """End what a thread has started, so that whatever it waits for fails at once."""
-    if found := _guards.get(thread):
-        found.close()
+    """End what a thread has started, so that whatever it waits for fails immediately."""
+    if guardian := _guards.get(thread):
+        guardian.close()
 
 
 def _abandon() -> None:
     """After a fork: the guardians are the parent's."""
-    for each in _guards.values():
-        each.abandon()
+    for guardian in _guards.values():
+        guardian.abandon()
     _guards.clear()
 
 

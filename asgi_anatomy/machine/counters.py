@@ -59,9 +59,9 @@ class Meter:
     def clocks_ns(self) -> int:
         """CPU time of the processes known, up to this very moment; one that has ended counts as 0."""
         total = 0
-        for each in self.known:
+        for pid in self.known:
             with contextlib.suppress(OSError):
-                total += time.clock_gettime_ns(clock(each))
+                total += time.clock_gettime_ns(clock(pid))
         return total
 
     def cpu_ns(self) -> int:
@@ -74,30 +74,32 @@ class Meter:
 
     def sleeps(self) -> int:
         """Voluntary context switches of the processes known, all threads."""
-        return sum(switches(each)[0] for each in self.known)
+        return sum(switches(pid)[0] for pid in self.known)
 
     def read(self) -> Counters:
         """All counters."""
         self.look()
         peak = rss = 0
-        for each in self.known:
+        for pid in self.known:
             with contextlib.suppress(OSError):
-                status = _status(Path(f"/proc/{each}"))
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                status = dict(line.split(":", 1) for line in lines)
                 peak += 1024 * int(status.get("VmHWM", "0 kB").split()[0])
                 rss += 1024 * int(status.get("VmRSS", "0 kB").split()[0])
-        both = [switches(each) for each in self.known]
-        return Counters(self.cpu_ns(), sum(each for _, each in both), sum(each for each, _ in both), peak, rss)
+        counts = [switches(pid) for pid in self.known]
+        sleeps, involuntary = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+        return Counters(self.cpu_ns(), involuntary, sleeps, peak, rss)
 
 
 def switches(pid: int) -> tuple[int, int]:
     """Voluntary and involuntary context switches of a process, all threads that live."""
-    found = [0, 0]
+    counts = [0, 0]
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (read in each turn: ten times as quick as paths)
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/status", "rb") as file:  # noqa: PTH123
                 for place, line in enumerate(file.read().splitlines()[-2:]):
-                    found[place] += int(line.split()[1])
-    return found[0], found[1]
+                    counts[place] += int(line.split()[1])
+    return counts[0], counts[1]
 
 
 def waited_ns(pid: int) -> int:
@@ -126,20 +128,22 @@ def family(pid: int) -> list[int]:
     return [pid, *(child.pid for child in descendants(pid))]
 
 
+def _state(pid: int) -> str:
+    """The state of a process as proc(5) abbreviates it; empty if it has ended, or /proc does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def asleep(pid: int) -> bool:
     """Whether a process waits for something to happen, or has ended; True where /proc does not tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-    except OSError:
-        return True
+    return _state(pid) in ("S", "")
 
 
 def runs(pid: int) -> bool:
     """Whether a process works, or waits for a core."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
-    except OSError:
-        return False
+    return _state(pid) == "R"
 
 
 def settle(pid: int, seconds: float = 10.0) -> None:
@@ -161,10 +165,6 @@ def settle(pid: int, seconds: float = 10.0) -> None:
 def clock(pid: int) -> int:
     """The number of a process's CPU clock, as clock_getcpuclockid(3) makes it."""
     return (~pid << 3) | 2
-
-
-def _status(folder: Path) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
 
 
 def pin(pids: Iterable[int], cores: set[int], batch: bool = False) -> None:

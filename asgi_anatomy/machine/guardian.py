@@ -10,7 +10,6 @@ On Linux it is a child subreaper: a double fork or a daemon of a server becomes 
 Elsewhere such a process belongs to init, and only those that still have their parents are found.
 """
 
-import array
 import contextlib
 import ctypes
 import os
@@ -34,42 +33,34 @@ NAME = "asgi-anatomy-"
 
 def enter_group(number: int) -> Path | None:
     """Make a control group below this process's own and enter it, so that a child begins there; None: not possible."""
-    own = own_group()
-    group = own / f"{NAME}{os.getpid()}-{number}" if own else None
-    if not group:
+    if not (parent := own_group()):
         return None
-    with contextlib.suppress(OSError):
+    group = parent / f"{NAME}{os.getpid()}-{number}"
+    try:
         group.mkdir()
-        try:
-            (group / "cgroup.procs").write_text("0")
-        except OSError:
+        (group / "cgroup.procs").write_text("0")
+    except OSError:
+        with contextlib.suppress(OSError):
             group.rmdir()
-            raise
-        return group
-    return None
-
-
-def leave_group(group: Path) -> None:
-    """Go back to the group above."""
-    with contextlib.suppress(OSError):
-        (group.parent / "cgroup.procs").write_text("0")
+        return None
+    return group
 
 
 def remove_groups() -> None:
-    """Remove the groups of this process, and of those that are gone, in which no process is any more."""
-    own = own_group()
-    for group in own.glob(f"{NAME}*-*") if own else ():
+    """Remove the empty groups of this process, and of guardians that are gone."""
+    parent = own_group()
+    for group in parent.glob(f"{NAME}*-*") if parent else ():
         maker = group.name.removeprefix(NAME).partition("-")[0]
         if maker == str(os.getpid()) or not Path("/proc", maker).exists():
             with contextlib.suppress(OSError):
                 group.rmdir()
 
 
-def own_group(mounts: Path = Path("/proc/self/mounts"), own: Path = Path("/proc/self/cgroup")) -> Path | None:
+def own_group(mounts: Path = Path("/proc/self/mounts"), cgroup: Path = Path("/proc/self/cgroup")) -> Path | None:
     """The folder of this process's control group, version 2; None where there is none, as on macOS."""
     with contextlib.suppress(OSError, StopIteration):
         top = next(line.split()[1] for line in mounts.read_text().splitlines() if line.split()[2] == "cgroup2")
-        path = next(line for line in own.read_text().splitlines() if line.startswith("0::")).removeprefix("0::")
+        path = next(line for line in cgroup.read_text().splitlines() if line.startswith("0::")).removeprefix("0::")
         return Path(top) / path.strip("/")
     return None
 
@@ -219,7 +210,8 @@ class Guardian:
             return Failed(error.errno or 0)
         finally:
             if group:
-                leave_group(group)
+                with contextlib.suppress(OSError):
+                    (group.parent / "cgroup.procs").write_text("0")
         self.children[child.pid] = child
         return Started(child.pid, os.fsencode(group or ""))
 
@@ -244,13 +236,13 @@ class Guardian:
 
     def end_all(self) -> None:
         """End all descendants of this process, including any that they start meanwhile."""
-        told: set[psutil.Process] = set()
+        signalled: set[psutil.Process] = set()
         for number, seconds in ((signal.SIGTERM, POLITE), (signal.SIGKILL, FORCED)):
             deadline = time.monotonic() + seconds
             while self.reap() and time.monotonic() < deadline:
                 for process in psutil.Process().children(recursive=True):
-                    if number == signal.SIGKILL or process not in told:
-                        told.add(process)
+                    if number == signal.SIGKILL or process not in signalled:
+                        signalled.add(process)
                         with contextlib.suppress(psutil.Error):
                             process.send_signal(number)
                             process.send_signal(signal.SIGCONT)  # a stopped process would not react
@@ -260,26 +252,24 @@ class Guardian:
 
 def receive(stream: socket.socket) -> tuple[bytes, list[int]]:
     """One line, and the files that came with it; an empty line if the other end is closed."""
-    line, fds = b"", array.array("i")
+    line, fds = b"", list[int]()
     while not line.endswith(b"\n"):
         try:
-            data, ancillary, _, _ = stream.recvmsg(65536, socket.CMSG_SPACE(MOST_FILES * fds.itemsize))
+            data, more, _, _ = socket.recv_fds(stream, 65536, MOST_FILES)
         except ConnectionError:  # the other end closed with data unread
-            data, ancillary = b"", []
-        for level, kind, packed in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
+            data, more = b"", []
+        fds += more
         if not data:
-            return b"", [*fds]
+            return b"", fds
         line += data
-    return line, [*fds]
+    return line, fds
 
 
 def main(fd: int) -> None:
     """Serve the harness at the other end of a socket."""
     wake, alarm = os.pipe()
-    for each in (wake, alarm):
-        os.set_blocking(each, False)
+    for end in (wake, alarm):
+        os.set_blocking(end, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)  # not SIG_IGN: children would inherit it

@@ -47,25 +47,23 @@ class Interpreter(msgspec.Struct, frozen=True):
 
 
 def find(name: str) -> Interpreter:
-    """The Python of this version, or at this path; raises Fault if there is none that will do.
+    """The Python of this version, or at this path; raises Fault if there is none, or only one that is too old.
 
     The harness's own comes first, then pythonX.Y on PATH, then those of pyenv.
     """
     is_version = bool(re.fullmatch(r"\d+\.\d+t?", name))
-    found = (each for path in _candidates(name, is_version) if (each := _ask(path)))
-    for each in found:
-        if not is_version or each.short == name:
-            break
-    else:
+    pythons = filter(None, map(_ask, _candidates(name, is_version)))
+    python = next((python for python in pythons if not is_version or python.short == name), None)
+    if not python:
         where = f"python{name} on PATH, or one of pyenv's" if is_version else "a version such as 3.13, or a path"
         raise Fault(f"no Python {short(name)} here: expected {where}")
-    if each.number < OLDEST:
-        other = each.implementation != "CPython"
+    if python.number < OLDEST:
+        other = python.implementation != "CPython"
         raise Fault(
-            f"{short(name)} is {each.implementation if other else 'Python'} {each.version}: 3.12 or newer is needed"
+            f"{short(name)} is {python.implementation if other else 'Python'} {python.version}: 3.12 or newer is needed"
             + (", and msgspec, which has wheels for CPython only" if other else "")
         )
-    return each
+    return python
 
 
 def _candidates(name: str, is_version: bool) -> Iterator[str]:
@@ -89,20 +87,20 @@ def _ask(path: str) -> Interpreter | None:
         return None
 
 
-def set_up(found: Interpreter, tell: Callable[[str], None]) -> Path:
-    """The path of the Python of an environment with the packages of requirements.lock; raises Fault that says why not.
+def set_up(interpreter: Interpreter, tell: Callable[[str], None]) -> Path:
+    """The Python of an environment that has the packages of requirements.lock; raises Fault if it cannot be made.
 
-    Made by uv.py when it is not there; the harness's own Python has one already.
+    uv.py makes it if it is not there; the harness's own Python has one already.
     """
-    if os.path.realpath(PYTHON) == found.path:
+    if os.path.realpath(PYTHON) == interpreter.path:
         return PYTHON
-    link = f"python-{found.short}-{hashlib.sha256(found.path.encode()).hexdigest()[:8]}"
-    argv = [found.path, "-I", "asgi_anatomy/packages/uv.py", "serving", link]
-    tell(f"set-up for Python {found.short}: {shlex.join(argv)}")
+    link = f"python-{interpreter.short}-{hashlib.sha256(interpreter.path.encode()).hexdigest()[:8]}"
+    argv = [interpreter.path, "-I", "asgi_anatomy/packages/uv.py", "serving", link]
+    tell(f"set-up for Python {interpreter.short}: {shlex.join(argv)}")
     try:
         why = why_failed(argv)
     except OSError as error:
-        raise Fault(f"{found.path} cannot be run here: {error.strerror}") from None
+        raise Fault(f"{interpreter.path} cannot be run here: {error.strerror}") from None
     if why:
         raise Fault(f"set-up failed: {why}")
     return (ROOT / ".venvs" / link).resolve() / "bin" / "python"

@@ -1,7 +1,4 @@
-"""What a run was measured on: the machine, the interpreter, the cores it used. What cannot be read is null.
-
-Reads what a run is measured on: the machine and the interpreter.
-"""
+"""What a run is measured on: the machine, the interpreter, the cores it uses. What cannot be read is null."""
 
 import contextlib
 import os
@@ -72,7 +69,8 @@ HOOKS = (
     *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONTRACEMALLOC", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),
     *("PYTHONMALLOC", "PYTHONDUMPREFS", "PYTHONPROFILEIMPORTTIME", "PYTHON_JIT", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES"),
 )
-HEAVY = 20.0
+"""Environment variables that slow a server down: tracing, coverage, debugging."""
+HEAVY = 20.0  # percent of a core
 TIMEOUT = 30.0  # seconds that wrk has to say its version
 SAMPLE = 0.3  # seconds for which other processes are watched
 
@@ -84,7 +82,7 @@ def read_machine() -> Machine:
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        load=[round(each, 2) for each in os.getloadavg()],
+        load=[round(average, 2) for average in os.getloadavg()],
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         wrk=_wrk(),
@@ -145,20 +143,19 @@ def _turbo() -> bool | None:
 def _others() -> list[float]:
     """Percent of a core that each busy process uses now, except this one and its parents."""
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    others = [each for each in psutil.process_iter() if each.pid not in ours]
+    others = [process for process in psutil.process_iter() if process.pid not in ours]
     for wait in (0, SAMPLE):  # the first call starts the clock
         time.sleep(wait)
-        found: list[float] = []
-        for each in others:
+        used: list[float] = []
+        for process in others:
             with contextlib.suppress(psutil.Error):
-                if (percent := each.cpu_percent()) > HEAVY:
-                    found.append(round(percent))
-    return sorted(found, reverse=True)
+                used.append(process.cpu_percent())
+    return sorted((round(percent) for percent in used if percent > HEAVY), reverse=True)
 
 
 def _wrk() -> str:
     try:
-        said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False, timeout=TIMEOUT).stdout
+        output = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False, timeout=TIMEOUT).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.partition(" [")[0].removeprefix("wrk ").strip()
+    return output.partition(" [")[0].removeprefix("wrk ").strip()

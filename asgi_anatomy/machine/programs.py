@@ -53,12 +53,12 @@ def why_failed(argv: Sequence[str]) -> str:
 
     Raises OSError if it cannot be started.
     """
-    code, said = run(argv, SETUP_TIMEOUT)
+    code, output = run(argv, SETUP_TIMEOUT)
     if code is None:
         return f"it did not end within {SETUP_TIMEOUT:g} s"
-    return last_line(said).removeprefix("error: ") if code else ""
+    return last_line(output).removeprefix("error: ") if code else ""
 
 
-def last_line(said: str) -> str:
-    """The last line of an output that says something."""
-    return next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it ended without a word")
+def last_line(output: str) -> str:
+    """The last line of an output that is not blank."""
+    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it printed nothing")

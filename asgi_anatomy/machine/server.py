@@ -44,28 +44,19 @@ def free_port(host: str) -> int:
                 return port
 
 
-def require_port(host: str, port: int) -> None:
-    """Raise BadInput unless a server can listen there."""
+def require_ports(host: str, port: int, count: int = 1) -> None:
+    """Raise BadInput unless this many servers can listen there, on this port and those above; 0: on any ports."""
     if not 0 <= port <= LAST_PORT:
         raise BadInput(f"port {port} does not exist: expected 0 to {LAST_PORT}")
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else error
-        raise BadInput(f"port {port} on {host} cannot be used ({why}): try another PORT, or 0") from None
-
-
-def require_ports(host: str, port: int, count: int) -> None:
-    """Raise BadInput unless this many servers can listen there, on this port and those above; 0 always works."""
-    if port <= LAST_PORT < port + count - 1:
+    if port and port + count - 1 > LAST_PORT:
         raise BadInput(f"PORT={port} leaves too few ports for {count} layers: expected at most {LAST_PORT + 1 - count}")
-    for place in range(count if port else 0):
+    for one in range(port, port + count) if port else [0]:
         try:
-            require_port(host, port + place)
-        except BadInput as error:
-            if not place:
-                raise
-            raise BadInput(f"PORT={port} is for {count} layers, one port each: {error.message}") from None
+            socket.create_server((host, one)).close()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else error
+            several = f"PORT={port} is for {count} layers, one port each: " if one > port else ""
+            raise BadInput(f"{several}port {one} on {host} cannot be used ({why}): try another PORT, or 0") from None
 
 
 class Server:
@@ -117,13 +108,13 @@ class Server:
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> Self:
-        """Start the process without waiting for it, so that several can start at once."""
-        asked = self.contract.workload.asked
-        if self.layer.loop and (len(asked) > 1 or (asked and asked[0].status != 200)):
+        """Start the process without waiting for it, so that several can start together."""
+        requests = self.contract.workload.asked
+        if self.layer.loop and any(request.status != 200 or len(requests) > 1 for request in requests):
             why = f"cannot run the workload {self.contract.workload.name}: it calls the endpoint with one body"
             raise ServerFault(self.layer.name, why)
         if self.port:
-            require_port(self.host, self.port)
+            require_ports(self.host, self.port)
         self.port = self.port or free_port(self.host)
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
         self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
@@ -143,9 +134,9 @@ class Server:
             try:
                 tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
                 sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
-                self.seen = [each.pop() if len(each) == 1 else None for each in sizes]
+                self.seen = [size.pop() if len(size) == 1 else None for size in sizes]
                 exact = self.layer.answer == "bytes"  # else a header may vary: bodies are verified, by samples
-                self.sizes = [each if exact else None for each in self.seen]
+                self.sizes = [size if exact else None for size in self.seen]
                 self.slowest = max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
                 break
             except Broken as broken:
@@ -175,8 +166,10 @@ class Server:
         while (left := guard().strays()) and time.monotonic() < deadline:
             for process in left:
                 with contextlib.suppress(psutil.Error):
+                    sockets = process.net_connections()
                     if any(
-                        each.status == "LISTEN" and each.laddr.port == self.port for each in process.net_connections()
+                        listener.status == psutil.CONN_LISTEN and listener.laddr.port == self.port
+                        for listener in sockets
                     ):
                         return process.pid
             time.sleep(POLL)
@@ -211,7 +204,7 @@ class Server:
 
 
 def stop_all(servers: Sequence[Server]) -> None:
-    """End all of them at once, and wait for that."""
+    """End all of them together, with their descendants, and wait for that."""
     with held():
         kin = [child for server in servers for child in descendants(server.process.pid)]
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -19,14 +19,14 @@ def stop_on_signals() -> None:
     A signal that is ignored, like HUP under nohup, stays ignored. After KILL, which cannot be caught, the guardian
     cleans up.
     """
-    for each in SIGNALS:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, _stop)
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
+    for ignored in SIGNALS:
+        signal.signal(ignored, signal.SIG_IGN)  # an impatient second Ctrl-C must not interrupt the clean-up
     if _held:
         _pending.append(number)
     else:

@@ -1,14 +1,11 @@
-"""A script that another Python runs -> the JSON value in its last line.
-
-Versions of the serving packages, crates and programs, and of the suite itself. What cannot be read is left out.
-"""
+"""Versions of what serves (Pythons, packages, crates, programs), and of the suite. What cannot be read is left out."""
 
 import contextlib
 import os
+import platform
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -30,16 +27,17 @@ def ask[T](
     environment: Mapping[str, str] | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> T:
-    """Run a Python in an environment and a folder, by default the harness's; returns the value that it printed last.
+    """Run another Python; returns the value that its last line has as JSON.
 
-    Raises Fault if it cannot be run, fails, takes longer than this, or prints anything else.
+    Environment and folder are by default the harness's. Raises Fault if it cannot be run, fails, takes longer than
+    this, or prints anything else.
     """
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True,
             timeout=seconds,
         ).stdout  # fmt: skip
-        return msgspec.json.decode(said.splitlines()[-1], type=kind)
+        return msgspec.json.decode(output.splitlines()[-1], type=kind)
     except subprocess.TimeoutExpired:
         why = f"no answer within {seconds:.0f} s"
     except subprocess.CalledProcessError as error:
@@ -54,15 +52,15 @@ TIMEOUT = 30.0  # seconds that a program has to report its version
 EVERYTHING = ("Python", "*")
 ASK = """
 import importlib.metadata, json, platform, sys
-found = {}
-everything = sorted({each.name for each in importlib.metadata.distributions()} - {None})
+versions = {}
+everything = sorted({package.name for package in importlib.metadata.distributions()} - {None})
 for name in (name for arg in sys.argv[1:] for name in (everything if arg == "*" else [arg])):
     try:
-        found[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
+        versions[name] = platform.python_version() if name == "Python" else importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         pass
 print()
-print(json.dumps(found))
+print(json.dumps(versions))
 """
 
 
@@ -78,12 +76,12 @@ def read_versions(layers: Iterable[Layer]) -> dict[str, str]:
         if "{python}" in layer.command:
             names.setdefault(layer.python, {}).update(dict.fromkeys(layer.versions))
         builds.update({layer.build: None} if layer.build else {})
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for python, wanted in names.items():
-        found |= read_packages(python, wanted) if wanted else {}
+        versions |= read_packages(python, wanted) if wanted else {}
     for build in builds:
-        found |= read_build(build)
-    return found
+        versions |= read_build(build)
+    return versions
 
 
 def read_packages(
@@ -104,16 +102,17 @@ def read_packages(
 
 def read_build(build: Build) -> dict[str, str]:
     """The versions that a build asks for: of packages in its lock file, and of programs as they report them."""
-    found: dict[str, str] = {}
+    known: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found |= {each["name"]: each["version"] for each in tomllib.loads((ROOT / build.lock).read_text())["package"]}
+        crates = tomllib.loads((ROOT / build.lock).read_text())["package"]
+        known |= {crate["name"]: crate["version"] for crate in crates}
     for command in build.needs:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             argv = shlex.split(command)
-            said = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
-            if version := re.search(r"\d+(\.\d+)+\S*", said):
-                found[Path(argv[0]).name] = version[0]
-    return {name: found[name] for name in build.versions if name in found}
+            output = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
+            if version := re.search(r"\d+(\.\d+)+\S*", output):
+                known[Path(argv[0]).name] = version[0]
+    return {name: known[name] for name in build.versions if name in known}
 
 
 def read_served(pid: int, port: int = 0) -> dict[str, str]:
@@ -125,9 +124,8 @@ def read_served(pid: int, port: int = 0) -> dict[str, str]:
     """
     for process in _listeners(pid, port):
         with contextlib.suppress(psutil.Error):
-            if python := _python(process):
-                return read_packages(python, environment=process.environ(), folder=process.cwd())
-            return {}
+            python = _python(process)
+            return read_packages(python, environment=process.environ(), folder=process.cwd()) if python else {}
     return {}
 
 
@@ -149,16 +147,16 @@ def serving_python(pid: int, port: int = 0) -> str | None:
 
 
 def _listeners(pid: int, port: int) -> list[psutil.Process]:
-    """Those of a process and its descendants that listen on a port, the youngest first."""
-    found = []
+    """A process and its descendants, as far as they listen on a port, the youngest first."""
+    listeners = []
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(pid)
         for process in (first, *first.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 sockets = process.net_connections("tcp")
-                if any(each.status == psutil.CONN_LISTEN and port in (0, each.laddr[1]) for each in sockets):
-                    found.append(process)
-    return found[::-1]
+                if any(socket.status == psutil.CONN_LISTEN and port in (0, socket.laddr[1]) for socket in sockets):
+                    listeners.append(process)
+    return listeners[::-1]
 
 
 def _python(process: psutil.Process) -> str | None:
@@ -192,5 +190,5 @@ def read_revision() -> str | None:
 
 def require_revision(wanted: str | None) -> None:
     """Raise BadInput if this clone is not of that revision."""
-    if wanted and (own := read_revision()) != wanted:
-        raise BadInput(f"{socket.gethostname()}: {ROOT} has revision {own}, not {wanted}: type `git checkout {wanted}`")
+    if wanted and (revision := read_revision()) != wanted:
+        raise BadInput(f"{platform.node()}: {ROOT} has revision {revision}, not {wanted}: type `git checkout {wanted}`")

@@ -3,8 +3,6 @@
 A layer's command -> the same without the flags that the release which serves it does not have.
 
 What A and B ask for -> two environments that serve layers with it, under paths of equal length.
-
-What runs on another machine, which only has a clone of this suite: one `make bench`, or installing sides.
 """
 
 import contextlib
@@ -14,7 +12,6 @@ import os
 import re
 import shlex
 import socket
-import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +26,7 @@ from asgi_anatomy.documents.store import write_whole
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.children import clean_environment
 from asgi_anatomy.machine.git import commit, git, git_folder, merge_base
-from asgi_anatomy.machine.programs import last_line, run, scratch, why_failed
+from asgi_anatomy.machine.programs import run, scratch, why_failed
 from asgi_anatomy.packages import uv
 from asgi_anatomy.packages.checkouts import Snapshot, of_folder
 from asgi_anatomy.packages.checkouts import build as build_wheel
@@ -37,7 +34,7 @@ from asgi_anatomy.packages.environments import build
 from asgi_anatomy.packages.environments import build as build_groups
 from asgi_anatomy.packages.resolution import Pin, Resolution, Resolver, wheel_version
 from asgi_anatomy.packages.uv import VENVS
-from asgi_anatomy.suite.layers import LONGEST, PYTHON, ROOT, Layer, short
+from asgi_anatomy.suite.layers import LONGEST, PYTHON, Layer, short
 
 REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[^\s:?*\[\\\x00-\x1f\x7f]+")
 SOURCES = "a version, git:REF, a folder with a checkout, or a wheel"
@@ -316,34 +313,11 @@ def served_by(layer: Layer, side: Side) -> tuple[Layer, list[str]]:
     return msgspec.structs.replace(served, command=command), missing
 
 
-def bench_here(arguments: list[str], seconds: float) -> bytes:
-    """Run `make bench` on the machine of this worker, at most this long; raises Fault if it leaves no record."""
-    with scratch() as folder:
-        os.chdir(ROOT)
-        command = [os.fspath(PYTHON), "-m", "asgi_anatomy", "bench", "--results", str(folder), *arguments]
-        code, said = run(command, seconds)
-        found = sorted(Path(folder).glob("*-bench.json"))
-        if found and code == 0:
-            return found[0].read_bytes()
-    if code is None:
-        raise Fault(f"{socket.gethostname()}: make bench did not end within {seconds:,.0f} s")
-    raise Fault(f"{socket.gethostname()}: make bench failed: {last_line(said).removeprefix('error: ')}")
-
-
-def machine_here() -> tuple[str, str]:
-    """The name of this host, and an id of its machine, which containers share: that of its boot."""
-    try:
-        return socket.gethostname(), Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return socket.gethostname(), f"{uuid.getnode():x}"
-
-
 def install_here(layers: list[Layer], sides: list[Side]) -> None:
     """Install sides, each on the group of the layers that it serves, in this worker's clone.
 
     Raises BadInput for a wheel that is not on this machine, or Fault where something cannot be installed.
     """
-    os.chdir(ROOT)
     for side in sides:
         for pin in side.resolution.packages.values():
             path = url2pathname(urlsplit(pin.url).path)

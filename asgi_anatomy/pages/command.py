@@ -11,8 +11,6 @@ Needs the group `report`.
 `make schema`: the JSON Schema of a record.
 
 `make walk`: measure and count every ladder again, and regenerate the pages.
-
-`make worker`: this machine does jobs for a Dask scheduler.
 """
 
 import os
@@ -46,8 +44,6 @@ from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.history.figures import all_series
 from asgi_anatomy.history.record import is_counted
 from asgi_anatomy.history.record import read_all as read_counted
-from asgi_anatomy.machine.executor import Cores
-from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.options import Command, Drawn, budget_option, drawn_options
 from asgi_anatomy.pages.readme import pages, splice
 from asgi_anatomy.suite.contract import read_contract
@@ -271,15 +267,3 @@ def _keep_newest(folder: Path, kind: str) -> None:
     for path in folder.glob(f"2*-{kind}.json"):
         if path != newest:
             path.unlink()
-
-
-@click.command("worker", cls=Command)
-@click.option("--scheduler", required=True, help="Its address, such as tcp://head:8786.")
-@click.option("--count", default=0, type=click.IntRange(0, 4096), help="Worker processes.  [one per core]")
-def worker_command(scheduler: str, count: int) -> None:
-    """Do jobs for a Dask scheduler, one per process, until Ctrl-C."""
-    needs_group("cluster")
-    try_to_install(*COUNTERS)
-    os.chdir(ROOT)  # from where workers import this suite
-    options = ["--nworkers", str(count or Cores().width), "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
-    os.execv(sys.executable, [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options])

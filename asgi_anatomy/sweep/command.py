@@ -10,7 +10,8 @@ from asgi_anatomy.documents.origin import origin
 from asgi_anatomy.documents.store import read_record, require_folder
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
-from asgi_anatomy.machine.cores import allow_files, lane, limits, obstacle
+from asgi_anatomy.machine.connections import allow_files, limits, obstacle
+from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.options import (
     Choice,
@@ -104,7 +105,7 @@ def command(
         raise BadInput(f"{threads} threads need at least as many connections, not {load.connections}: try THREADS=1")
     require_wrk()
     require_folder(results)
-    require_ports(host, port, 1)
+    require_ports(host, port)
     known = limits()
     numbers_wanted = [load.connections] if rates else counts
     possible = [number for number in numbers_wanted if not obstacle(number, known)]

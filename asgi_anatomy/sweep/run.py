@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from msgspec.structs import replace
 
 from asgi_anatomy.errors import Broken, ServerFault, WrkFault
-from asgi_anatomy.machine.cores import backlog, limits, obstacle, on_core, overflows, quota
+from asgi_anatomy.machine.connections import backlog, limits, obstacle, overflows
+from asgi_anatomy.machine.cores import on_core, quota
 from asgi_anatomy.machine.counters import family
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.server import Server

@@ -1,9 +1,6 @@
 """`make versus`: two versions of a package, counted and timed, with the functions that changed."""
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,10 +14,10 @@ from asgi_anatomy.documents.store import read_record, require_folder
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.cores import lane
-from asgi_anatomy.machine.executor import Cores
+from asgi_anatomy.machine.executor import Cores, workers
 from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
-from asgi_anatomy.machine.versions import read_revision, read_versions, require_revision
+from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import (
     Command,
     Driving,
@@ -37,9 +34,9 @@ from asgi_anatomy.options import (
     threshold_option,
     workload_option,
 )
-from asgi_anatomy.packages.sides import Side, install_here, read_sides
+from asgi_anatomy.packages.sides import install_here, read_sides
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.layers import Layer, read_catalogue
+from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.turns.keeping import carry_out
 from asgi_anatomy.turns.plan import Plan, Selection, Watch
 from asgi_anatomy.turns.wrk import require_files, require_wrk
@@ -49,34 +46,6 @@ from asgi_anatomy.versus.figures import judge_layers, overall
 from asgi_anatomy.versus.record import Bisection, Versus
 from asgi_anatomy.versus.run import ask_both, both_sides, count_both, layers_with, seconds, time_both
 from asgi_anatomy.versus.text import versus_document, versus_markdown
-
-
-class Executors(msgspec.Struct, frozen=True):
-    """An executor for each machine, how many jobs all do at a time, and the machines' names (none: this one)."""
-
-    executors: Sequence[Executor]
-    width: int
-    machines: list[str]
-
-
-@contextmanager
-def executors(scheduler: str, layers: list[Layer], sides: list[Side]) -> Iterator[Executors]:
-    """An executor for each machine. With a scheduler, the sides are installed on each of its machines first.
-
-    An exception ends what is under way here.
-
-    Raises BadInput or Fault where workers cannot be used: see asgi_anatomy/machine/cluster.py.
-    """
-    if not scheduler:
-        with Cores() as cores:
-            yield Executors([cores], cores.width, [])
-        return
-    from asgi_anatomy.machine.cluster import cluster
-
-    revision = read_revision()
-    with cluster(scheduler, lambda: require_revision(revision)) as workers:
-        workers.each_machine(install_here, layers, sides)
-        yield Executors([workers.on(name) for name in workers.machines], workers.width, [*workers.machines])
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -195,11 +164,16 @@ def command(
         return Plan(selection, load, cores, driving.host, driving.port, turn, seconds, precision, threshold)
 
     def work(watch: Watch) -> None:
-        with executors(scheduler, layers, [side for both in sides.values() for side in both]) as found:
-            record.counted_on = found.machines
-            ask_both(served, record, contract, watch, found.executors[0])
+        with workers(scheduler) as everyone:
+            machines = [*everyone.machines.values()] or [everyone]
+            record.counted_on = [*everyone.machines]
+            if scheduler:
+                installed = [side for both in sides.values() for side in both]
+                for done in [machine.submit(install_here, layers, installed) for machine in machines]:
+                    done.result()
+            ask_both(served, record, contract, watch, machines[0])
             if counted:
-                count_both(served, record, contract, watch, found.executors, found.width)
+                count_both(served, record, contract, watch, machines, everyone.width)
         if timed:
             time_both(served, record, contract, plan, budget - (time.monotonic() - begin), watch)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from asgi_anatomy.counts import instructions
-from asgi_anatomy.errors import BadInput
 from asgi_anatomy.history import run as release
 from asgi_anatomy.history.record import ReleaseSpec
 from asgi_anatomy.history.run import ReleaseJob, count_release, flat
@@ -14,11 +13,11 @@ from asgi_anatomy.turns.record import Frame
 from tests.conftest import CATALOGUE, require_tool
 
 
-def job(contract: Contract, version: str, revision: str | None = None) -> ReleaseJob:
+def job(contract: Contract, version: str) -> ReleaseJob:
     wanted = ReleaseSpec(
         package="httptools", version=version, layer="httptools", deps="held", python="", lock="", served="", contract=""
     )
-    return ReleaseJob(wanted, CATALOGUE.layers["httptools"], CATALOGUE.layers["protocol"], contract, revision)
+    return ReleaseJob(wanted, CATALOGUE.layers["httptools"], CATALOGUE.layers["protocol"], contract)
 
 
 def test_a_missing_release_is_a_gap_and_the_anchor_is_counted_once(
@@ -39,11 +38,6 @@ def test_a_missing_release_is_a_gap_and_the_anchor_is_counted_once(
     assert found[0].host.anchor > 10_000
     assert found[0].host == found[1].host
     assert not found[0].counts.bytecodes
-
-
-def test_a_worker_of_another_revision_does_nothing(contract: Contract) -> None:
-    with pytest.raises(BadInput, match="has revision .*, not 123: type `git checkout 123`"):
-        count_release(job(contract, "0.0.99", "123"))
 
 
 def test_a_tree_becomes_a_list_of_functions() -> None:

@@ -8,33 +8,35 @@ import os
 import sys
 import time
 
+from distributed import Client
+
 from asgi_anatomy.counts.jobs import Job, Result, count
-from asgi_anatomy.machine.cluster import cluster, each_done, reason
+from asgi_anatomy.errors import Fault
+from asgi_anatomy.machine.executor import finished, workers
 from asgi_anatomy.suite.contract import read_contract
 from asgi_anatomy.suite.layers import read_catalogue
 
 
-class Counted:
-    """A count, and the process that did it."""
-
-    def __init__(self, job: Job) -> None:
-        self.pid = os.getpid()
-        self.result: Result = count(job)
+def count_here(job: Job) -> tuple[int, Result]:
+    """The process that counts, and the count."""
+    return os.getpid(), count(job)
 
 
 def main(scheduler: str, width: int, number: int) -> None:
     """Count the layer `protocol` so many times."""
     job = Job(read_catalogue().layers["protocol"], read_contract(), "calls and bytecodes")
-    with cluster(scheduler, lambda: None) as workers:
-        workers.client.wait_for_workers(width, timeout=60)
-        print(json.dumps([len(workers.machines)]), flush=True)
+    with Client(scheduler) as client:
+        client.wait_for_workers(width, timeout=60)
+    with workers(scheduler) as everyone:
+        print(json.dumps([everyone.width, len(everyone.machines)]), flush=True)
         begin = time.monotonic()
-        for _, found in each_done(Counted, [job] * number, workers.executor):
-            line = (
-                {"pid": found.pid, "bytecodes": found.result.counts.bytecodes, "notes": found.result.counts.notes}
-                if isinstance(found, Counted)
-                else {"failed": reason(found)}
-            )
+        results = finished({everyone.submit(count_here, job): place for place in range(number)})
+        for _, result in results:
+            if isinstance(result, Fault):
+                line: dict[str, object] = {"failed": result.message}
+            else:
+                pid, counted = result
+                line = {"pid": pid, "bytecodes": counted.counts.bytecodes, "notes": counted.counts.notes}
             print(json.dumps({**line, "seconds": time.monotonic() - begin}), flush=True)
 
 

@@ -32,7 +32,7 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contra
             stack.enter_context(worker(tmp_path, address))
         client = stack.enter_context(started(tmp_path, "tests/machine/cluster_client.py", address, 2, JOBS))
         assert client.stdout
-        assert json.loads(client.stdout.readline()) == [1], "two workers on one machine"
+        assert json.loads(client.stdout.readline()) == [2, 1], "two workers on one machine"
         lines = [json.loads(client.stdout.readline())]
         os.kill(lines[0]["pid"], signal.SIGKILL)
         lines += map(json.loads, client.stdout.readlines())
@@ -47,11 +47,44 @@ def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contra
 
 
 def test_there_is_no_scheduler(tmp_path: Path) -> None:
-    code = "from asgi_anatomy.machine.cluster import cluster\nimport asgi_anatomy.machine.cluster as c\nc.WAIT = 0.5\n"
-    code += "with cluster('tcp://127.0.0.1:1', list): pass"
+    code = "import asgi_anatomy.machine.cluster as c\nc.WAIT = 0.5\nwith c.connect('tcp://127.0.0.1:1'): pass"
     with started(tmp_path, "-c", code) as program:
-        _, said = program.communicate(timeout=60)
-    assert "no scheduler answers at tcp://127.0.0.1:1" in said
+        _, err = program.communicate(timeout=60)
+    assert "no scheduler answers at tcp://127.0.0.1:1" in err
+
+
+OTHER = """
+import sys
+from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine import cluster
+here = cluster.read_revision()
+for revision, checked in (("123", None), (here, "123")):
+    cluster.read_revision = lambda: revision
+    try:
+        with cluster.connect(sys.argv[1]) as workers:
+            workers.revision = checked  # as if the worker had joined later
+            workers.submit(print).result()
+    except BadInput as error:
+        print(error.message)
+"""
+
+
+def test_a_worker_of_another_revision_then_a_scheduler_that_is_killed(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        address = stack.enter_context(scheduler(tmp_path))
+        stack.enter_context(worker(tmp_path, address))
+        other = stack.enter_context(started(tmp_path, "-c", OTHER, address))
+        out, err = other.communicate(timeout=60)
+        assert [line.partition("not ")[2] for line in out.splitlines()] == ["123: type `git checkout 123`"] * 2, err
+        client = stack.enter_context(started(tmp_path, "tests/machine/cluster_client.py", address, 1, 50))
+        assert client.stdout
+        assert client.stdout.readline()
+        assert json.loads(client.stdout.readline())["pid"], "one is done"
+        (process,) = [each for each in family_of(tmp_path) if "distributed.cli.dask_scheduler" in each.cmdline()]
+        process.kill()
+        _, err = client.communicate(timeout=30)
+        gone = f"WorkersGone: the scheduler at {address} is gone, or was started anew"
+        assert err.strip().splitlines()[-1].endswith(gone)
 
 
 LOSE = """

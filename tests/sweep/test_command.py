@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from asgi_anatomy.documents.store import read_record, schema
-from asgi_anatomy.machine.cores import Limit, limits, obstacle
+from asgi_anatomy.machine.connections import Limit, limits, obstacle
 from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.sweep.text import sweep_document
