@@ -68,6 +68,7 @@ class Stopped(BaseException):
     """A signal ends the run. Like KeyboardInterrupt it is no Exception, so that whatever survives a fault ends too."""
 
     def __init__(self, number: int) -> None:
+        self.number = number
         self.message = f"stopped by {signal.Signals(number).name}"
         self.exit_code = 128 + number
         super().__init__(self.message)

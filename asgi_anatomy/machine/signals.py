@@ -1,8 +1,9 @@
 """Signals -> Stopped, raised only when nothing is half started or half ended."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,6 +12,7 @@ from asgi_anatomy.errors import Stopped
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _held = 0
 _pending: list[int] = []
+_hooks: "list[Callable[[sys.UnraisableHookArgs], object]]" = []
 
 
 def stop_on_signals() -> None:
@@ -22,6 +24,18 @@ def stop_on_signals() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    if sys.unraisablehook is not _raise_again:
+        _hooks.append(sys.unraisablehook)
+        sys.unraisablehook = _raise_again
+
+
+def _raise_again(failure: "sys.UnraisableHookArgs") -> None:
+    """Raise a `Stopped` anew that came while Python finalised an object: what is raised there goes no further."""
+    if isinstance(stopped := failure.exc_value, Stopped):
+        signal.signal(signal.SIGALRM, lambda _, frame: _stop(stopped.number, frame))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)  # not now: that would be lost as well
+    else:
+        _hooks[-1](failure)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

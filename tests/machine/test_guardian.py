@@ -29,7 +29,7 @@ from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.executor import Cores
 from asgi_anatomy.machine.programs import run
 from asgi_anatomy.machine.server import Server, require_ports
-from asgi_anatomy.machine.signals import SIGNALS as SIGNALS_SIGNALS
+from asgi_anatomy.machine.signals import SIGNALS as SIGNALS
 from asgi_anatomy.machine.signals import held, stop_on_signals
 from asgi_anatomy.machine.versions import read_packages
 from asgi_anatomy.suite.conformance import check as conformance_check
@@ -86,7 +86,7 @@ def later(seconds: float, what: Callable[[], Any]) -> None:
 @contextlib.contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """As in the suite's own process."""
-    before = [(number, signal.getsignal(number)) for number in SIGNALS_SIGNALS]
+    before = [(number, signal.getsignal(number)) for number in SIGNALS]
     stop_on_signals()
     try:
         yield
@@ -307,6 +307,20 @@ def test_a_signal_is_heard_where_faults_are_coped_with(tmp_path: Path) -> None:
     assert read_packages("no-such-python") == {}
     with stopping_on_signals(), pytest.raises(Stopped, match="stopped by SIGHUP"):
         read_packages(str(slow))
+
+
+def test_a_signal_is_heard_while_an_object_is_finalised() -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.01)
+
+    def work() -> None:
+        Finalised()
+        time.sleep(5)
+
+    with stopping_on_signals(), pytest.raises(Stopped, match="stopped by SIGHUP"):
+        work()
 
 
 def test_a_server_that_goes_into_the_background(bench: Bench, tmp_path: Path) -> None:
