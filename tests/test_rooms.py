@@ -14,6 +14,8 @@ HOUSE = ROOT / "asgi_anatomy"
 FEATURES = {"bench", "pair", "versus", "history", "sweep", "anatomy", "compare", "layers", "export"}
 """What a user can do. None imports another, and only `pages` and the command line know them all."""
 KNOW_ALL = {"pages", "."}
+ROOMS = ("suite", "machine", "packages", "turns", "counts", "documents")
+"""What several features need."""
 
 WITHOUT = """
 import builtins, pathlib, sys
@@ -55,6 +57,14 @@ def test_features_do_not_import_each_other(feature: str) -> None:
     modules = [*(HOUSE / feature).rglob("*.py")]
     assert modules
     wrong = {str(path.relative_to(HOUSE)): imports(path) & (FEATURES | KNOW_ALL) - {feature} for path in modules}
+    assert not {path: rooms for path, rooms in wrong.items() if rooms}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_do_not_import_features(room: str) -> None:
+    modules = [*(HOUSE / room).rglob("*.py")]
+    assert modules
+    wrong = {str(path.relative_to(HOUSE)): imports(path) & (FEATURES | KNOW_ALL) for path in modules}
     assert not {path: rooms for path, rooms in wrong.items() if rooms}
 
 

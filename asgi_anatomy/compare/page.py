@@ -1,7 +1,4 @@
-"""Decays of several records beside each other, for the layers that two or more of them have.
-
-Several records beside each other: decays, and where there are two of the same layers, what changed.
-"""
+"""Several records beside each other: their decays, and where there are two of the same layers, what changed."""
 
 import contextlib
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
-"""What charts with a row for each layer share: its name stands above its bar, so that bars are as wide as the page.
+"""What charts with a row for each layer share, and stacked bars: the largest eight parts of each layer, and the rest.
 
-Figures stand at the end of a bar, or on a narrow screen at the right of the name's line.
-
-Stacked bars: a row for each layer, parts of a whole, the largest eight and the rest.
+A layer's name stands above its bar, so that bars are as wide as the page. Figures stand at the end of a bar, or on a
+narrow screen at the right of the name's line.
 """
 
 import math

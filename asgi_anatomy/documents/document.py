@@ -1,11 +1,4 @@
-"""Headings and cells -> a table in text that fits a width, or in Markdown.
-
-A column of bars in text: what each row adds stands after what is below it.
-
-Rows that stand on one another -> their order, each after what it stands on, and the lines that draw the tree.
-
-A document of paragraphs and tables -> text, Markdown, CSV or JSON. Every command prints one.
-"""
+"""Tables and documents: what every command prints, as text that fits a width, Markdown, CSV or JSON."""
 
 import csv
 import io

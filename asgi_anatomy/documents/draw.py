@@ -1,10 +1,7 @@
-"""Colours, light and dark, and how charts look. A specification names a colour as a page does: `var(--accent)`.
+"""Pictures: their colours, light and dark, how charts look, and drawing them as SVG and PNG without a browser.
 
-Parts of stacked bars differ in lightness as well as in hue, and each has a colour for the text on it.
-
-One picture: a title, a sentence made from its figures, the chart, and the figures as a table.
-
-A specification -> SVG and PNG, light or dark, without a browser.
+A specification names a colour as a page does: `var(--accent)`. Parts of stacked bars differ in lightness as well as in
+hue, and each has a colour for the text on it.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """The call tree of one request, as an icicle that can be zoomed and searched, and the difference of two layers."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from asgi_anatomy.counts.trees import by_function, frames
@@ -79,7 +80,10 @@ def packed(
     trees: Mapping[str, Frame],
     before: Mapping[str, Frame] | None = None,
 ) -> dict[str, Any]:
-    """What the script needs: `wholes` are the bytecodes of packages; `before` each layer's tree in side A, if any."""
+    """What the script draws: `wholes` are the bytecodes of packages; `before` each layer's tree in side A, if any.
+
+    `joined` has, by what a layer is compared with and by layer, both trees in one: see `join`.
+    """
     names: dict[str, int] = {}
     data: dict[str, Any] = {
         "colours": {name: place + 1 for place, name in enumerate(largest(wholes))},
@@ -88,13 +92,78 @@ def packed(
     }
     if before:
         data["before"] = {name: _packed(tree, names) for name, tree in before.items()}
+        data["joined"] = {"A": {name: join(before[name], tree) for name, tree in trees.items()}}
+    else:
+        order = [*trees]
+        data["joined"] = {
+            lower: {upper: join(trees[lower], trees[upper]) for upper in order[place + 1 :]}
+            for place, lower in enumerate(order)
+        }
     return {**data, "names": [*names]}
 
 
 def _packed(frame: Frame, names: dict[str, int]) -> list[Any]:
     """A frame as a list: the number of its name, calls, bytecodes, and its children, if it has any."""
     place = names.setdefault(frame.name, len(names))
-    found: list[Any] = [place, round(frame.calls, 3), round(frame.bytecodes, 2)]
+    packed: list[Any] = [place, round(frame.calls, 3), round(frame.bytecodes, 2)]
     if frame.children:
-        found.append([_packed(child, names) for child in frame.children])
-    return found
+        packed.append([_packed(child, names) for child in frame.children])
+    return packed
+
+
+Sides = tuple[Frame | None, Frame | None]
+
+
+def join(a: Frame, b: Frame) -> list[int]:
+    """Two call trees in one: three numbers for each call, callers first.
+
+    They are its place in `a`, its place in `b`, counted in that order (-1: it is not there), and how many calls it
+    makes.
+    Calls of the same function from the same place are one call. Where a call is in one tree only, the nearest call of
+    the same function, below one that is in the other tree only, is taken for it: a layer that is wrapped in another
+    stays the same layer.
+    """
+    places = [{id(frame): place for place, frame in enumerate((tree, *frames(tree)))} for tree in (a, b)]
+    return [*_join((a, b), places, {})]
+
+
+def _join(sides: Sides, places: list[dict[int, int]], twins: dict[int, Frame]) -> Iterator[int]:
+    yield from (-1 if frame is None else places[side][id(frame)] for side, frame in enumerate(sides))
+    pairs = _pairs(sides, twins)
+    yield len(pairs)
+    for pair in pairs:
+        yield from _join(pair, places, twins)
+
+
+def _pairs(sides: Sides, twins: dict[int, Frame]) -> list[Sides]:
+    """What two frames call; `twins` has, by a frame's id, the call of the other tree that was taken for it."""
+    keyed: dict[tuple[str, int], list[Frame | None]] = {}
+    for side, frame in enumerate(sides):
+        seen: Counter[str] = Counter()
+        for child in frame.children if frame else ():
+            keyed.setdefault((child.name, seen[child.name]), [None, None])[side] = child
+            seen[child.name] += 1
+    pairs = [*keyed.values()]
+    for pair in pairs:
+        for side in (0, 1):
+            if (frame := pair[side]) and not pair[1 - side]:
+                pair[1 - side] = twins.get(id(frame))
+                break
+    for side in (0, 1):
+        for pair in [*pairs]:
+            frame = pair[side]
+            if frame and not pair[1 - side]:
+                others = [other for each in pairs if (other := each[1 - side]) and not each[side]]
+                if twin := _nearest(frame.name, others, twins):
+                    twins[id(twin)] = frame
+                    pairs = [each for each in pairs if each is not pair]
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _nearest(name: str, calls: list[Frame], twins: Mapping[int, Frame]) -> Frame | None:
+    """The call of a function that is the fewest calls below these, and has no twin yet."""
+    while calls:
+        if frame := next((call for call in calls if call.name == name and id(call) not in twins), None):
+            return frame
+        calls = [child for call in calls for child in call.children]
+    return None

@@ -1,4 +1,4 @@
-"""record of windows -> notes on each row: in full, and in short as a mark beside its name."""
+"""What a reader must know of a layer's row: in full, and in short as a mark beside its name."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,4 @@
-"""Text and tables -> HTML. Whatever comes from a record goes through here.
-
-A part of the page: a heading, a sentence, and charts, tables or whatever its file made.
-"""
+"""A part of the page: a heading, a sentence, charts and HTML. Whatever comes from a record is escaped here."""
 
 import html
 import json

@@ -1,22 +1,18 @@
-"""What a picture is made from: a record of times, one of counts, or both, read once; or a versus; or
-the releases of a package; or a sweep.
-"""
+"""What a page or a picture is about: records of layers, in time and counted, or one record of another kind."""
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
 from asgi_anatomy.counts.figures import Line, lines
 from asgi_anatomy.documents.document import Table
-from asgi_anatomy.history.figures import Series
 from asgi_anatomy.suite.workloads import in_order
-from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.levels import Levels, Speeds
 from asgi_anatomy.turns.record import Anatomy, Bench, Layers, Measured
 from asgi_anatomy.turns.table import decay_table
-from asgi_anatomy.versus.record import Versus
 
 
 class Source(msgspec.Struct, dict=True):
@@ -31,9 +27,14 @@ class Source(msgspec.Struct, dict=True):
     @property
     def record(self) -> Layers:
         """The one that says which layers there are, and where and when."""
-        found = self.measured or self.counted
-        assert found
-        return found
+        record = self.measured or self.counted
+        assert record
+        return record
+
+    @property
+    def kind(self) -> str:
+        """The kind of that record."""
+        return self.record.kind
 
     @property
     def ladder(self) -> str:
@@ -70,6 +71,18 @@ class Source(msgspec.Struct, dict=True):
         return [row for row in self.figures if row.cpu_us]
 
 
+class Subject[R](msgspec.Struct, frozen=True):
+    """What was read from one file of a kind that is shown alone. The path is as people may type it."""
+
+    kind: str
+    label: str
+    record: R
+    path: str
+
+
+Shown = Source | Subject[Any]
+
+
 class Matrix(msgspec.Struct, frozen=True):
     """One ladder under several workloads."""
 
@@ -85,37 +98,12 @@ class Matrix(msgspec.Struct, frozen=True):
 
 def matrices(records: Iterable[Layers]) -> list[Matrix]:
     """A matrix for each ladder of which there are several workloads, of the newest record of each."""
-    found: dict[str, dict[str, Bench]] = {}
-    for record in sorted(records, key=lambda each: str(each.made)):
+    ladders: dict[str, dict[str, Bench]] = {}
+    for record in sorted(records, key=lambda record: str(record.made)):
         if isinstance(record, Bench) and record.ladder:
-            found.setdefault(record.ladder, {})[record.workload] = record
-    made = [Matrix(ladder, {name: own[name] for name in in_order(own)}) for ladder, own in found.items()]
-    return [each for each in made if len(each.records) > 1]
-
-
-class Sides(msgspec.Struct, frozen=True):
-    """A record of two versions. The path is as people may type it."""
-
-    label: str
-    record: Versus
-    path: str
-
-
-class Releases(msgspec.Struct, frozen=True):
-    """The counted releases of a package. The path is as people may type it."""
-
-    label: str
-    series: list[Series]
-    path: str
-
-
-class Swept(msgspec.Struct, frozen=True):
-    """A record of a sweep. The path is as people may type it."""
-
-    label: str
-    record: Sweep
-    path: str
-
-
-Shown = Source | Sides | Releases | Swept
-"""What a page can be about."""
+            ladders.setdefault(record.ladder, {})[record.workload] = record
+    return [
+        Matrix(ladder, {name: workloads[name] for name in in_order(workloads)})
+        for ladder, workloads in ladders.items()
+        if len(workloads) > 1
+    ]

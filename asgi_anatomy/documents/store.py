@@ -1,13 +1,4 @@
-"""Files that appear whole or not at all.
-
-All kinds of records, and the JSON Schema that describes them.
-
-Nothing is written that its reader would refuse: what contradicts itself, or does not fit its types.
-
-Records as files: reading, checking, atomic writing, and finding them again.
-
-Which records belong together: times, and counts of the same.
-"""
+"""Records as files: atomic writing, reading and checking, finding them again, and which of them belong together."""
 
 import contextlib
 import os
@@ -22,11 +13,10 @@ import psutil
 
 from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput, Fault
+from asgi_anatomy.kinds import KINDS, record_type
 from asgi_anatomy.machine.machine import identity, same_versions
 from asgi_anatomy.suite.layers import IS_CLONE, ROOT
-from asgi_anatomy.sweep.record import Sweep
-from asgi_anatomy.turns.record import VERSION, Anatomy, Bench, Kind, Layers, Measured, Pair, Sensitivity, Writer, now
-from asgi_anatomy.versus.record import Versus
+from asgi_anatomy.turns.record import VERSION, Anatomy, Bench, Kind, Layers, Measured, Writer, now
 
 
 def write_whole(data: bytes, path: Path) -> None:
@@ -53,12 +43,9 @@ def whole(data: bytes, folder: Path) -> Iterator[Path]:
         raise
 
 
-Record = Bench | Pair | Anatomy | Sensitivity | Versus | Sweep
-
-
 def schema() -> dict[str, Any]:
     """The JSON Schema of a record."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Record)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(record_type())}
 
 
 class Unsound(Fault):
@@ -68,7 +55,7 @@ class Unsound(Fault):
 def require_sound(record: Kind) -> None:
     """Raise Unsound unless a record can be read again."""
     try:
-        msgspec.json.decode(msgspec.json.encode(record), type=Record)
+        msgspec.json.decode(msgspec.json.encode(record), type=record_type())
         why = contradiction(record)
     except msgspec.ValidationError as error:
         why = str(error)
@@ -77,11 +64,9 @@ def require_sound(record: Kind) -> None:
 
 
 def contradiction(record: Kind) -> str:
-    """How a record contradicts itself, or an empty string."""
-    if isinstance(record, Versus):
-        return next(filter(None, (contradiction(row.pair) for row in record.layers if row.pair)), "")
+    """How a record, or one within it, contradicts itself, or an empty string."""
     if not isinstance(record, Layers):
-        return ""
+        return next(filter(None, map(contradiction, record.within)), "")
     names = [row.name for row in record.layers]
     if twice := {name for name in names if names.count(name) > 1}:
         return f"it has the layer {min(twice)!r} twice"
@@ -95,13 +80,13 @@ def contradiction(record: Kind) -> str:
                 return f"the layer {name!r} stands on {below!r}, which is not in it"
             seen.add(below)
             below = on[below]
-    for window in record.windows if isinstance(record, Measured) else ():
-        if window.layer not in on:
-            return f"a plain window is of {window.layer!r}, but there is no row for it"
-    for made in record.rounds if isinstance(record, Measured) else ():
-        for name in (*(turn.layer for turn in made.turns), *(each.layer for each in made.instances)):
-            if name not in on:
-                return f"a turn is of {name!r}, but there is no row for it"
+    if isinstance(record, Measured):
+        if unknown := {window.layer for window in record.windows} - {*on}:
+            return f"a plain window is of {min(unknown)!r}, but there is no row for it"
+        turns = {turn.layer for one in record.rounds for turn in one.turns}
+        instances = {instance.layer for one in record.rounds for instance in one.instances}
+        if unknown := (turns | instances) - {*on}:
+            return f"a turn is of {min(unknown)!r}, but there is no row for it"
     return ""
 
 
@@ -112,14 +97,6 @@ RUNNING = "running"
 SPREAD = re.compile(rb'\[\n((?: *(?:"(?:[^"\\]|\\.)*"|[-+.\w]+),?\n)+) *\]')
 """An array of strings and numbers that has a line for each. No string has a line break in it."""
 NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
-SHOWN_BY = {
-    "bench": "make table RECORD={path}",
-    "pair": "make table RECORD={path}",
-    "anatomy": "make anatomy RECORD={path}",
-    "sensitivity": "make sensitivity RECORD={path}",
-    "versus": "make versus RECORD={path}",
-    "sweep": "make sweep RECORD={path}",
-}
 
 
 def read_record[K: Kind](path: Path, kind: type[K]) -> K:
@@ -144,8 +121,10 @@ def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     if why := contradiction(record):
         raise BadInput(f"{path} is not a consistent record: {why}")
     if not isinstance(record, kind):
-        how = SHOWN_BY[record.kind].format(path=path)
-        raise BadInput(f"{path} is a record of `make {record.kind}`, which does not have these figures: try `{how}`")
+        shown_by = f"make {KINDS[record.kind].shown_by} RECORD={path}"
+        raise BadInput(
+            f"{path} is a record of `make {record.kind}`, which does not have these figures: try `{shown_by}`"
+        )
     return record
 
 
@@ -160,7 +139,7 @@ def _decode(data: bytes, path: Path) -> Kind:
     if version != VERSION:
         what = "update the suite" if version > VERSION else "measure again, or print it with the release that made it"
         raise BadInput(f"{path} is a record of version {version}, this suite reads version {VERSION}: {what}")
-    found: Kind = msgspec.json.decode(data, type=Record)
+    found: Kind = msgspec.json.decode(data, type=record_type())
     return found
 
 

@@ -1,8 +1,6 @@
-"""For https://www.speedscope.app: call trees with a profile per layer, weighted by bytecodes per request.
+"""Call trees as files: collapsed stacks, and the JSON of https://www.speedscope.app, weighted by bytecodes per request.
 
-Its file format has frames that all profiles share, and per profile samples of frame indices, each with a weight.
-
-Call trees as files: collapsed stacks, and speedscope's JSON.
+Speedscope's format has frames that all profiles share, and per profile samples of frame numbers, each with a weight.
 """
 
 import json

@@ -1,8 +1,6 @@
-"""Figures in words, with units, as charts and their sentences say them.
+"""Figures in words with their units, text escaped for where it is shown, and printing.
 
-Text from a record, a catalogue or a server, escaped for the output format.
-
-What commands print. A reader that is gone (a closed pipe or terminal) must not end a command or lose a record.
+A reader that is gone (a closed pipe or terminal) must not end a command or lose a record.
 """
 
 import contextlib

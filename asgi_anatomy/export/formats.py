@@ -1,20 +1,12 @@
-"""Records -> one value per layer and measure, for the formats that know no distribution.
+"""Records in the formats of pyperf, github-action-benchmark and Bencher.
 
-For Bencher, adapter `json`: the Bencher Metric Format, benchmark -> measure -> value, lower_value and upper_value.
-
-The format has no units. `instructions` is a measure that Bencher knows; the other one says its unit in its name.
-
-For github-action-benchmark, tool `customSmallerIsBetter`: name, unit, value, and optional strings range and extra.
-
-The action reads a range only as `± number`, in the unit of the value.
-
-For pyperf: a suite of benchmarks such as `fastapi/cpu`, in seconds, with a run per round and a value per turn.
-
-pyperf wants two values or more of a benchmark, and metadata that are numbers or single lines of text.
+pyperf has a benchmark for each layer, such as `fastapi/cpu`, in seconds, with a run per round and a value per turn; it
+wants two values or more of each, and metadata that are numbers or single lines of text. The other two know no
+distribution: they have a value for each layer and measure.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
@@ -38,85 +30,77 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     """With `high`: the 95% interval of `cpu`; the lowest and highest repeat of `instructions`."""
     high: float | None = None
-    origin: str = ""
+    origin: str
     """Where and with what it was measured, in one line."""
 
 
 def measures(records: Iterable[Kind]) -> list[Measure]:
     """CPU time from records of times, instructions from anatomies; raises BadInput for two of the same name."""
-    found: dict[tuple[str, str], Measure] = {}
+    by_name: dict[tuple[str, str], Measure] = {}
     for record in records:
-        own = _cpu(record) if isinstance(record, Measured) else _instructions(record)
-        for each in own:
-            if (each.layer, each.what) in found:
-                raise BadInput(f"{each.layer}/{each.what} is in two of these records: name one of them with RECORD=")
-            found[each.layer, each.what] = each
-    return [*found.values()]
+        for measure in _measures(record):
+            name = measure.layer, measure.what
+            if name in by_name:
+                raise BadInput(f"{'/'.join(name)} is in two of these records: name one of them with RECORD=")
+            by_name[name] = measure
+    return [*by_name.values()]
 
 
-def _cpu(record: Measured) -> list[Measure]:
-    return [
-        Measure(
-            layer=row.layer, what="cpu", value=row.cpu_us, low=row.cpu_low, high=row.cpu_high, origin=briefly(record)
-        )
-        for row in figures(record)
-        if row.cpu_us
-    ]
-
-
-def _instructions(record: Kind) -> list[Measure]:
-    found = []
+def _measures(record: Kind) -> Iterator[Measure]:
+    origin = briefly(record)
+    for row in figures(record) if isinstance(record, Measured) else ():
+        if row.cpu_us:
+            yield Measure(
+                layer=row.layer, what="cpu", value=row.cpu_us, low=row.cpu_low, high=row.cpu_high, origin=origin
+            )
     for counts in record.anatomy if isinstance(record, Anatomy) else ():
         if (value := total(counts)) is not None:
-            repeats = [sum(each.values()) for each in counts.instructions]
-            found.append(
-                Measure(
-                    layer=counts.layer,
-                    what="instructions",
-                    value=value,
-                    low=min(repeats),
-                    high=max(repeats),
-                    origin=briefly(record),
-                )
-            )
-    return found
-
-
-NAMES = {"cpu": ("cpu-ns-per-request", 1e3), "instructions": ("instructions", 1.0)}
-"""The measure in Bencher, and what one of our unit is in its."""
+            repeats = [sum(components.values()) for components in counts.instructions]
+            low, high = min(repeats), max(repeats)
+            yield Measure(layer=counts.layer, what="instructions", value=value, low=low, high=high, origin=origin)
 
 
 def bencher(records: Sequence[Kind]) -> str:
-    """An object for each layer; raises BadInput where two records have the same measure of one layer."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for each in measures(records):
-        found.setdefault(plain(each.layer), {})[NAMES[each.what][0]] = _metric(each)
-    return json.dumps(found, indent=1, ensure_ascii=False)
+    """An object for each layer; raises BadInput where two records have the same measure of one layer.
 
-
-def _metric(found: Measure) -> dict[str, float]:
-    values = {"value": found.value, "lower_value": found.low, "upper_value": found.high}
-    factor = NAMES[found.what][1]
-    return {name: round(factor * value, 1) for name, value in values.items() if value is not None}
+    The Bencher Metric Format has no units: `instructions` is a measure that Bencher knows, the other says its unit in
+    its name.
+    """
+    layers: dict[str, dict[str, dict[str, float]]] = {}
+    for measure in measures(records):
+        name, factor = ("cpu-ns-per-request", 1e3) if measure.what == "cpu" else (measure.what, 1.0)
+        values = {"value": measure.value, "lower_value": measure.low, "upper_value": measure.high}
+        layers.setdefault(plain(measure.layer), {})[name] = {
+            key: round(factor * value, 1) for key, value in values.items() if value is not None
+        }
+    return json.dumps(layers, indent=1, ensure_ascii=False)
 
 
 UNITS = {"cpu": "µs of CPU/request", "instructions": "instructions/request"}
 
 
 def github_action_benchmark(records: Sequence[Kind]) -> str:
-    """An entry for each layer and measure, such as `fastapi/cpu`; raises BadInput for two of one name."""
-    return json.dumps([_entry(each) for each in measures(records)], indent=1, ensure_ascii=False)
+    """An entry for each layer and measure, such as `fastapi/cpu`; raises BadInput for two of one name.
+
+    It is for the tool `customSmallerIsBetter`; the action reads a range only as `± number`, in the unit of the value.
+    """
+    entries = [
+        {
+            "name": plain(f"{measure.layer}/{measure.what}"),
+            "unit": UNITS[measure.what],
+            "value": round(measure.value, 4),
+            **_range(measure),
+            "extra": plain(measure.origin),
+        }
+        for measure in measures(records)
+    ]
+    return json.dumps(entries, indent=1, ensure_ascii=False)
 
 
-def _entry(found: Measure) -> dict[str, str | float]:
-    entry: dict[str, str | float] = {
-        "name": plain(f"{found.layer}/{found.what}"),
-        "unit": UNITS[found.what],
-        "value": round(found.value, 4),
-    }
-    if found.low is not None and found.high is not None:
-        entry["range"] = f"± {(found.high - found.low) / 2:.4g}"
-    return {**entry, "extra": plain(found.origin)}
+def _range(measure: Measure) -> dict[str, str]:
+    if measure.low is None or measure.high is None:
+        return {}
+    return {"range": f"± {(measure.high - measure.low) / 2:.4g}"}
 
 
 Metadata = dict[str, str | int | float]

@@ -14,7 +14,7 @@ from asgi_anatomy.documents.charts import data, specified
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.part import Part, commands, definitions, of_pictures, paragraphs, text
-from asgi_anatomy.documents.source import Releases
+from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.trees import UNFIT
 from asgi_anatomy.documents.words import minus, plain
 from asgi_anatomy.history.figures import Scope, Series, Unit, chief
@@ -138,9 +138,9 @@ TITLE = "What each release cost"
 FOOT = "Made by asgi-anatomy. How releases are counted: the project's docs/HISTORY.md."
 
 
-def parts(source: Releases) -> list[Part]:
+def parts(source: Subject[list[Series]]) -> list[Part]:
     """All parts of the page, in order."""
-    every = source.series
+    every = source.record
     about = chief(every)
     head = f'<p class="eyebrow">{text(source.label)}</p><p class="headline">{text(sentence(about))}</p>'
     again = [_command(every), f"make report RECORD={source.path}   # this page again"]

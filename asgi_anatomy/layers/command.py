@@ -1,9 +1,4 @@
-"""`make ladders`: what can be measured.
-
-`make check-layer LAYER=x`: what a layer is missing.
-
-`make serve-LAYER`: serve one layer in the foreground.
-"""
+"""`make ladders`, `check-layer` and `serve-LAYER`: what can be measured, what a layer lacks, and serving one."""
 
 import signal
 from pathlib import Path

@@ -1,29 +1,17 @@
-"""What `make report` and `make charts` share: the records that they are given, as sources of pictures.
-
-Needs the group `report`.
-
-`make report`: records as one HTML page.
-
-`make charts`: the pictures of a record as SVG and PNG.
-
-`make readme`: the generated parts of README.md and docs/.
-
-`make schema`: the JSON Schema of a record.
-
-`make walk`: measure and count every ladder again, and regenerate the pages.
-"""
+"""`make report`, `charts`, `readme`, `schema` and `walk`: what shows several kinds of records at once."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from asgi_anatomy.anatomy.command import command as anatomy_command
 from asgi_anatomy.bench.command import command as bench_command
 from asgi_anatomy.cli import needs_group, run_in_group
-from asgi_anatomy.documents.source import Releases, Shown, Sides, Source, Swept
+from asgi_anatomy.documents.source import Shown, Source, Subject, matrices
 from asgi_anatomy.documents.store import (
     REFERENCE,
     alike,
@@ -41,82 +29,80 @@ from asgi_anatomy.documents.store import (
 )
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
-from asgi_anatomy.history.figures import all_series
+from asgi_anatomy.history.figures import Series, all_series
 from asgi_anatomy.history.record import is_counted
 from asgi_anatomy.history.record import read_all as read_counted
+from asgi_anatomy.kinds import KINDS, page_of
 from asgi_anatomy.options import Command, Drawn, budget_option, drawn_options
 from asgi_anatomy.pages.readme import pages, splice
 from asgi_anatomy.suite.contract import read_contract
 from asgi_anatomy.suite.layers import ROOT, read_catalogue
-from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.turns.record import Anatomy, Bench, Kind, Layers, Measured
-from asgi_anatomy.versus.record import Versus
 
 
 def reference(catalogue_file: Path) -> list[Shown]:
-    """A source for each ladder that has reference records, and for each package whose releases are counted there."""
-    found: list[Shown] = []
+    """What there is of each ladder, and of each package, among the reference records."""
+    ladders: list[Shown] = []
     for ladder in read_catalogue(catalogue_file).ladders:
         paths = filter(None, (newest_in(REFERENCE / ladder, kind) for kind in ("bench", "anatomy")))
-        found += gather({path: read_record(path, Kind) for path in paths}, ladder)
-    return found + reference_releases()
-
-
-def reference_releases() -> list[Releases]:
-    """A source for each package whose releases are counted among the reference records."""
-    return [releases_of(path) for path in sorted((REFERENCE / "history").glob("*.json"))]
+        ladders += gather({path: read_record(path, Kind) for path in paths}, ladder)
+    return [*ladders, *map(releases_of, sorted((REFERENCE / "history").glob("*.json")))]
 
 
 def reference_workloads() -> list[Bench]:
     """The reference records of workloads."""
-    found = read_all(str(REFERENCE / "workloads"), say) if (REFERENCE / "workloads").is_dir() else {}
-    return [record for record in found.values() if isinstance(record, Bench)]
+    folder = REFERENCE / "workloads"
+    records = read_all(str(folder), say).values() if folder.is_dir() else ()
+    return [record for record in records if isinstance(record, Bench)]
 
 
-def releases_of(path: Path) -> Releases:
+def releases_of(path: Path) -> Subject[list[Series]]:
     """The releases that a file has; raises BadInput."""
-    every = all_series(read_counted(path))
-    return Releases(f"releases of {every[0].package}", every, _shown(path))
+    series = all_series(read_counted(path))
+    return Subject("history", f"releases of {series[0].package}", series, _shown(path))
 
 
-def chosen(paths: str) -> tuple[list[Path], list[Shown]]:
-    """The records that were named, or the newest bench; raises BadInput."""
+def chosen(paths: str) -> tuple[Path, list[Shown]]:
+    """The records that were named, or the newest bench, and the first of their files; raises BadInput."""
     paths = paths if paths.strip() else str(latest("bench", tell=say))
     files = files_of(paths)
-    past = [file for file in files if is_counted(file)]
-    read = read_all(paths, say, past)
-    if not past and not read:
+    releases = [file for file in files if is_counted(file)]
+    records = read_all(paths, say, releases)
+    if not releases and not records:
         raise BadInput(f"no record in {paths}: expected files, or folders with *.json")
-    found = [*gather(read), *map(releases_of, past)]
-    if not found:
-        raise BadInput("no record of bench, pair, anatomy, versus or sweep among these: try RECORD=results/NAME.json")
-    return [file for file in files if file in read or file in past], found
+    sources = [*gather(records), *map(releases_of, releases)]
+    if not sources:
+        *kinds, last = (kind for kind, entry in KINDS.items() if entry.page and entry.record)
+        raise BadInput(f"no record of {', '.join(kinds)} or {last} among these: try RECORD=results/NAME.json")
+    return next(file for file in files if file in records or file in releases), sources
 
 
-def gather(read: Mapping[Path, Kind], called: str = "") -> list[Shown]:
-    """One for each record of times, with its anatomy, each anatomy that is left, each versus, and each sweep."""
-    paths = [*read]
-    counted = {path: record for path, record in read.items() if isinstance(record, Anatomy)}
+def gather(records: Mapping[Path, Kind], called: str = "") -> list[Shown]:
+    """A source for each record of times, with its anatomy, for each anatomy that is left, and for each other record."""
+    paths = [*records]
+    anatomies = {path: record for path, record in records.items() if isinstance(record, Anatomy)}
     used: set[Path] = set()
-    sources: list[Shown] = []
-    for path, record in read.items():
-        if not isinstance(record, Measured):
+    timed: list[Shown] = []
+    others: list[Shown] = []
+    for path, record in records.items():
+        if isinstance(record, Measured):
+            pair = _own(record, path, anatomies)
+            counts_path, counts = pair or (None, None)
+            used |= {counts_path} if counts_path else set()
+            place = _shown(counts_path) if counts_path else ""
+            timed.append(Source(called or label(path, paths), record, counts, _shown(path), place))
+        elif path in anatomies:
             continue
-        own = _own(record, path, counted)
-        used |= {own[0]} if own else set()
-        counts, place = (own[1], _shown(own[0])) if own else (None, "")
-        sources.append(Source(called or label(path, paths), record, counts, _shown(path), place))
-    for path, each in counted.items():
-        if path not in used:
-            sources.append(Source(label(path, paths), None, each, "", _shown(path)))
-    for path, other in read.items():
-        if isinstance(other, Versus):
-            sources.append(Sides(label(path, paths), other, _shown(path)))
-        elif isinstance(other, Sweep):
-            sources.append(Swept(label(path, paths), other, _shown(path)))
-        elif not isinstance(other, Measured | Anatomy):
-            say(f"note: {_shown(path)} is a record of `make {other.kind}`, which has no picture yet: left out")
-    return sources
+        elif KINDS[record.kind].page:
+            others.append(Subject(record.kind, label(path, paths), record, _shown(path)))
+        else:
+            say(f"note: {_shown(path)} is a record of `make {record.kind}`, which has no picture yet: left out")
+    alone = [
+        Source(label(path, paths), None, record, "", _shown(path))
+        for path, record in anatomies.items()
+        if path not in used
+    ]
+    return [*timed, *alone, *others]
 
 
 def _own(record: Measured, path: Path, counted: dict[Path, Anatomy]) -> tuple[Path, Anatomy] | None:
@@ -133,9 +119,6 @@ def _shown(path: Path) -> str:
     return path.name if relative.startswith("..") else relative
 
 
-REFERENCE_PAGE = ROOT / "docs" / "report.html"
-
-
 @click.command("report", cls=Command)
 @drawn_options
 @click.pass_obj
@@ -145,12 +128,11 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     from asgi_anatomy.pages.page import page
 
     if drawn.reference:
-        target, sources = drawn.out or REFERENCE_PAGE, reference(catalogue_file)
+        target, sources = drawn.out or ROOT / "docs" / "report.html", reference(catalogue_file)
         more = reference_workloads()
     else:
-        more = []
-        given, sources = chosen(drawn.paths)
-        target = drawn.out or given[0].with_suffix(".html")
+        first, sources = chosen(drawn.paths)
+        target, more = drawn.out or first.with_suffix(".html"), []
     if target.is_dir():
         target = target / "report.html"
     if target.suffix == ".json":
@@ -161,9 +143,6 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     except OSError as error:
         raise BadInput(f"cannot write {target}: {error.strerror}: try OUT=another/file.html") from None
     show(os.path.relpath(target))
-
-
-REFERENCE_CHARTS = ROOT / "docs" / "charts"
 
 
 @click.command("charts", cls=Command)
@@ -177,41 +156,50 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
     needs_group("report")
     from asgi_anatomy.bench.page import matrix_picture
     from asgi_anatomy.documents.draw import draw
-    from asgi_anatomy.documents.source import Releases, Source, Swept, matrices
-    from asgi_anatomy.history.page import pictures, reference_picture
-    from asgi_anatomy.pages.page import PICTURES
-    from asgi_anatomy.sweep.page import pictures as of_sweep
+    from asgi_anatomy.history.page import reference_picture
 
-    more: list[Layers] = []
-    past: list[Releases] = []
-    swept: list[Swept] = []
     if drawn.reference:
-        folder, found = drawn.out or REFERENCE_CHARTS, reference(catalogue_file)
-        more = [*(each.record for each in found if isinstance(each, Source)), *reference_workloads()]
-        made = [reference_picture(each.series) for each in reference_releases()]
-        found = found[:1]
+        folder, sources = drawn.out or ROOT / "docs" / "charts", reference(catalogue_file)
+        measured = [*_of_layers(sources), *reference_workloads()]
+        pictures = [
+            reference_picture(source.record)
+            for source in sources
+            if isinstance(source, Subject) and source.kind == "history"
+        ]
+        sources = sources[:1]
     else:
-        given, found = chosen(drawn.paths)
-        folder = drawn.out or given[0].with_name(f"{given[0].stem}-charts")
-        past = [each for each in found if isinstance(each, Releases)]
-        made = [each for one in past for each in pictures(one.series)]
-        swept = [each for each in found if isinstance(each, Swept)][:1]
-        made += [each for one in swept for each in of_sweep(one.record)]
-    source = next((each for each in found if isinstance(each, Source)), None)
-    if not source and not past and not swept:
-        raise BadInput(f"{found[0].label} is a record of `make versus`, which has no charts: try `make report`")
-    grids = matrices([*(each.record for each in found if isinstance(each, Source)), *more])
-    drawable = [source.label] if source else []
-    drawable += [*(each.label for each in past), *(each.label for each in swept)]
-    if len(found) > max(1, len(drawable)):
+        first, sources = chosen(drawn.paths)
+        folder = drawn.out or first.with_name(f"{first.stem}-charts")
+        measured, pictures = _of_layers(sources), []
+    grids = [matrix_picture(matrix) for matrix in matrices(measured)]
+    labels: list[str] = []
+    names: set[str] = set()
+    for source in sources:
+        of_source = _pictures(source)
+        if of_source and names.isdisjoint(picture.name for picture in of_source):
+            labels.append(source.label)
+            names |= {picture.name for picture in of_source}
+            pictures += of_source
+    if not labels:
+        source = sources[0]
+        raise BadInput(f"{source.label} is a record of `make {source.kind}`, which has no charts: try `make report`")
+    if len(labels) < len(sources):
         by_itself = " by itself" if grids else ""
-        what = ", ".join(drawable)
-        say(f"note: only one of {len(found)} records is drawn{by_itself}, {what}; `make report` shows all")
-    made += [make(source) for make in PICTURES] if source else []
-    made += map(matrix_picture, grids)
-    for missing in draw(made, folder, with_png=not drawn.reference):
+        what = f"only {len(labels)} of {len(sources)} records {'is' if len(labels) == 1 else 'are'} drawn{by_itself}"
+        say(f"note: {what}, {', '.join(labels)}; `make report` shows all")
+    for missing in draw([*pictures, *grids], folder, with_png=not drawn.reference):
         say(f"note: no {missing.name}: {missing.why}")
     show(os.path.relpath(folder))
+
+
+def _of_layers(sources: Iterable[Shown]) -> list[Layers]:
+    return [source.record for source in sources if isinstance(source, Source)]
+
+
+def _pictures(source: Shown) -> list[Any]:
+    """The charts of its kind; none where that has none."""
+    draw = getattr(page_of(source.kind), "pictures", None)
+    return [*draw(source if isinstance(source, Source) else source.record)] if draw else []
 
 
 @click.command("readme", cls=Command)

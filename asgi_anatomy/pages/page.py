@@ -1,51 +1,17 @@
-"""A record -> values -> a Vega-Lite specification by Altair: one file a picture, named after it.
+"""The page: one HTML file with its styles, its scripts and its figures inside. Needs the group `report`."""
 
-Needs the group `report`; the rest of report/ does not. A new picture is a new file, and a line in PICTURES.
-
-Sources -> the page: one HTML file with its styles, its scripts and its figures inside.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from asgi_anatomy.anatomy.page import instructions_picture
-from asgi_anatomy.anatomy.page import picture as bytecodes_picture
-from asgi_anatomy.bench.page import decays_picture, latency_picture, wakeups_picture
 from asgi_anatomy.bench.page import part as matrix_part
-from asgi_anatomy.bench.page import picture as cost_picture
 from asgi_anatomy.compare.page import part as beside_part
-from asgi_anatomy.documents.draw import CONFIG, Missing, Picture, bundle, style_sheet
+from asgi_anatomy.documents.draw import CONFIG, bundle, style_sheet
 from asgi_anatomy.documents.part import Part, script, text
-from asgi_anatomy.documents.source import Releases, Shown, Sides, Source, Swept, matrices
-from asgi_anatomy.history.page import FOOT as HISTORY_FOOT
-from asgi_anatomy.history.page import TITLE as HISTORY_TITLE
-from asgi_anatomy.history.page import parts as history_parts
-from asgi_anatomy.pages.sections import SECTIONS
-from asgi_anatomy.sweep.page import FOOT as SWEEP_FOOT
-from asgi_anatomy.sweep.page import TITLE as SWEEP_TITLE
-from asgi_anatomy.sweep.page import parts as sweep_parts
+from asgi_anatomy.documents.source import Shown, Source, matrices
+from asgi_anatomy.kinds import KINDS, page_of
 from asgi_anatomy.turns.record import Bench
-from asgi_anatomy.versus.page import FOOT as VERSUS_FOOT
-from asgi_anatomy.versus.page import TITLE as VERSUS_TITLE
-from asgi_anatomy.versus.page import parts as versus_parts
-
-PICTURES: tuple[Callable[[Source], Picture | Missing], ...] = (
-    cost_picture,
-    wakeups_picture,
-    decays_picture,
-    instructions_picture,
-    bytecodes_picture,
-    latency_picture,
-)
-"""Those that `make charts` draws."""
-
 
 ASSETS = Path(__file__).parent / "assets"
-TITLE = "What every layer costs"
-FOOT = (
-    "Made by asgi-anatomy. CPU time is by turns, all servers on one core, unless a note says otherwise; a decay is %"
-    " fewer requests per CPU-second than the layer below. How it is measured: the project's docs/METHOD.md."
-)
 
 
 def page(sources: Sequence[Shown], more: Sequence[Bench] = ()) -> str:
@@ -54,24 +20,22 @@ def page(sources: Sequence[Shown], more: Sequence[Bench] = ()) -> str:
     Of `more` there are no parts, but they are in what is said of several workloads.
     """
     several = len(sources) > 1
-    parts = [_parts(source) for source in sources]
+    parts = [page_of(source.kind).parts(source) for source in sources]
     layers = [source for source in sources if isinstance(source, Source)]
     grids = matrices([*(source.record for source in layers), *more])
     together = [*map(matrix_part, grids), *filter(None, [beside_part(layers)])]
-    title, foot = _about(sources)
-    articles = "".join(
-        _article(number, source, found, several)
-        for number, (source, found) in enumerate(zip(sources, parts, strict=True))
-    )
+    main = page_of(next(kind for kind in KINDS if any(source.kind == kind for source in sources)))
+    title = main.TITLE
+    articles = "".join(_article(number, source, parts[number], several) for number, source in enumerate(sources))
     data = {
         "config": CONFIG,
         "labels": [source.label for source in sources],
-        "parts": [{part.key: part.data for part in found if part.data is not None} for found in parts],
-        "charts": [_specs(found) for found in parts],
+        "parts": [{part.key: part.data for part in own if part.data is not None} for own in parts],
+        "charts": [_specs(own) for own in parts],
         "together": _specs(together),
     }
-    drawn = any(part.charts for found in [*parts, together] for part in found)
-    joint = f'<div class="joint">{"".join(each.render(-1, 2) for each in together)}</div>' if together else ""
+    drawn = any(part.charts for own in [*parts, together] for part in own)
+    joint = f'<div class="joint">{"".join(part.render(-1, 2) for part in together)}</div>' if together else ""
     head = f"<h1>{text(title)}</h1>{_tabs(sources)}" if several else f'<h1 class="hidden">{text(title)}</h1>'
     return "\n".join(
         [
@@ -81,34 +45,13 @@ def page(sources: Sequence[Shown], more: Sequence[Bench] = ()) -> str:
             '<link rel="icon" href="data:,">',
             f"<style>{style_sheet()}{_asset('page.css')}</style></head>",
             f"<body><header>{head}</header><main>{articles}{joint}</main>",
-            f"<footer><p>{text(foot)}</p></footer>",
+            f"<footer><p>{text(main.FOOT)}</p></footer>",
             '<noscript><p class="missing">The charts need JavaScript; the tables do not.</p></noscript>',
             f'<script type="application/json" id="data">{script(data)}</script>',
             f"<script>{_inline(bundle()) if drawn else ''}</script>",
             f"<script>{_asset('page.js')}</script><script>{_asset('icicle.js')}</script></body></html>\n",
         ]
     )
-
-
-def _about(sources: Sequence[Shown]) -> tuple[str, str]:
-    """The title of the page, and its last line."""
-    if any(isinstance(each, Source) for each in sources):
-        return TITLE, FOOT
-    if any(isinstance(each, Sides) for each in sources):
-        return VERSUS_TITLE, VERSUS_FOOT
-    if any(isinstance(each, Swept) for each in sources):
-        return SWEEP_TITLE, SWEEP_FOOT
-    return HISTORY_TITLE, HISTORY_FOOT
-
-
-def _parts(source: Shown) -> list[Part]:
-    if isinstance(source, Sides):
-        return versus_parts(source)
-    if isinstance(source, Releases):
-        return history_parts(source)
-    if isinstance(source, Swept):
-        return sweep_parts(source)
-    return [part for section in SECTIONS if (part := section(source))]
 
 
 def _specs(parts: Sequence[Part]) -> dict[str, object]:

@@ -1,19 +1,12 @@
-"""A layer's share of a request that does work of its own, and the cores that this takes.
+"""The generated parts of README.md and docs/, from the reference records, the catalogue and the contract.
 
-What a record says, in words made from its figures.
-
-The anatomy of a ladder, and its bench if there is one -> its part of docs/LADDERS.md, with the reasons for what its
-layers cost.
+Each part is between `<!-- NAME -->` and `<!-- end NAME -->`.
 
 A `why` of a ladder in layers.toml is a template that is filled in from the anatomy, so a sentence that names a package
 or a component the layer does not have is an error. The fields compare a layer with the one it stands on:
 `{share[h11]}` and `{part[ld.so]}` are a package's share of the added bytecodes and a component's share of the added
 instructions, in percent; `{bytecodes[h11]}` and `{instructions[ld.so]}` are the numbers added; `{calls}` the added
 Python calls; `{gone[h11]}` the bytecodes or instructions removed; `{syscalls[futex]}` the layer's own system calls.
-
-Reference records, catalogue, contract -> the generated parts of README.md and docs/.
-
-Each is between `<!-- NAME -->` and `<!-- end NAME -->`.
 """
 
 import html

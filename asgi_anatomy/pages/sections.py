@@ -1,38 +1,18 @@
-"""The answer in words, made from the figures: the head of the page.
+"""The page of records of layers: the answer, what it means for you, a section for each picture, and how it was made.
 
-The machine, the versions, notes on the layers, and the command that makes it again.
-
-What it means for you: the framework's share of a request that does work of its own, and the cores that takes.
-
-The course of a run: every turn over time, so that a run with noisy neighbours looks like one.
-
-The sections of the page, in order: one file each, or one picture each.
-
-A section is a function of a source that makes a part, or None where there is nothing to say. To add one, write a file
-here and put it into the list. Two versions of a package have parts of their own, versus.py, and so have its releases,
-history.py.
+To add a section, write a function of a source that makes a part, or None where there is nothing to say, and put it
+into SECTIONS.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from asgi_anatomy.anatomy.page import INSTRUCTIONS_TITLE, instructions_picture
-from asgi_anatomy.anatomy.page import TITLE as BYTECODES_TITLE
-from asgi_anatomy.anatomy.page import picture as bytecodes_picture
-from asgi_anatomy.bench.page import (
-    DECAYS_TITLE,
-    LATENCY_TITLE,
-    WAKEUPS_TITLE,
-    decays_picture,
-    latency_picture,
-    turns_picture,
-    wakeups_picture,
-)
-from asgi_anatomy.bench.page import TITLE as COST_TITLE
-from asgi_anatomy.bench.page import picture as cost_picture
+from asgi_anatomy.anatomy import page as anatomy_page
+from asgi_anatomy.bench import page as bench_page
+from asgi_anatomy.documents import icicle
 from asgi_anatomy.documents.document import Column, Table
-from asgi_anatomy.documents.icicle import part as tree_part
+from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.origin import warnings
 from asgi_anatomy.documents.part import Part, commands, definitions, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Source
@@ -40,55 +20,67 @@ from asgi_anatomy.documents.words import counted
 from asgi_anatomy.pages.readme import row, words
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.plan import TURN
-from asgi_anatomy.turns.record import Bench, Kind, Layers, Load, Measured, Pair
+from asgi_anatomy.turns.record import Bench, Layers, Load, Measured, Pair
+
+TITLE = "What every layer costs"
+FOOT = (
+    "Made by asgi-anatomy. CPU time is by turns, all servers on one core, unless a note says otherwise; a decay is %"
+    " fewer requests per CPU-second than the layer below. How it is measured: the project's docs/METHOD.md."
+)
+OWN_PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic")
+"""Whose versions a reader looks for first."""
 
 
-def part(source: Source) -> Part:
+def _answer(source: Source) -> Part:
     """Headline and two or three sentences."""
-    headline, said = words(source)
-    kind = (
-        "a pair" if isinstance(source.measured, Pair) else f"ladder {source.ladder}" if source.ladder else source.label
-    )
-    kind += f", workload {source.record.workload}" if source.record.workload != USER else ""
-    body = f'<p class="eyebrow">{text(kind)}</p><p class="headline">{text(headline)}</p>{paragraphs(said, "lead")}'
+    headline, lead = words(source)
+    about = "a pair" if isinstance(source.measured, Pair) else source.label
+    if source.ladder:
+        about = f"ladder {source.ladder}"
+    if source.record.workload != USER:
+        about += f", workload {source.record.workload}"
+    body = f'<p class="eyebrow">{text(about)}</p><p class="headline">{text(headline)}</p>{paragraphs(lead, "lead")}'
     return Part("answer", "The answer", body=body, hero=True)
 
 
-def made_part(source: Source) -> Part:
-    """Where the figures come from."""
-    record = source.record
-    said = warnings(source.measured or record)
-    notes = [f"{row['layer']}: {row['note']}" for row in (source.table.rows if source.table else ()) if row["note"]]
-    if source.counted:
-        notes += [f"{each.layer}: {note}" for each in source.counted.anatomy for note in each.notes]
-        notes += [f"{row.name}: {fault}" for row in source.counted.layers for fault in row.faults]
-    if source.measured and not source.counted:
-        said.append(
+def _made(source: Source) -> Part:
+    """The machine, the versions, notes on the layers, and the commands that make it again."""
+    record, measured, counts = source.record, source.measured, source.counted
+    lines = warnings(measured or record)
+    if measured and not counts:
+        lines.append(
             "No anatomy of the same layers, versions and machine: `make anatomy` counts one, then `make report`."
         )
-    if source.counted and not source.measured:
-        said.append("Counts only, no times: `make bench` measures the same layers, then `make report`.")
-    body = definitions(_facts(source)) + paragraphs(said, "missing" if said else "note")
+    if counts and not measured:
+        lines.append("Counts only, no times: `make bench` measures the same layers, then `make report`.")
+    notes = [f"{row['layer']}: {row['note']}" for row in (source.table.rows if source.table else ()) if row["note"]]
+    if counts:
+        notes += [f"{layer.layer}: {note}" for layer in counts.anatomy for note in layer.notes]
+        notes += [f"{row.name}: {fault}" for row in counts.layers for fault in row.faults]
+    body = definitions(_facts(source)) + paragraphs(lines, "missing" if lines else "note")
     if notes:
         body += folded(f"Notes on the layers ({len(notes)})", paragraphs(notes, "note"))
-    versions = ", ".join(f"{name} {version}" for name, version in record.packages.items())
-    body += folded("All versions", paragraphs([versions], "note")) if versions else ""
-    return Part("made", "How it was made, and how to make it again", "", (), body + commands(again(source)))
+    if record.packages:
+        body += folded("All versions", paragraphs([_versions(record, [*record.packages])], "note"))
+    paths = " ".join(filter(None, [source.measured_path, source.counted_path]))
+    again = [command(record) for record in (measured, counts) if record]
+    again.append(f'make report RECORD="{paths}"   # this page again')
+    return Part("made", "How it was made, and how to make it again", body=body + commands(again))
+
+
+def _versions(record: Layers, names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {record.packages[name]}" for name in names if name in record.packages)
 
 
 def _facts(source: Source) -> list[tuple[str, str]]:
-    record = source.record
-    machine, python = record.machine, record.python
-    chosen = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic")
+    record, machine, python = source.record, source.record.machine, source.record.python
+    system = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.0f} GiB, {machine.system}" if machine else ""
     return [
         ("Made", f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else ""),
         ("Source", record.source),
-        (
-            "Machine",
-            f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.0f} GiB, {machine.system}" if machine else "",
-        ),
+        ("Machine", system),
         ("Python", f"{python.version} ({python.implementation}, {python.compiler})" if python else ""),
-        ("Packages", ", ".join(f"{name} {record.packages[name]}" for name in chosen if name in record.packages)),
+        ("Packages", _versions(record, OWN_PACKAGES)),
         ("Load", _load(source.measured) if source.measured else ""),
         ("Suite", record.revision or ""),
         ("Records", ", ".join(filter(None, [source.measured_path, source.counted_path]))),
@@ -97,52 +89,36 @@ def _facts(source: Source) -> list[tuple[str, str]]:
 
 def _load(record: Measured) -> str:
     load = record.load
-    return ", ".join(
-        filter(
-            None,
-            [
-                f"wrk {record.machine.wrk}" if record.machine and record.machine.wrk else "",
-                counted(load.connections, "connection"),
-                counted(load.threads, "thread"),
-                f"turns of {record.turn_ms} ms" if record.turn_ms else "",
-                f"plain windows of {load.seconds} s" if record.windows else "",
-            ],
-        )
-    )
+    words = [
+        f"wrk {record.machine.wrk}" if record.machine and record.machine.wrk else "",
+        counted(load.connections, "connection"),
+        counted(load.threads, "thread"),
+        f"turns of {record.turn_ms} ms" if record.turn_ms else "",
+        f"plain windows of {load.seconds} s" if record.windows else "",
+    ]
+    return ", ".join(filter(None, words))
 
 
-def again(source: Source) -> list[str]:
-    """What to type for a page like this one."""
-    lines = [command(record) for record in (source.measured, source.counted) if record]
-    paths = " ".join(filter(None, [source.measured_path, source.counted_path]))
-    return [*lines, f'make report RECORD="{paths}"   # this page again']
-
-
-def command(record: Kind) -> str:
-    """The command that makes a record like this one."""
-    words = ["make", record.kind]
+def command(record: Layers) -> str:
+    """The command that makes a record like this one: its options, as far as they are not as usual."""
+    options: dict[str, object] = {}
     if isinstance(record, Pair):
-        words += [f"{name}={row.name}" for name, row in zip("AB", record.layers, strict=True)]
-    elif (ladder := getattr(record, "ladder", "")) not in ("", "default"):
-        words.append(f"LADDER={ladder}")
-    words += [f"WORKLOAD={record.workload}"] if isinstance(record, Layers) and record.workload != USER else []
-    return " ".join([*words, *(_measured(record) if isinstance(record, Measured) else [])])
-
-
-def _measured(record: Measured) -> list[str]:
-    """For how long it was measured, and how, as far as that is not as usual."""
-    usual = Load()
-    precision = record.precision if isinstance(record, Bench) else None
-    threshold = record.threshold if isinstance(record, Pair) else None
-    asked = {
-        "BUDGET": record.budget,
-        "PRECISION": precision,
-        "THRESHOLD": threshold,
-        "TURN": None if record.turn_ms == round(1000 * TURN) else record.turn_ms,
-        "CONNECTIONS": None if record.load.connections == usual.connections else record.load.connections,
-        "THREADS": None if record.load.threads == usual.threads else record.load.threads,
-    }
-    return [f"{name}={value:g}" for name, value in asked.items() if value]
+        options |= zip("AB", (row.name for row in record.layers), strict=True)
+    elif (ladder := getattr(record, "ladder", "")) != "default":
+        options["LADDER"] = ladder
+    options["WORKLOAD"] = record.workload if record.workload != USER else ""
+    if isinstance(record, Measured):
+        usual = Load()
+        numbers = {
+            "BUDGET": record.budget,
+            "PRECISION": record.precision if isinstance(record, Bench) else None,
+            "THRESHOLD": record.threshold if isinstance(record, Pair) else None,
+            "TURN": record.turn_ms if record.turn_ms != round(1000 * TURN) else None,
+            "CONNECTIONS": record.load.connections if record.load.connections != usual.connections else None,
+            "THREADS": record.load.threads if record.load.threads != usual.threads else None,
+        }
+        options |= {name: f"{number:g}" for name, number in numbers.items() if number}
+    return " ".join(["make", record.kind, *(f"{name}={value}" for name, value in options.items() if value)])
 
 
 STEPS_MS = (0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
@@ -158,7 +134,7 @@ COLUMNS = (
 )
 
 
-def yours_part(source: Source) -> Part | None:
+def _yours(source: Source) -> Part | None:
     """Two sliders, and a row for each layer."""
     costs = {each.layer: round(each.cpu_us or 0, 4) for each in source.shown()}
     if not costs:
@@ -186,16 +162,13 @@ def _slider(key: str, label: str, at: int, steps: int, shown: str) -> str:
     )
 
 
-def course_part(source: Source) -> Part | None:
-    """The turns of a record of times."""
-    return of_pictures("course", "How the run went", turns_picture(source)) if source.measured else None
-
-
-Section = Callable[[Source], Part | None]
+def _of(key: str, title: str, picture: Callable[[Source], Picture | Missing]) -> "Section":
+    """A section of one picture."""
+    return lambda source: of_pictures(key, title, picture(source))
 
 
 def _cost(source: Source) -> Part:
-    part = of_pictures("cost", COST_TITLE, cost_picture(source))
+    part = of_pictures("cost", bench_page.TITLE, bench_page.picture(source))
     if not part.charts or not source.table:
         return part
     shown = {row.layer for row in source.shown()}
@@ -204,36 +177,39 @@ def _cost(source: Source) -> Part:
     return msgspec.structs.replace(part, body=paragraphs(lacking, "missing") + part.body + figures)
 
 
-def _wake_ups(source: Source) -> Part:
-    return of_pictures("wake-ups", WAKEUPS_TITLE, wakeups_picture(source))
+def _course(source: Source) -> Part | None:
+    """Every turn over time, so that a run with noisy neighbours looks like one."""
+    return of_pictures("course", "How the run went", bench_page.turns_picture(source)) if source.measured else None
 
 
-def _decays(source: Source) -> Part:
-    return of_pictures("decays", DECAYS_TITLE, decays_picture(source))
-
-
-def _instructions(source: Source) -> Part:
-    return of_pictures("instructions", INSTRUCTIONS_TITLE, instructions_picture(source))
-
-
-def _bytecodes(source: Source) -> Part:
-    return of_pictures("bytecodes", BYTECODES_TITLE, bytecodes_picture(source))
-
-
-def _latency(source: Source) -> Part:
-    return of_pictures("latency", LATENCY_TITLE, latency_picture(source))
-
-
+Section = Callable[[Source], Part | None]
 SECTIONS: tuple[Section, ...] = (
-    part,
-    yours_part,
+    _answer,
+    _yours,
     _cost,
-    _wake_ups,
-    _decays,
-    _instructions,
-    _bytecodes,
-    tree_part,
-    _latency,
-    course_part,
-    made_part,
+    _of("wake-ups", bench_page.WAKEUPS_TITLE, bench_page.wakeups_picture),
+    _of("decays", bench_page.DECAYS_TITLE, bench_page.decays_picture),
+    _of("instructions", anatomy_page.INSTRUCTIONS_TITLE, anatomy_page.instructions_picture),
+    _of("bytecodes", anatomy_page.TITLE, anatomy_page.picture),
+    icicle.part,
+    _of("latency", bench_page.LATENCY_TITLE, bench_page.latency_picture),
+    _course,
+    _made,
 )
+
+
+def parts(source: Source) -> list[Part]:
+    """All parts of the page, in order."""
+    return [part for section in SECTIONS if (part := section(source))]
+
+
+def pictures(source: Source) -> list[Picture | Missing]:
+    """What `make charts` draws of records of layers."""
+    return [
+        bench_page.picture(source),
+        bench_page.wakeups_picture(source),
+        bench_page.decays_picture(source),
+        anatomy_page.instructions_picture(source),
+        anatomy_page.picture(source),
+        bench_page.latency_picture(source),
+    ]

@@ -8,7 +8,7 @@ from asgi_anatomy.documents.charts import data, specified
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Picture
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, of_pictures, paragraphs, text
-from asgi_anatomy.documents.source import Swept
+from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.words import span, thousands
 from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.sweep.text import figures, notes, rated_figures, sentence, sweep_document
@@ -80,7 +80,7 @@ TITLE = "What layers do with more connections, and at fixed rates"
 FOOT = "Made by asgi-anatomy. How it is measured: the project's docs/SWEEP.md."
 
 
-def parts(swept: Swept) -> list[Part]:
+def parts(swept: Subject[Sweep]) -> list[Part]:
     """All parts of the page, in order."""
     record = swept.record
     head = f'<p class="eyebrow">sweep</p><p class="headline">{text(sentence(record))}</p>'

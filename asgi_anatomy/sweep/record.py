@@ -1,7 +1,7 @@
 """A record of `make sweep`: layers with more and more connections, or at fixed rates."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -103,6 +103,7 @@ class Rated(msgspec.Struct, kw_only=True):
 class Sweep(Layers, kw_only=True, tag="sweep"):
     """Layers with more and more connections, or at fixed rates."""
 
+    timed: ClassVar[bool] = True
     ladder: str = ""
     load: Load
     """`seconds` is the shortest window; `connections` those at a fixed rate, and for the memory after many requests."""

@@ -1,7 +1,4 @@
-"""Progress on standard error: a table that fills in above a bar on a terminal, elsewhere a line for each step.
-
-What the measuring commands share: checks and set-up before a run, and keeping its record.
-"""
+"""A run from its checks to its record: the set-up before it, the progress shown, and the record that is kept."""
 
 import os
 import time

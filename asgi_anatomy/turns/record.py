@@ -8,10 +8,10 @@ own, as everybody runs it.
 Every table can be printed again from a record. `command` says of which kind it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -262,6 +262,9 @@ class Writer(msgspec.Struct, frozen=True):
 class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
     """What every kind of record has."""
 
+    timed: ClassVar[bool] = False
+    """Whether wrk measured it on this machine: a busy one, or an odd clock, would show in its figures."""
+
     schema: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION
     made: datetime | None = None
     source: str = ""
@@ -285,6 +288,11 @@ class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
         """How much was measured: windows, layers or trials. If 0, there is nothing to keep."""
         raise NotImplementedError
 
+    @property
+    def within(self) -> Sequence["Layers"]:
+        """The records that it holds, each of which must be consistent."""
+        return ()
+
 
 class Layers(Kind, kw_only=True):
     """A record of layers."""
@@ -302,6 +310,8 @@ class Layers(Kind, kw_only=True):
 
 class Measured(Layers, kw_only=True):
     """A record of layers that were measured in time."""
+
+    timed: ClassVar[bool] = True
 
     load: Load
     budget: float | None = None

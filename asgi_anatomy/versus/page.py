@@ -7,9 +7,10 @@ from asgi_anatomy.documents.icicle import KEY as TREE_KEY
 from asgi_anatomy.documents.icicle import TITLE as TREE_TITLE
 from asgi_anatomy.documents.icicle import icicle, packed
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, paragraphs, text
-from asgi_anatomy.documents.source import Sides
+from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.turns.record import Frame
 from asgi_anatomy.versus.figures import Judged, chief, judge_layers
+from asgi_anatomy.versus.record import Versus
 from asgi_anatomy.versus.text import (
     bisection_lines,
     functions_table,
@@ -21,6 +22,7 @@ from asgi_anatomy.versus.text import (
     sentence,
 )
 
+Sides = Subject[Versus]
 TITLE = "What changed between two versions"
 FOOT = "Made by asgi-anatomy. How it is measured: the project's docs/VERSUS.md."
 MOST = 40  # functions of a layer

@@ -89,6 +89,11 @@ class Versus(Kind, kw_only=True, tag="versus"):
     bisection: Bisection | None = None
 
     @property
+    def within(self) -> list[Pair]:
+        """Both sides in time, of each layer."""
+        return [row.pair for row in self.layers if row.pair]
+
+    @property
     def size(self) -> int:
         """How many counts and windows there are."""
         counted = [each.counts for row in self.layers for each in (row.a, row.b) if each.counts]

@@ -8,45 +8,26 @@ const element = (name, attributes) => {
   return made;
 };
 
-// Where a call of one tree is unmatched, the nearest call of the same function below an unmatched one of the other: a
-// layer that is wrapped in another stays the same layer.
-function adopted(call, others, twins) {
-  const queue = [...others];
-  while (queue.length) {
-    const each = queue.shift();
-    if (each[0] === call[0] && !twins.has(each)) { twins.set(each, call); return true; }
-    queue.push(...(each[3] || []));
-  }
-  return false;
+// A call in one tree, or in two: its frames in either, null where it is not there, and the calls below it.
+const alone = (frame) => ({a: null, b: frame, below: (frame[3] || []).map(alone)});
+const frames = (tree) => [tree, ...(tree[3] || []).flatMap(frames)];
+function both(joined, a, b) {
+  let at = 0;
+  const call = () => {
+    const [i, j, count] = joined.slice(at, at += 3);
+    return {a: a[i] || null, b: b[j] || null, below: Array.from({length: count}, call)};
+  };
+  return call();
 }
+const swapped = ({a, b, below}) => ({a: b, b: a, below: below.map(swapped)});
 
-// Two trees in one: `a` and `b` are a function's own bytecodes in either; a single tree is all in `b`.
-function joined(a, b, names, parent = null, depth = 0, twins = new Map()) {
+// What is drawn of a call: `a` and `b` are its own bytecodes in either tree, `alla` and `allb` with all that it calls.
+function laid({a, b, below}, names, parent = null, depth = 0) {
   const node = {
     name: parent ? names[(b || a)[0]] : 'one request', a: a ? a[2] : 0, b: b ? b[2] : 0, calls: [a ? a[1] : 0, b ? b[1] : 0],
     only: a ? b ? '' : 'a' : 'b', parent, depth, children: [],
   };
-  const pairs = new Map();
-  for (const [side, tree] of [[0, a], [1, b]]) {
-    for (const child of (tree && tree[3]) || []) {
-      let key = child[0];
-      while (pairs.has(key) && pairs.get(key)[side]) key += '+';
-      if (!pairs.has(key)) pairs.set(key, [null, null]);
-      pairs.get(key)[side] = child;
-    }
-  }
-  for (const pair of pairs.values()) {
-    if (pair[0] && !pair[1]) pair[1] = twins.get(pair[0]) || null;
-    else if (pair[1] && !pair[0]) pair[0] = twins.get(pair[1]) || null;
-  }
-  for (const side of [0, 1]) {
-    for (const [key, pair] of [...pairs]) {
-      if (!pair[side] || pair[1 - side]) continue;
-      const others = [...pairs.values()].filter((each) => each[1 - side] && !each[side]).map((each) => each[1 - side]);
-      if (adopted(pair[side], others, twins)) pairs.delete(key);
-    }
-  }
-  for (const [left, right] of pairs.values()) node.children.push(joined(left, right, names, node, depth + 1, twins));
+  for (const call of below) node.children.push(laid(call, names, node, depth + 1));
   const sum = (key) => node[key] + node.children.reduce((total, each) => total + each['all' + key], 0);
   node.alla = sum('a');
   node.allb = sum('b');
@@ -76,11 +57,15 @@ class Icicle {
 
   load() {
     // Of two versions, `before` has side A of each layer, and `trees` side B.
-    const {trees, before, names} = this.data;
-    const other = before ? before[this.layer.value] : trees[this.against.value];
-    this.own = before ? 'B' : this.layer.value;
-    this.differs = this.against.value !== '' && this.against.value !== this.own;
-    this.root = joined(this.differs ? other : null, trees[this.layer.value], names);
+    const {trees, before, joined, names} = this.data;
+    const layer = this.layer.value, against = this.against.value;
+    this.own = before ? 'B' : layer;
+    this.differs = against !== '' && against !== this.own;
+    const tree = frames(trees[layer]), other = this.differs && frames((before || trees)[before ? layer : against]);
+    const forth = this.differs && joined[against] && joined[against][layer];
+    const call = !this.differs ? alone(trees[layer])
+      : forth ? both(forth, other, tree) : swapped(both(joined[layer][against], tree, other));
+    this.root = laid(call, names);
     this.nodes = every(this.root);
     this.depth = Math.max(...this.nodes.map((each) => each.depth));
     this.zoom(this.root, false);
