@@ -9,7 +9,7 @@ from asgi_anatomy.counts.changes import FunctionChange, compare_functions
 from asgi_anatomy.counts.figures import UNSURE, Line, lines, spread, total, units
 from asgi_anatomy.documents.document import WIDTH, Column, Document, Table, Values, branches
 from asgi_anatomy.documents.notes import terms
-from asgi_anatomy.documents.origin import named, origin_origin
+from asgi_anatomy.documents.origin import named, described
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import COLLECTOR, Anatomy
 
@@ -170,7 +170,7 @@ def _notes(record: Anatomy, wide: bool) -> list[str]:
     if not wide:
         how = "instructions by valgrind (±0.2%), Python calls and bytecodes by sys.monitoring, system calls by strace"
         took = f" in {record.seconds:.0f} s" if record.seconds is not None else ""
-        return [*notes, f"Counted{took}, per request on one connection: {how}.", *origin_origin(record), *_next(record)]
+        return [*notes, f"Counted{took}, per request on one connection: {how}.", *described(record), *_next(record)]
     notes.append(
         "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
         " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"
@@ -180,7 +180,7 @@ def _notes(record: Anatomy, wide: bool) -> list[str]:
         notes.append(f"useful share: share.endpoint alone, {useful:,.0f} instructions, in percent of the layer's.")
     if record.seconds is not None:
         notes.append(f"Counted in {record.seconds:.0f} s, {record.jobs or 1} at a time.")
-    return [*notes, *origin_origin(record, wide=True)]
+    return [*notes, *described(record, wide=True)]
 
 
 def _collector(record: Anatomy) -> list[str]:
@@ -232,7 +232,7 @@ def difference_document(record: Anatomy, a: str, b: str, source: str = "this rec
             more = "FORMAT=csv lists them all" if wide else f"WIDE=1 lists {WIDE}, FORMAT=csv all"
             parts.append(f"{rest} more functions differ: {more}.")
         parts += ["", f"calls and bytecodes per request: in {a} -> in {b}, not counting the functions called."]
-    return Document([*parts, f"From {source}.", *origin_origin(record, wide)], Table(DIFF_COLUMNS, rows, DIFF_FIRST))
+    return Document([*parts, f"From {source}.", *described(record, wide)], Table(DIFF_COLUMNS, rows, DIFF_FIRST))
 
 
 def diff_sentence(changes: Sequence[FunctionChange], a: str, b: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from asgi_anatomy.bench.command import begin, measure, plan_of
 from asgi_anatomy.documents.document import WIDTH, Column, Document, Table
-from asgi_anatomy.documents.origin import origin_origin
+from asgi_anatomy.documents.origin import described
 from asgi_anatomy.documents.store import REFERENCE, is_live, read_all
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault, Stopped
@@ -161,7 +161,7 @@ def workloads_document(
     has_margins = any(cell.row.margin is not None for cell in every)
     no_margins = "No margins: each record has one round only; a longer BUDGET= has more."
     parts += [*lacking, *_unlike(records), "±: half of a 95% interval." if has_margins else no_margins, *sources]
-    parts += [line for record in [*records.values()][:1] for line in origin_origin(record)[:1]]
+    parts += [line for record in [*records.values()][:1] for line in described(record)[:1]]
     rows = [{"workload": cell.workload, **{key: getattr(cell.row, key) for key in KEYS}} for cell in every]
     return Document(parts, Table([Column(key) for key in ("workload", *KEYS)], rows))
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from asgi_anatomy.counts.connection import Connection, connected
 from asgi_anatomy.errors import Fault, ServerFault
@@ -54,6 +55,7 @@ BATCH, BATCHES = 400, 4
 IDLE = 2.0  # seconds
 PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 CONTROL = 20.0  # seconds that an order may take to be carried out
+NEWS, POLL = 2.0, 0.02  # seconds to wait for the news that a process has ended, and between looks
 
 
 def count_instructions(
@@ -148,13 +150,29 @@ class Callgrind:
             whole.callee_cost += part.callee_cost
         return whole, self.begin - before
 
+    def _require_running(self, pid: int) -> None:
+        """Raise what says that the process has ended; NoSuchProcess where nothing does yet."""
+        self.require_alive()
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # vgdb, which traces it, keeps that from its parent
+            raise psutil.NoSuchProcess(pid)
+
+    def _require_news(self) -> None:
+        """Wait a moment for what says that the process has ended, and raise it."""
+        deadline = time.monotonic() + NEWS
+        while time.monotonic() < deadline:
+            self.require_alive()
+            time.sleep(POLL)
+
     def _control(self, order: str) -> None:
         """Give all processes an order; raises ServerFault if it is not carried out."""
         for pid in self.pids:
             self.require_alive()
             vgdb = ["vgdb", f"--vgdb-prefix={self.folder}/vgdb", f"--pid={pid}", "--max-invoke-ms=1", *order.split()]
             try:
-                code, output = run(vgdb, CONTROL, self.require_alive)
+                code, output = run(vgdb, CONTROL, partial(self._require_running, pid))
+            except psutil.NoSuchProcess:
+                self._require_news()
+                code, output = 1, f"process {pid} has ended"
             except OSError as error:
                 raise Fault(f"vgdb cannot be started ({error.strerror}): type `make tools`") from None
             self.require_alive()

@@ -26,7 +26,7 @@ def origin() -> dict[str, Any]:
     }
 
 
-def origin_origin(record: Kind, wide: bool = False) -> list[str]:
+def described(record: Kind, wide: bool = False) -> list[str]:
     """Where and with what a record was made: one line of clauses, or with `wide` a line each; and how it ended."""
     lines = [f"Source: {record.source}"] if record.source else []
     if not wide:

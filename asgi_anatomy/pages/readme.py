@@ -23,7 +23,7 @@ from asgi_anatomy.bench.workloads import workloads_document
 from asgi_anatomy.counts.figures import components, lines
 from asgi_anatomy.documents.document import Column, Table, Values
 from asgi_anatomy.documents.notes import terms
-from asgi_anatomy.documents.origin import origin_origin
+from asgi_anatomy.documents.origin import described
 from asgi_anatomy.documents.source import Source, matrices
 from asgi_anatomy.documents.store import REFERENCE, newest_in, read_record
 from asgi_anatomy.documents.trees import UNFIT
@@ -160,7 +160,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Ana
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Produced by {' and '.join(_commands(ladder, measured))}.",
-        " ".join(map(markdown, origin_origin(measured or counted, wide=True))),
+        " ".join(map(markdown, described(measured or counted, wide=True))),
     )
     return "\n\n".join(filter(None, parts))
 

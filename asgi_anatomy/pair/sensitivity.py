@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from asgi_anatomy.documents.document import Column, Document, Table, Values
-from asgi_anatomy.documents.origin import origin, origin_origin
+from asgi_anatomy.documents.origin import origin, described
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.documents.words import show
 from asgi_anatomy.errors import BadInput, Fault
@@ -174,7 +174,7 @@ def sensitivity_document(record: Sensitivity, wide: bool = False) -> Document:
         "injected: extra work in the upper layer of a pair, expressed as a decay; both layers are `uvicorn`. Budget"
         f" {record.budget:.0f} s, threshold {record.threshold:g}%, A/A noise floor {record.floor:g}%.",
         f"The 95% interval contained the injected decay in {inside} of {len(record.trials)} runs.",
-        *origin_origin(record, wide),
+        *described(record, wide),
     ]
     return Document(parts, table)
 

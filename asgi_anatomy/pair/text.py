@@ -4,7 +4,7 @@ import math
 
 from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.notes import terms
-from asgi_anatomy.documents.origin import origin_origin, workload_lines
+from asgi_anatomy.documents.origin import described, workload_lines
 from asgi_anatomy.turns.estimate import ROUNDS, decay
 from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.verdict import LOOKS, Outcome, seconds_needed
@@ -48,7 +48,7 @@ def pair_document(outcome: Outcome, record: Pair, wide: bool = False) -> Documen
         f"ratio: requests per CPU-second of {outcome.b} to those of {outcome.a}, by turns of {record.turn_ms} ms on one"
         f" core, with new servers for each round. The interval allows for {LOOKS} looks, whose false-positive rate is"
         " 5% together (Pocock).",
-        *origin_origin(record, wide),
+        *described(record, wide),
     ]
     return Document(parts, table, single=True)
 

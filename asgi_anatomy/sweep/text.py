@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from asgi_anatomy.documents.document import Column, Document, Table, Values
-from asgi_anatomy.documents.origin import origin_origin
+from asgi_anatomy.documents.origin import described
 from asgi_anatomy.documents.words import counted, span
 from asgi_anatomy.sweep.record import Held, Memory, Rated, Sweep
 from asgi_anatomy.turns.record import Errors, Latency
@@ -110,7 +110,7 @@ def sweep_document(record: Sweep, wide: bool = False, source: str = "") -> Docum
     if record.served:
         heading = f"memory after 100,000 requests on {counted(record.load.connections, 'connection')}:"
         parts += [heading, Table(MEMORY, [asdict(memory) for memory in record.served]), ""]
-    parts += [*notes(record, wide), *origin_origin(record, wide), *([f"Record: {source}"] if source else [])]
+    parts += [*notes(record, wide), *described(record, wide), *([f"Record: {source}"] if source else [])]
     return Document(parts, table)
 
 

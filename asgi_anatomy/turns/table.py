@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from asgi_anatomy.documents.document import Bars, Column, Document, Table, Values
 from asgi_anatomy.documents.notes import Note, marked, marks, plain_notes, row_notes
-from asgi_anatomy.documents.origin import LINE, driven, ending, made, named, origin_origin, workload_lines
+from asgi_anatomy.documents.origin import LINE, driven, ending, made, named, described, workload_lines
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.levels import Levels
@@ -280,4 +280,4 @@ def in_full(record: Measured, rows: Sequence[Figures], path: str = "") -> list[s
             f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
             " of the CPU."
         )
-    return [*lines, *origin_origin(record, wide=True), *([f"Record: {path}"] if path else [])]
+    return [*lines, *described(record, wide=True), *([f"Record: {path}"] if path else [])]

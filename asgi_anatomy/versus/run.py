@@ -19,7 +19,7 @@ from asgi_anatomy.counts.jobs import COUNTS, SECONDS, Job, Result, Task, again_i
 from asgi_anatomy.errors import BadInput, Fault, ServerFault
 from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
-from asgi_anatomy.machine.versions import ask as other_python_ask
+from asgi_anatomy.machine.versions import ask as ask_python
 from asgi_anatomy.packages.environments import build
 from asgi_anatomy.packages.resolution import changed, moved
 from asgi_anatomy.packages.sides import Asked, Side, prepare, served_by
@@ -91,7 +91,7 @@ def _uses(layer: Layer, packages: Sequence[str]) -> bool:
 def _imported(python: str, *modules: str) -> frozenset[str]:
     """The packages that are imported along with these modules."""
     try:
-        names = other_python_ask([python, "-c", ASK, *modules], list[str], TIMEOUT, clean_environment(), ROOT)
+        names = ask_python([python, "-c", ASK, *modules], list[str], TIMEOUT, clean_environment(), ROOT)
     except Fault:  # it may end as it is imported
         return frozenset()
     return frozenset(map(canonicalize_name, names))

@@ -12,7 +12,7 @@ import msgspec
 
 from asgi_anatomy.counts.changes import FunctionChange
 from asgi_anatomy.documents.document import Column, Document, Table, Values
-from asgi_anatomy.documents.origin import named, origin_origin
+from asgi_anatomy.documents.origin import named, described
 from asgi_anatomy.documents.words import cell, markdown
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.estimate import decay
@@ -235,7 +235,7 @@ def made(record: Versus, wide: bool = False) -> list[str]:
     other = {name for row in record.layers for name in (*row.moved, *row.differ)}
     packages = {name: version for name, version in record.packages.items() if name not in other}
     where = f"Counted by workers on {', '.join(record.counted_on)}; times, if any, are of this machine:"
-    lines = origin_origin(msgspec.structs.replace(record, packages=packages), wide)
+    lines = described(msgspec.structs.replace(record, packages=packages), wide)
     return [where, *lines] if record.counted_on else lines
 
 

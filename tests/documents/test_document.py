@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from asgi_anatomy.documents.document import Column, Document, Table, branches, wrap
-from asgi_anatomy.documents.origin import made, origin_origin
+from asgi_anatomy.documents.origin import made, described
 from asgi_anatomy.machine.machine import Machine, Python
 from asgi_anatomy.turns.record import Anatomy, now
 
@@ -56,5 +56,5 @@ def test_the_origin_in_short_is_a_line() -> None:
     record = Anatomy(made=now(), machine=machine, python=python, layers=[], packages={"x": "1"})
     assert made(record).startswith("2 cores Intel Xeon E5-2673 v4, Python 3.13.0 (not optimised), 20")
     assert len(made(record)) <= 80
-    assert origin_origin(record) == [made(record)]
-    assert "x 1." in origin_origin(record, wide=True)
+    assert described(record) == [made(record)]
+    assert "x 1." in described(record, wide=True)
