@@ -9,7 +9,7 @@ from asgi_anatomy.counts.changes import FunctionChange, compare_functions
 from asgi_anatomy.counts.figures import UNSURE, Line, lines, spread, total, units
 from asgi_anatomy.documents.document import WIDTH, Column, Document, Table, Values, branches
 from asgi_anatomy.documents.notes import terms
-from asgi_anatomy.documents.origin import named, described
+from asgi_anatomy.documents.origin import described, named
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import COLLECTOR, Anatomy
 

@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from asgi_anatomy.documents.document import Column, Document, Table, Values
-from asgi_anatomy.documents.origin import origin, described
+from asgi_anatomy.documents.origin import described, origin
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.documents.words import show
 from asgi_anatomy.errors import BadInput, Fault

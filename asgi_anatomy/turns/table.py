@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from asgi_anatomy.documents.document import Bars, Column, Document, Table, Values
 from asgi_anatomy.documents.notes import Note, marked, marks, plain_notes, row_notes
-from asgi_anatomy.documents.origin import LINE, driven, ending, made, named, described, workload_lines
+from asgi_anatomy.documents.origin import LINE, described, driven, ending, made, named, workload_lines
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.levels import Levels

@@ -12,7 +12,7 @@ import msgspec
 
 from asgi_anatomy.counts.changes import FunctionChange
 from asgi_anatomy.documents.document import Column, Document, Table, Values
-from asgi_anatomy.documents.origin import named, described
+from asgi_anatomy.documents.origin import described, named
 from asgi_anatomy.documents.words import cell, markdown
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.estimate import decay
