@@ -61,7 +61,8 @@ def require_ports(host: str, port: int, count: int = 1) -> None:
 
 def _slowest(tries: Sequence[Sequence[Answer]]) -> float:
     """Seconds that the slowest request took, each at its fastest try."""
-    return max(min(answer.seconds for answer in same) for same in zip(*tries, strict=True))
+    fastest: list[float] = [min(answer.seconds for answer in same) for same in zip(*tries, strict=True)]
+    return max(fastest)
 
 
 class Server:
