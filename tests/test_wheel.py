@@ -35,6 +35,7 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
+@pytest.mark.timeout(280)  # it builds with what it downloads
 def test_a_wheel_measures_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     cache, empty, before = tmp_path / "cache", tmp_path / "empty", files(installed)
     empty.mkdir()
@@ -51,5 +52,6 @@ def test_a_wheel_measures_in_an_empty_folder(installed: Path, tmp_path: Path) ->
     assert "set-up" not in bench.stderr
     (record,) = (empty / "results").glob("*-bench.json")
     assert f"Record: results/{record.name}" in bench.stdout
+    assert "make " not in bench.stdout + shown.stdout, "there is nothing that make could read"
     assert '"revision": null' in record.read_text(), "the cache is no clone, whatever it is in"
     assert files(installed) == before, "a wheel's data is read-only"

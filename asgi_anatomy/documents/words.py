@@ -11,6 +11,8 @@ import sys
 
 import click
 
+from asgi_anatomy.suite.layers import IS_CLONE
+
 NBSP = "\u00a0"
 """A space at which no line is broken."""
 
@@ -88,10 +90,19 @@ def csv_cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
+def typed(text: str) -> str:
+    """Text whose hints say what to type here: `make bench` in a clone, `asgi-anatomy bench` where that is installed."""
+    if IS_CLONE:
+        return text
+    from asgi_anatomy.cli import PLACES
+
+    return re.sub(rf"\bmake (?=(?:{'|'.join(PLACES)})\b)", "asgi-anatomy ", text)
+
+
 def show(text: str) -> None:
     """Print a result on standard output."""
     try:
-        click.echo(text)
+        click.echo(typed(text))
         sys.stdout.flush()
     except OSError:  # a closed pipe or terminal: discard what is left in the buffer
         with contextlib.suppress(OSError):
@@ -101,4 +112,4 @@ def show(text: str) -> None:
 def say(what: str) -> None:
     """Print a line on standard error, escaped: it may quote a server, pip or another machine."""
     with contextlib.suppress(OSError):
-        click.echo(plain(what), err=True)
+        click.echo(typed(plain(what)), err=True)
