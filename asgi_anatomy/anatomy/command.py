@@ -31,9 +31,9 @@ from asgi_anatomy.options import (
     workload_option,
 )
 from asgi_anatomy.suite.layers import read_catalogue
-from asgi_anatomy.turns.keeping import carry_out, make_ready
 from asgi_anatomy.turns.plan import Watch
 from asgi_anatomy.turns.record import Anatomy, Bench
+from asgi_anatomy.turns.session import carry_out, make_ready
 from asgi_anatomy.turns.table import decay_document
 
 

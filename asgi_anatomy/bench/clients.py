@@ -29,10 +29,10 @@ from asgi_anatomy.options import (
 )
 from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.turns.decay import figures
-from asgi_anatomy.turns.keeping import carry_out, check, make_ready
 from asgi_anatomy.turns.plan import Client, Watch
 from asgi_anatomy.turns.record import Bench
 from asgi_anatomy.turns.run import Run
+from asgi_anatomy.turns.session import carry_out, check, make_ready
 
 NAMES = {"other": "sleeps", "awake": "polls", "same": "turns"}
 """What each client is called in a heading."""

@@ -35,9 +35,9 @@ from asgi_anatomy.options import (
     workload_option,
 )
 from asgi_anatomy.suite.layers import PYTHON, read_catalogue
-from asgi_anatomy.turns.keeping import carry_out, check, make_ready
 from asgi_anatomy.turns.plan import Plan, Selection
 from asgi_anatomy.turns.record import Bench, Measured, rebased
+from asgi_anatomy.turns.session import carry_out, check, make_ready
 from asgi_anatomy.turns.table import decay_document
 
 

@@ -37,9 +37,9 @@ from asgi_anatomy.suite.contract import contract_of
 from asgi_anatomy.suite.layers import Catalogue, read_catalogue
 from asgi_anatomy.suite.workloads import read_entries
 from asgi_anatomy.turns.decay import Figures, figures
-from asgi_anatomy.turns.keeping import check
 from asgi_anatomy.turns.plan import select
 from asgi_anatomy.turns.record import Bench, Kind, Measured
+from asgi_anatomy.turns.session import check
 
 NEAR = 1.25
 """Costs in µs that differ by no more than this factor are about the same."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from asgi_anatomy.compare.figures import compare, obstacles
 from asgi_anatomy.compare.text import comparison_document
 from asgi_anatomy.compare.text import say as in_words
+from asgi_anatomy.compare.verdict import compare, obstacles
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput

@@ -6,8 +6,8 @@ from typing import Any
 
 import altair as alt
 
-from asgi_anatomy.compare.figures import compare, obstacles
 from asgi_anatomy.compare.text import comparison_document, say
+from asgi_anatomy.compare.verdict import compare, obstacles
 from asgi_anatomy.documents.charts import WIDE, data, expr, not_at_zero, specified
 from asgi_anatomy.documents.document import Column, Table
 from asgi_anatomy.documents.draw import Missing, Picture

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from asgi_anatomy.compare.figures import Change, Obstacle, versions
+from asgi_anatomy.compare.verdict import Change, Obstacle, versions
 from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.origin import cpu_name
 from asgi_anatomy.turns.record import Measured, Verdict

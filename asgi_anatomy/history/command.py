@@ -19,7 +19,6 @@ from asgi_anatomy.cli import needs_group
 from asgi_anatomy.documents.store import REFERENCE, require_folder
 from asgi_anatomy.documents.words import counted, say, show
 from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped, WorkersGone
-from asgi_anatomy.history.figures import Series, all_series, pruned
 from asgi_anatomy.history.record import (
     HISTORY,
     Deps,
@@ -31,6 +30,7 @@ from asgi_anatomy.history.record import (
     write_all,
 )
 from asgi_anatomy.history.run import SECONDS, ReleaseJob, count_release
+from asgi_anatomy.history.steps import Series, all_series, pruned
 from asgi_anatomy.history.text import history_document
 from asgi_anatomy.machine.executor import finished, workers
 from asgi_anatomy.machine.interpreters import find, set_up
@@ -41,8 +41,8 @@ from asgi_anatomy.options import PATH, Command, Printing, printing_options, pyth
 from asgi_anatomy.packages.releases import Release, choose, releases
 from asgi_anatomy.suite.contract import contract_of
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer, read_catalogue
-from asgi_anatomy.turns.keeping import Display
 from asgi_anatomy.turns.record import now
+from asgi_anatomy.turns.session import Display
 
 
 def count_all(

@@ -17,7 +17,7 @@ from asgi_anatomy.documents.part import Part, commands, definitions, of_pictures
 from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.trees import UNFIT
 from asgi_anatomy.documents.words import minus, plain
-from asgi_anatomy.history.figures import Scope, Series, Unit, chief
+from asgi_anatomy.history.steps import Scope, Series, Unit, chief
 from asgi_anatomy.history.text import COLUMNS, called, learnt, lines, sentence, values
 
 HEIGHT = 300

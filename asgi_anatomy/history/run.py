@@ -24,8 +24,7 @@ from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
 from asgi_anatomy.machine.machine import read_machine
 from asgi_anatomy.machine.versions import read_revision
 from asgi_anatomy.packages.environments import build
-from asgi_anatomy.packages.resolution import Pin, Resolution, Resolver
-from asgi_anatomy.packages.sides import install, served_by
+from asgi_anatomy.packages.sides import Pin, Resolution, Resolver, install, served_by
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Layer
 from asgi_anatomy.turns.record import Counts, Frame, now

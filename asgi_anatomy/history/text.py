@@ -7,7 +7,7 @@ from asgi_anatomy.counts.changes import LIMIT, Change
 from asgi_anatomy.counts.figures import UNSURE, spread
 from asgi_anatomy.documents.document import Column, Document, Table, Values
 from asgi_anatomy.documents.words import counted
-from asgi_anatomy.history.figures import SCOPES, UNITS, Point, Series, Step
+from asgi_anatomy.history.steps import SCOPES, UNITS, Point, Series, Step
 
 NAMED = 3  # functions of a step
 SHOWN = 100  # characters of a reason

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.git import GitFault, commit, exists, git, git_folder
 from asgi_anatomy.machine.programs import last_line, scratch
-from asgi_anatomy.packages.resolution import run_uv
+from asgi_anatomy.packages.environments import run_uv
 from asgi_anatomy.packages.uv import why
 from asgi_anatomy.suite.layers import PYTHON, ROOT, short
 

@@ -1,10 +1,13 @@
-"""Layers -> layers that can be started: installs or compiles what they need, each thing once."""
+"""Layers -> layers that can be started: installs or compiles what they need, each thing once. And running uv."""
 
 import os
 import shlex
 from collections.abc import Callable, Iterable
 
+from asgi_anatomy.errors import Fault
 from asgi_anatomy.machine.programs import SETUP_TIMEOUT, run
+from asgi_anatomy.packages.uv import SetupError, variables
+from asgi_anatomy.packages.uv import command as uv_command
 from asgi_anatomy.suite.layers import ROOT, Build, Layer, short
 
 TIMEOUT = 60.0  # seconds that a command of `needs` has
@@ -66,3 +69,15 @@ def failure_of(command: str) -> str:
         return ""
     last = "".join(f"\n    {line}" for line in said.strip().splitlines()[-5:])
     return f"`{command}` failed with exit code {code}; its last lines:{last}"
+
+
+def run_uv(*arguments: str) -> tuple[int, str]:
+    """Run uv with what pip is configured with; returns its exit code and its output. Raises Fault."""
+    try:
+        command, environment = uv_command(*arguments), variables()
+    except SetupError as error:
+        raise Fault(str(error)) from None
+    code, output = run(command, SETUP_TIMEOUT, environment=environment)
+    if code is None:
+        raise Fault(f"uv {arguments[0]} did not end within {SETUP_TIMEOUT:g} s")
+    return code, output

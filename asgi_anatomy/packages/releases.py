@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from asgi_anatomy.errors import BadInput, Fault
-from asgi_anatomy.packages.resolution import run_uv
+from asgi_anatomy.packages.environments import run_uv
 from asgi_anatomy.packages.uv import variables, why
 from asgi_anatomy.suite.layers import short
 

@@ -29,9 +29,9 @@ from asgi_anatomy.documents.store import (
 )
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
-from asgi_anatomy.history.figures import Series, all_series
 from asgi_anatomy.history.record import is_counted
 from asgi_anatomy.history.record import read_all as read_counted
+from asgi_anatomy.history.steps import Series, all_series
 from asgi_anatomy.kinds import KINDS, page_of
 from asgi_anatomy.options import Command, Drawn, budget_option, drawn_options
 from asgi_anatomy.pages.readme import pages, splice

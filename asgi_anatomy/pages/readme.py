@@ -29,8 +29,8 @@ from asgi_anatomy.documents.store import REFERENCE, newest_in, read_record
 from asgi_anatomy.documents.trees import UNFIT
 from asgi_anatomy.documents.words import markdown, micro, thousands
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.history.figures import all_series, chief
 from asgi_anatomy.history.record import read_all
+from asgi_anatomy.history.steps import all_series, chief
 from asgi_anatomy.history.text import history_document
 from asgi_anatomy.layers.command import layers_table
 from asgi_anatomy.pair.sensitivity import sensitivity_document

@@ -22,10 +22,10 @@ from asgi_anatomy.options import (
 )
 from asgi_anatomy.pair.text import pair_document
 from asgi_anatomy.suite.layers import read_catalogue
-from asgi_anatomy.turns.keeping import carry_out, check, make_ready, plan_of_pair
 from asgi_anatomy.turns.plan import select_pair
 from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.run import measure_pair
+from asgi_anatomy.turns.session import carry_out, check, make_ready, plan_of_pair
 from asgi_anatomy.turns.verdict import outcome
 
 

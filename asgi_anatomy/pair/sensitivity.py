@@ -36,10 +36,10 @@ from asgi_anatomy.options import (
 from asgi_anatomy.suite.contract import read_contract
 from asgi_anatomy.suite.layers import Layer, read_catalogue
 from asgi_anatomy.turns.estimate import decay
-from asgi_anatomy.turns.keeping import carry_out, check, plan_of_pair
 from asgi_anatomy.turns.plan import Plan, Watch, two
 from asgi_anatomy.turns.record import Pair, Sensitivity, Trial, Verdict
 from asgi_anatomy.turns.run import measure_pair
+from asgi_anatomy.turns.session import carry_out, check, plan_of_pair
 from asgi_anatomy.turns.verdict import FLOOR, Outcome, outcome
 
 LARGE = 300  # iterations, about a fifth of the cost of a request: calibrates the cost of one

@@ -33,9 +33,9 @@ from asgi_anatomy.sweep.rates import VERSION, require_oha, require_one_request, 
 from asgi_anatomy.sweep.record import Sweep, read_numbers, read_rates
 from asgi_anatomy.sweep.run import sweep_connections
 from asgi_anatomy.sweep.text import failed, sweep_document
-from asgi_anatomy.turns.keeping import carry_out, make_ready
 from asgi_anatomy.turns.plan import Plan, Selection, Watch
 from asgi_anatomy.turns.record import Load
+from asgi_anatomy.turns.session import carry_out, make_ready
 from asgi_anatomy.turns.wrk import require_wrk
 
 NUMBERS = "1 16 64 512 4096 16384"

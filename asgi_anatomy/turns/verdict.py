@@ -1,4 +1,4 @@
-"""An estimate -> a verdict that can be acted on. Pure.
+"""A pair by turns -> a verdict on its time. Those of counts are in counts/changes.py. Pure.
 
 Looking at the figures while they come in raises the false-positive rate unless the looks are paid for. There are LOOKS
 of them, at even shares of the budget, each at the same level (Pocock, Biometrika 64, 1977), so that all of them

@@ -17,15 +17,17 @@ from asgi_anatomy.machine.git import commit, commits, git, merge_base
 from asgi_anatomy.machine.programs import scratch
 from asgi_anatomy.packages.checkouts import of_folder
 from asgi_anatomy.packages.releases import choose, releases
-from asgi_anatomy.packages.resolution import Resolution, Resolver, changed
 from asgi_anatomy.packages.sides import (
     SHOWN,
     Asked,
     Base,
     Commit,
     Folder,
+    Resolution,
+    Resolver,
     Source,
     Version,
+    changed,
     find,
     install,
     resolver_for,

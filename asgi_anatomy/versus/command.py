@@ -37,15 +37,15 @@ from asgi_anatomy.options import (
 from asgi_anatomy.packages.sides import install_here, read_sides
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import read_catalogue
-from asgi_anatomy.turns.keeping import carry_out
 from asgi_anatomy.turns.plan import Plan, Selection, Watch
+from asgi_anatomy.turns.session import carry_out
 from asgi_anatomy.turns.wrk import require_files, require_wrk
 from asgi_anatomy.versus.bisect import VersionRange, bisect, steps
 from asgi_anatomy.versus.bisect import seconds as bisection_seconds
-from asgi_anatomy.versus.figures import judge_layers, overall
 from asgi_anatomy.versus.record import Bisection, Versus
 from asgi_anatomy.versus.run import ask_both, both_sides, count_both, layers_with, seconds, time_both
 from asgi_anatomy.versus.text import versus_document, versus_markdown
+from asgi_anatomy.versus.verdict import judge_layers, overall
 
 
 class Question(msgspec.Struct, frozen=True):

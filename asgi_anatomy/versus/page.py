@@ -9,7 +9,6 @@ from asgi_anatomy.documents.icicle import icicle, packed
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.turns.record import Frame
-from asgi_anatomy.versus.figures import Judged, chief, judge_layers
 from asgi_anatomy.versus.record import Versus
 from asgi_anatomy.versus.text import (
     bisection_lines,
@@ -21,6 +20,7 @@ from asgi_anatomy.versus.text import (
     repeat,
     sentence,
 )
+from asgi_anatomy.versus.verdict import Judged, chief, judge_layers
 
 Sides = Subject[Versus]
 TITLE = "What changed between two versions"

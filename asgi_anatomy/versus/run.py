@@ -21,8 +21,7 @@ from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.versions import ask as ask_python
 from asgi_anatomy.packages.environments import build
-from asgi_anatomy.packages.resolution import changed, moved
-from asgi_anatomy.packages.sides import Asked, Side, prepare, served_by
+from asgi_anatomy.packages.sides import Asked, Side, changed, moved, prepare, served_by
 from asgi_anatomy.suite.conformance import TIMEOUT as CONFORMANCE_TIMEOUT
 from asgi_anatomy.suite.conformance import Answer, receive
 from asgi_anatomy.suite.contract import Contract

@@ -18,8 +18,8 @@ from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.estimate import decay
 from asgi_anatomy.turns.verdict import seconds_needed
 from asgi_anatomy.versus.bisect import BisectionStep, steps
-from asgi_anatomy.versus.figures import CPU, Judged, chief, floor_of, judge_layers, overall
 from asgi_anatomy.versus.record import Versus
+from asgi_anatomy.versus.verdict import CPU, Judged, chief, floor_of, judge_layers, overall
 
 SCHEMA = 1
 """The version of the JSON object: keys are only ever added to one version."""

@@ -12,9 +12,9 @@ from asgi_anatomy.anatomy.text import anatomy_document, difference_document
 from asgi_anatomy.anatomy.text import sentence as of_anatomy
 from asgi_anatomy.bench.machines import cells, machines_document, sites
 from asgi_anatomy.bench.machines import sentence as of_machines
-from asgi_anatomy.compare.figures import Change, compare
 from asgi_anatomy.compare.text import comparison_document
 from asgi_anatomy.compare.text import sentence as of_comparison
+from asgi_anatomy.compare.verdict import Change, compare
 from asgi_anatomy.counts.figures import lines
 from asgi_anatomy.documents.document import Document
 from asgi_anatomy.documents.store import REFERENCE, read_record

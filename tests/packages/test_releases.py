@@ -6,8 +6,21 @@ import pytest
 
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.packages.releases import Release, choose
-from asgi_anatomy.packages.resolution import Pin, Resolution, changed, locked, moved, read_lock
-from asgi_anatomy.packages.sides import Base, Commit, Folder, Source, Version, Wheel, read_sides
+from asgi_anatomy.packages.sides import (
+    Base,
+    Commit,
+    Folder,
+    Pin,
+    Resolution,
+    Source,
+    Version,
+    Wheel,
+    changed,
+    locked,
+    moved,
+    read_lock,
+    read_sides,
+)
 from asgi_anatomy.suite.layers import ROOT
 
 CLONE = Path("/clone")

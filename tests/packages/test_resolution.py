@@ -13,7 +13,7 @@ import pytest
 
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.packages.releases import _index, releases
-from asgi_anatomy.packages.resolution import Pin, Resolver, changed, moved
+from asgi_anatomy.packages.sides import Pin, Resolver, changed, moved
 from asgi_anatomy.packages.uv import command, variables
 from tests.packages.tiny import wheel
 

@@ -19,8 +19,8 @@ from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.turns.decay import figures
 from asgi_anatomy.turns.estimate import ROUNDS
-from asgi_anatomy.turns.keeping import SHARE, Display
 from asgi_anatomy.turns.record import Bench as Record
+from asgi_anatomy.turns.session import SHARE, Display
 from tests.conftest import Bench, processes, require_tool, wait_for
 
 SIZE = (30, 90)
@@ -162,7 +162,7 @@ def test_a_signal_is_not_lost_to_a_terminal_that_is_gone() -> None:
     """What rich does on the way out fails to write, and that failure must not take the place of the signal's."""
     script = """
 import os, pty, signal
-from asgi_anatomy.turns.keeping import Display
+from asgi_anatomy.turns.session import Display
 from asgi_anatomy.machine.signals import stop_on_signals
 master, slave = pty.openpty()
 os.dup2(slave, 2)

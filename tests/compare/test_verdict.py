@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from asgi_anatomy.compare.figures import compare
+from asgi_anatomy.compare.verdict import compare
 from asgi_anatomy.documents.store import encode
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import Bench as Record

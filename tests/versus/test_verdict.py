@@ -6,8 +6,8 @@ import pytest
 
 from asgi_anatomy.turns.record import Verdict
 from asgi_anatomy.versus.bisect import narrow, steps
-from asgi_anatomy.versus.figures import chief, judge_layers, overall
 from asgi_anatomy.versus.record import Candidate
+from asgi_anatomy.versus.verdict import chief, judge_layers, overall
 from tests.records import counted, layer, versus
 
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from asgi_anatomy.history.figures import all_series, pruned
 from asgi_anatomy.history.record import CountedRelease
+from asgi_anatomy.history.steps import all_series, pruned
 from asgi_anatomy.history.text import history_document, learnt, sentence, step_line
 from tests.records import HOST, release
 
