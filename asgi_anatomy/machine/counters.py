@@ -17,6 +17,13 @@ TICK = os.sysconf("SC_CLK_TCK")
 LOOK, IDLE = 0.25, 0.1  # seconds between looks at starting processes, and the share of them that an idle server uses
 
 
+def idle_seconds(core: int) -> float:
+    """For how long a core has done nothing since the machine started, in hundredths of a second."""
+    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    idle, waiting = next(line.split()[4:6] for line in lines if line.startswith(f"cpu{core} "))
+    return (int(idle) + int(waiting)) / TICK
+
+
 class Counters(msgspec.Struct, frozen=True):
     """Totals since a server started, over all of its processes and threads."""
 

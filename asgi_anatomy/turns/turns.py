@@ -14,7 +14,7 @@ import msgspec
 
 from asgi_anatomy.errors import BadInput, ServerFault, WrkFault
 from asgi_anatomy.machine.cores import on_core
-from asgi_anatomy.machine.counters import pin, runs
+from asgi_anatomy.machine.counters import idle_seconds, pin, runs
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.programs import last_line, run, scratch
 from asgi_anatomy.machine.server import Server
@@ -44,10 +44,11 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Seat:
-    """A running server and its client."""
+    """A running server and its client. `idle` is for how many seconds of its turns the core had nothing to do."""
 
-    def __init__(self, server: Server, load: Load, preload: Path | None = None) -> None:
+    def __init__(self, server: Server, load: Load, core: int, preload: Path | None = None) -> None:
         self.server = server
+        self.core, self.idle = core, 0.0
         self.name = server.layer.name
         self.client = client_of(server, load, turns=True, preload=preload)
         self.instance = Instance(
@@ -71,10 +72,11 @@ class Seat:
 
         Raises ServerFault, or WrkFault.
         """
-        begin, before = time.monotonic(), self.last
+        begin, before, idle = time.monotonic(), self.last, idle_seconds(self.core)
         self.client.run(seconds)
         self.pause()
         end, meter = time.monotonic(), self.server.meter
+        self.idle += idle_seconds(self.core) - idle if before else 0.0
         self.server.require_alive("died under load")
         if meter.look() and self.instance.cpu_from == "clocks":
             self.instance.cpu_from = "waited"
@@ -184,7 +186,7 @@ def seated(servers: Sequence[Server], plan: Plan, lane: Lane) -> Iterator[Seats]
                 server.meter.look()
                 pin(server.meter.known, core, batch=not apart)
             with held(), on_core(lane.client if apart else lane.server):
-                seats += [Seat(server, plan.load, preload) for server in servers]
+                seats += [Seat(server, plan.load, lane.server, preload) for server in servers]
             if not apart:
                 for seat in seats:
                     pin(seat.client.pids, core, batch=True)
