@@ -78,7 +78,7 @@ class Commands(click.Group):
         if layer and command in OF_A_LAYER:
             name, words = command, [f"{OF_A_LAYER[command]}{layer}", *words]
         if name not in PLACES:
-            raise BadInput(f"there is no command {name!r}{near(name, PLACES)}: `asgi-anatomy --help` lists them")
+            raise BadInput(f"there is no command {name!r}{near(name, PLACES)}: `make help` lists them")
         return name, load(name), words
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -98,7 +98,7 @@ def load(name: str) -> click.Command:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog="An option of a command may be written --layers starlette or LAYERS=starlette: asgi-anatomy bench --help",
+    epilog="An option of a command may be written --layers starlette or LAYERS=starlette.",
 )
 @click.option(
     "--catalogue", type=click.Path(path_type=Path), default=ROOT / "layers.toml", help="Use another layers.toml."
@@ -137,7 +137,7 @@ def _in_words(error: click.UsageError) -> str:
         about = getattr(error.param, "help", None) or "see --help"
         what = error.message.removesuffix(".") or f"required: {about[:1].lower()}{about[1:]}"
         return f"{option.strip('-').upper()} ({option}): {what.removesuffix('.')}"
-    return f"{message}: see `{error.ctx.command_path if error.ctx else 'asgi-anatomy'} --help`"
+    return f"{message}: see `make help{f'-{error.ctx.command.name}' if error.ctx and error.ctx.parent else ''}`"
 
 
 def _fail(message: str, code: int) -> int:

@@ -49,7 +49,7 @@ class Command(click.Command):
                 continue
             key, value = match[1], match[2].strip()
             if not (parameter := known.get(key)):
-                help_ = f"`asgi-anatomy {self.name} --help` lists what it takes"
+                help_ = f"`make help-{self.name}` lists what it takes"
                 raise BadInput(f"{self.name} takes no {key}={near(key, known)}: {help_}")
             if isinstance(parameter, click.Argument):
                 words.append(value)

@@ -90,8 +90,8 @@ def test_words_come_from_make(quick_bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["ladders", "NAMSE=1"], "ladders takes no NAMSE= (did you mean NAMES?): `asgi-anatomy ladders --help`"),
-        (["tabel"], "there is no command 'tabel' (did you mean table?): `asgi-anatomy --help` lists them"),
+        (["ladders", "NAMSE=1"], "ladders takes no NAMSE= (did you mean NAMES?): `make help-ladders`"),
+        (["tabel"], "there is no command 'tabel' (did you mean table?): `make help` lists them"),
         (["bench-starlet"], "unknown layer 'starlet': did you mean 'starlette'?"),
         (["table-starlette"], "there is no command 'table-starlette'"),
     ],

@@ -96,6 +96,7 @@ def typed(text: str) -> str:
         return text
     from asgi_anatomy.cli import PLACES
 
+    text = re.sub(r"\bmake help-([a-z-]+)", r"asgi-anatomy \1 --help", text).replace("make help", "asgi-anatomy --help")
     return re.sub(rf"\bmake (?=(?:{'|'.join(PLACES)})\b)", "asgi-anatomy ", text)
 
 
