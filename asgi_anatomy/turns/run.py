@@ -210,7 +210,7 @@ class Run:
             busy = used + sum(turn.client_cpu_ns for turn in turns)
             if turns and used < NOTHING * wall and not seat.instance.fault:
                 row.faults.append(ELSEWHERE)
-            elif turns and busy < FILLED * wall and 1e9 * seat.idle > (1 - FILLED) * wall:
+            elif turns and busy < FILLED * wall and (row.waits or 1e9 * seat.idle > (1 - FILLED) * wall):
                 row.plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
 
     def _window(self, server: Server) -> None:
