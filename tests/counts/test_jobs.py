@@ -171,8 +171,13 @@ def test_a_guardian_that_is_killed_costs_one_job(contract: Contract) -> None:
     job = Job(CATALOGUE.layers["protocol"], contract, PYTHON)
 
     def both() -> tuple[Result, Result]:
-        timer = threading.Timer(0.3, guard().process.kill)
-        timer.start()
+        own = guard()
+
+        def kill() -> None:
+            wait_for(lambda: own.children)  # the server of the first job
+            own.process.kill()
+
+        threading.Thread(target=kill).start()
         return count(job), count(job)
 
     with Cores() as cores:
