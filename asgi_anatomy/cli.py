@@ -16,7 +16,7 @@ from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput, Fault, Stopped
 from asgi_anatomy.machine.signals import stop_on_signals
 from asgi_anatomy.options import near
-from asgi_anatomy.suite.layers import PYTHON, ROOT
+from asgi_anatomy.suite.layers import PYTHON, ROOT, group_environment
 
 COMMANDS = {
     "measure": {
@@ -165,8 +165,7 @@ def run_in_group(name: str, *arguments: str) -> None:
 
 def python_of(name: str) -> Path:
     """The Python of the group's environment, which is made if it is not there; raises Fault."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     setup = [str(PYTHON), "-I", "asgi_anatomy/packages/uv.py", "group", name]
-    if subprocess.run(setup, cwd=ROOT, env=environment, stdout=sys.stderr, check=False).returncode:
+    if subprocess.run(setup, cwd=ROOT, stdout=sys.stderr, check=False).returncode:
         raise Fault(f"the packages of groups/{name}.lock could not be installed: see above")
-    return ROOT / ".venvs" / f"{PYTHON.parents[1].name}-{name}" / "bin" / "python"
+    return group_environment(name) / "bin" / "python"

@@ -271,6 +271,7 @@ pythons_option = click.option("--pythons", default="", help="Serve with each of 
 scheduler_option = click.option(
     "--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [work here]"
 )
+layers_option = click.option("--layers", default="", help="Only these layers, separated by commas or spaces.")
 ladder_option = click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
 threads_option = click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads.")
 workload_option = click.option(
@@ -281,7 +282,7 @@ workload_option = click.option(
 choice_options = gathered(
     "choice",
     Choice,
-    click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
+    layers_option,
     ladder_option,
     click.option("--workers", default="", help="Process counts to measure each layer with as well."),
 )

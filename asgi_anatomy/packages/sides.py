@@ -36,7 +36,7 @@ from asgi_anatomy.packages.checkouts import build as build_wheel
 from asgi_anatomy.packages.environments import build as build_groups
 from asgi_anatomy.packages.environments import run_uv
 from asgi_anatomy.packages.uv import VENVS, why
-from asgi_anatomy.suite.layers import LONGEST, PYTHON, ROOT, Layer, short
+from asgi_anatomy.suite.layers import LONGEST, PYTHON, ROOT, Layer, group_environment, short
 
 REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[^\s:?*\[\\\x00-\x1f\x7f]+")
 SOURCES = "a version, git:REF, a folder with a checkout, or a wheel"
@@ -437,7 +437,7 @@ def install(mark: str, said: tuple[str, ...], given: Resolution, below: str, tel
     file = VENVS / f"{group}.lock"
     if not file.is_file() or file.read_text() != lock:
         write_whole(lock.encode(), file)
-    if not (VENVS / f"{PYTHON.parents[1].name}-{group}").exists():
+    if not group_environment(group).exists():
         tell(f"side {mark}: install {', '.join(f'{name} {pin.version}' for name, pin in given.packages.items())}")
     if why := why_failed([os.fspath(PYTHON), "-I", uv.__file__, "group", group]):
         raise Fault(f"side {mark}: {why}")

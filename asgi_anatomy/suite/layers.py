@@ -77,6 +77,11 @@ class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: tuple[str, ...] = ()
 
 
+def group_environment(name: str, main: Path = PYTHON) -> Path:
+    """The environment that adds a group's packages to that of a Python, whether it is there yet or not."""
+    return ROOT / ".venvs" / f"{main.parents[1].name}-{name}"
+
+
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """One server that can be run, with everything it inherits. The keys are explained at the top of layers.toml.
 
@@ -112,7 +117,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         """The path of the Python that serves it."""
         if self.env or not self.group:
             return self.env or str(self.main)
-        return str(ROOT / ".venvs" / f"{self.main.parents[1].name}-{self.group}" / "bin" / "python")
+        return str(group_environment(self.group, self.main) / "bin" / "python")
 
     @property
     def scales(self) -> bool:

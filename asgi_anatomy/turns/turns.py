@@ -72,7 +72,8 @@ class Seat:
 
         Raises ServerFault, or WrkFault.
         """
-        begin, before, idle = time.monotonic(), self.last, idle_seconds(self.core)
+        idle = idle_seconds(self.core)
+        begin, before = time.monotonic(), self.last
         self.client.run(seconds)
         self.pause()
         end, meter = time.monotonic(), self.server.meter

@@ -27,6 +27,7 @@ from asgi_anatomy.options import (
     contract_for,
     driving_options,
     gathered,
+    layers_option,
     printing_options,
     results_option,
     scheduler_option,
@@ -67,7 +68,7 @@ question_options = gathered(
     click.option("--a", default="", help="Side A: a version, git:REF, a folder, a wheel, base or base:REF."),
     click.option("--b", default="", help="Side B: a version, git:REF, a folder with a checkout, or a wheel."),
     click.option("--repo", default="", help="The local clone of git:REF, if not the other side's checkout."),
-    click.option("--layers", default="", help="Only these layers, separated by commas or spaces."),
+    layers_option,
     click.option("--ladder", default="default", show_default=True, help="The layers of this ladder that use PACKAGE."),
     workload_option,
 )
