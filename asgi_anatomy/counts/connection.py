@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from asgi_anatomy.errors import ServerFault
+from asgi_anatomy.errors import Broken, ServerFault
 from asgi_anatomy.machine.counters import asleep, family, settle
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.suite.conformance import Answer, answers, receive
@@ -115,7 +115,7 @@ class Connection:
         """A connection that fails is the server's fault."""
         try:
             yield
-        except OSError as error:
+        except (Broken, OSError) as error:
             self.rest(CLOSING)  # it may have closed the connection as it ends
             self._blame("did not answer", f" ({error})")
 

@@ -13,6 +13,7 @@ import re
 import socket
 import time
 import zlib
+from collections.abc import Buffer
 from http.client import HTTPException, HTTPResponse
 from typing import BinaryIO
 
@@ -24,7 +25,8 @@ from asgi_anatomy.suite.layers import Layer
 
 ANY = range(100, 600)  # the statuses of whole answers
 GZIP = b"\x1f\x8b"
-TIMEOUT = 5.0  # seconds that a layer has to answer
+TIMEOUT = 5.0  # seconds that a layer has for a whole answer
+LONGEST = 64 * 2**20  # bytes that are read of an answer, with the informational heads before it
 ALIKE = {
     "bytes": "",
     "dated": ", with Date and Server headers or without",
@@ -51,7 +53,8 @@ class _Wire:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.raw = b""
+        self.raw = bytearray()
+        self.size = 0
 
     def makefile(self, _mode: str) -> "_Wire":
         """Itself: http.client calls this as it would on a socket."""
@@ -60,17 +63,23 @@ class _Wire:
     def readline(self, limit: int) -> bytes:
         """A line of a head, or the size of a chunk."""
         line = self.file.readline(limit)
-        self.raw = line if line.startswith(b"HTTP/") else self.raw + line
-        return line
+        if line.startswith(b"HTTP/"):
+            self.raw.clear()
+        return self._keep(line)
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes of a body, or everything until the connection is closed."""
         pieces, missing = [], size
         while missing and (piece := self.file.read(min(missing, 1 << 20) if size >= 0 else 1 << 20)):
-            pieces.append(piece)
+            pieces.append(self._keep(piece))
             missing -= len(piece) if size >= 0 else 0
-        data = b"".join(pieces)
+        return b"".join(pieces)
+
+    def _keep(self, data: bytes) -> bytes:
         self.raw += data
+        self.size += len(data)
+        if self.size > LONGEST:
+            raise Broken(f"an answer is longer than {LONGEST >> 20} MiB, or does not end: {_short(self.raw)}")
         return data
 
     def flush(self) -> None:
@@ -80,29 +89,53 @@ class _Wire:
         """Do nothing: the connection belongs to the caller."""
 
 
+class _Timed(io.RawIOBase):
+    """Reads from a connection until a deadline: a server that sends a byte now and then would never time out."""
+
+    def __init__(self, stream: socket.socket, seconds: float) -> None:
+        self.stream = stream
+        self.deadline = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """As io.RawIOBase wants it."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read what there is; raises TimeoutError."""
+        if (left := self.deadline - time.monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        self.stream.settimeout(left)
+        return self.stream.recv_into(buffer)
+
+
 def read_answer(file: BinaryIO) -> Answer:
-    """Read exactly one response from an unbuffered stream; raises TimeoutError."""
+    """Read exactly one response from an unbuffered stream; raises TimeoutError, or Broken if it is too long."""
     wire = _Wire(file)
     with contextlib.suppress(HTTPException, ConnectionError, ValueError):
         response = HTTPResponse(wire)  # type: ignore[arg-type]  # it needs no more of a socket than this
         response.begin()
         closes = response.will_close
         body = response.read()
-        return Answer(response.status, wire.raw, body, closes)
-    return Answer(0, wire.raw)
+        return Answer(response.status, bytes(wire.raw), body, closes)
+    return Answer(0, bytes(wire.raw))
 
 
 def receive(stream: socket.socket) -> Answer:
-    """Read one response from a connection; raises TimeoutError."""
-    with stream.makefile("rb", buffering=0) as file:
-        return read_answer(file)  # type: ignore[arg-type]  # a SocketIO reads like a file
+    """Read one response from a connection, all of it within its timeout; raises TimeoutError, or Broken."""
+    seconds = stream.gettimeout()
+    file = _Timed(stream, TIMEOUT if seconds is None else seconds)
+    try:
+        return read_answer(file)  # type: ignore[arg-type]  # it reads like a file
+    finally:
+        stream.settimeout(seconds)
 
 
 def is_closed(stream: socket.socket) -> bool:
     """Whether the server closes the connection; anything it still sends before that is read and ignored."""
+    file = _Timed(stream, stream.gettimeout() or TIMEOUT)
     try:
         with contextlib.suppress(ConnectionError):
-            while stream.recv(65536):
+            while file.read(65536):
                 pass
     except TimeoutError:
         return False
@@ -202,7 +235,7 @@ def _json(body: bytes) -> object:
     """The value of a JSON body, or else the body itself."""
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return body
 
 
@@ -223,7 +256,7 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
     for name, case in contract.cases.items():
         try:
             violation = _check_case(contract, layer, name, host, port)
-        except OSError as error:
+        except (Broken, OSError) as error:
             violation = str(error) or type(error).__name__
         if violation:
             violations.append(f"{name} ({case.about}): {violation}")
@@ -257,5 +290,5 @@ def _check_case(contract: Contract, layer: Layer, name: str, host: str, port: in
         return "" if after.status == 200 else f"the next request was answered {_short(after.raw)}"
 
 
-def _short(raw: bytes) -> str:
+def _short(raw: bytes | bytearray) -> str:
     return repr(raw[:200].decode("latin-1")) if raw else "nothing"

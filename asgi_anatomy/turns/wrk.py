@@ -24,7 +24,7 @@ from typing import IO
 import msgspec
 from msgspec.structs import asdict, replace
 
-from asgi_anatomy.errors import BadInput, Fault, ServerFault, WrkFault
+from asgi_anatomy.errors import BadInput, Broken, Fault, ServerFault, WrkFault
 from asgi_anatomy.machine.children import guard
 from asgi_anatomy.machine.counters import bytes_read, clock, switches
 from asgi_anatomy.machine.server import Server
@@ -308,7 +308,7 @@ class Loop:
         try:
             calls = receive(self.stream).body
             self.seconds += time.monotonic() - self.began
-        except OSError as error:
+        except (Broken, OSError) as error:
             calls = str(error).encode()
         self.began = None
         if not calls.isdigit():

@@ -16,7 +16,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from asgi_anatomy.counts.jobs import COUNTS, SECONDS, Job, Result, Task, again_if_killed, longest_first, merge, take
-from asgi_anatomy.errors import BadInput, Fault, ServerFault
+from asgi_anatomy.errors import BadInput, Broken, Fault, ServerFault
 from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.versions import ask as ask_python
@@ -147,7 +147,7 @@ def answers(layer: Layer, contract: Contract, environment: Mapping[str, str] | N
 def _ask(server: Server, wire: bytes) -> Reply:
     answer = Answer(0, b"")
     with (
-        contextlib.suppress(OSError),
+        contextlib.suppress(Broken, OSError),
         socket.create_connection((server.host, server.port), CONFORMANCE_TIMEOUT) as stream,
     ):
         with contextlib.suppress(ConnectionError):  # refused before everything was sent: there may still be an answer

@@ -1,18 +1,21 @@
 """The contract can fail: servers that break it are found out."""
 
+import contextlib
 import socket
 import socketserver
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import msgspec
 import pytest
 
-from asgi_anatomy.errors import BadInput
+from asgi_anatomy.errors import BadInput, Broken
 from asgi_anatomy.machine.server import Server
-from asgi_anatomy.suite.conformance import Answer, accepts, check
+from asgi_anatomy.suite import conformance
+from asgi_anatomy.suite.conformance import Answer, accepts, check, check_asked
 from asgi_anatomy.suite.contract import Contract, differences
 from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer
 from asgi_anatomy.turns.record import Load
@@ -25,12 +28,23 @@ GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json
 def constant(answer: bytes, close: bool) -> Iterator[int]:
     """A server that answers the same to anything."""
 
+    def handle(stream: socket.socket) -> None:
+        stream.sendall(answer)
+        while answer and not close and stream.recv(1 << 20):
+            stream.sendall(answer)
+
+    with serving(handle) as port:
+        yield port
+
+
+@contextmanager
+def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that does this on a connection, once a request has come."""
+
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            while self.request.recv(1 << 20):
-                self.request.sendall(answer)
-                if close or not answer:
-                    return
+            if self.request.recv(1 << 20):
+                answer(self.request)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
@@ -38,6 +52,57 @@ def constant(answer: bytes, close: bool) -> Iterator[int]:
             yield server.server_address[1]
         finally:
             server.shutdown()
+
+
+def endless(first: bytes, more: bytes, pause: float) -> Callable[[socket.socket], None]:
+    """An answer that goes on until the client leaves."""
+
+    def answer(stream: socket.socket) -> None:
+        stream.sendall(first)
+        with contextlib.suppress(OSError):
+            while stream.send(more):
+                time.sleep(pause)
+
+    return answer
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault", "why"),
+    [
+        (endless(HEAD + b"\r\n", b"x" * 65536, 0), Broken, "longer than 4 MiB, or does not end: 'HTTP/1.1 200 OK"),
+        (endless(CHUNKED, b"8000\r\n%b\r\n" % (b"x" * 32768), 0), Broken, "longer than 4 MiB, or does not end"),
+        (endless(HEAD, b"a: b\r\n" * 10, 0), Broken, "was answered 'HTTP/1.1 200 OK"),
+        (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 0), (Broken, TimeoutError), "timed out|longer than"),
+        (endless(CHUNKED, b"data: 1\n\n", 0.05), Broken, "was answered"),
+        (endless(HEAD + b"content-type: text/event-stream\r\n\r\n", b"data: 1\n\n", 0.05), TimeoutError, "timed out"),
+        (endless(b"H", b"T", 0.05), TimeoutError, "timed out"),
+        (endless(HEAD + b"\r\n" + b"[" * 3_000_000, b"[" * 100_000, 0), Broken, "longer than"),
+    ],
+    ids=["body", "chunks", "fields", "informational", "not-chunked", "events", "dripping", "nested"],
+)
+def test_an_answer_without_an_end_takes_neither_time_nor_memory(
+    contract: Contract,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[socket.socket], None],
+    fault: type[Exception],
+    why: str,
+) -> None:
+    monkeypatch.setattr(conformance, "TIMEOUT", 0.6)
+    monkeypatch.setattr(conformance, "LONGEST", 4 * 2**20)
+    begin = time.monotonic()
+    with serving(answer) as port, pytest.raises(fault, match=why):
+        check_asked(contract, Layer(name="endless", adds="", answer="json"), "127.0.0.1", port)
+    assert time.monotonic() - begin < 3
+
+
+def test_an_answer_that_is_nested_deep_is_a_wrong_one(contract: Contract) -> None:
+    body = b"[" * 3_000_000
+    wrong = accepts(contract, Layer(name="nested", adds="", answer="json"), Answer(200, body, body))
+    assert not wrong
 
 
 def broken(contract: Contract, answer: bytes, close: bool = True) -> list[str]:
