@@ -14,6 +14,7 @@ from servers.framing import BAD_REQUEST, CLOSE, CONTINUE, LONG_HEAD, TOO_LARGE, 
 from servers.raw import command, listen
 from share import MAX_BODY, MAX_HEAD
 
+FRAMING = 8  # bytes that a byte of a body may take: in chunks of one byte, six
 STEP = 4096  # bytes of a long read to parse at a time: how far a head can exceed the limit before it is noticed
 
 
@@ -24,13 +25,14 @@ class Connection(raw.Connection):
         """Set up the connection."""
         super().connection_made(transport)
         self.parser = httptools.HttpRequestParser(self)
-        self.head = -1  # bytes of a head that is not complete, or -1 between heads
+        self.head = -1  # bytes of a message that is not complete, body and all; or -1 between messages
+        self.body = bytearray()
         self.refused: Refused | None = None
         self.close = b""
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which answers every request that is complete."""
-        step = len(data) if self.head + len(data) <= MAX_HEAD else STEP
+        step = len(data) if self.head + len(data) <= MAX_HEAD + FRAMING * len(self.body) else STEP
         for start in range(0, len(data), step):
             if self.over:
                 return
@@ -39,8 +41,8 @@ class Connection(raw.Connection):
                 self.parser.feed_data(piece)
                 if self.head >= 0:
                     self.head += len(piece)
-                    if self.head > MAX_HEAD:
-                        self.refuse_later(LONG_HEAD, f"a head may have at most {MAX_HEAD} bytes")
+                    if self.head > MAX_HEAD + FRAMING * len(self.body):
+                        self.refuse_later(LONG_HEAD, f"a head, extensions and trailers may have {MAX_HEAD} bytes")
             except (httptools.HttpParserError, httptools.HttpParserUpgrade):
                 self.refuse_later(BAD_REQUEST, "not an HTTP/1.1 request")
             if self.refused and not self.over:
@@ -61,7 +63,6 @@ class Connection(raw.Connection):
 
     def on_headers_complete(self) -> None:
         """End the head."""
-        self.head = -1
         if self.parser.should_upgrade():
             self.refuse_later(BAD_REQUEST, "another protocol is not supported")
 
@@ -73,6 +74,7 @@ class Connection(raw.Connection):
 
     def on_message_complete(self) -> None:
         """Answer a request."""
+        self.head = -1
         if self.refused or self.over:
             return
         self.respond(bytes(self.body), self.close if self.parser.should_keep_alive() else CLOSE)

@@ -142,7 +142,7 @@ def test_expect_continue(server: Server, contract: Contract) -> None:
         assert receive(stream).status == 200
 
 
-@pytest.mark.parametrize("what", ["head", "body", "chunks"])
+@pytest.mark.parametrize("what", ["head", "body", "chunks", "extensions", "trailers", "trailer"])
 def test_memory_is_bounded_whatever_a_client_sends(raw_server: Server, contract: Contract, what: str) -> None:
     server = raw_server
     opening, piece = {
@@ -152,6 +152,9 @@ def test_memory_is_bounded_whatever_a_client_sends(raw_server: Server, contract:
             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"2\r\nxx\r\n",
         ),
+        "extensions": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2", b";a=bcdefgh"),
+        "trailers": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n"),
+        "trailer": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: ", b"bcdefgh"),
     }[what]
     piece *= max(1, 100_000 // len(piece))
     before = megabytes(server)
@@ -166,6 +169,14 @@ def test_memory_is_bounded_whatever_a_client_sends(raw_server: Server, contract:
     assert megabytes(server) - before < 4 * MAX_BODY / 2**20
     assert not answer or answer[9:10] in b"45", answer
     assert ask(server.host, server.port, contract.user.wire()).status == 200
+
+
+@pytest.mark.parametrize("framing", [b"2" + b";a=bcdefgh" * 30_000, b"0\r\n" + b"a: b\r\n" * 40_000])
+def test_extensions_and_trailers_of_chunks_have_a_limit(raw_server: Server, framing: bytes) -> None:
+    with connection(raw_server) as stream:
+        with contextlib.suppress(ConnectionError):
+            stream.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + framing)
+        assert receive(stream).status in (431, 501)
 
 
 @pytest.mark.parametrize(
