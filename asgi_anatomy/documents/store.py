@@ -99,19 +99,24 @@ SPREAD = re.compile(rb'\[\n((?: *(?:"(?:[^"\\]|\\.)*"|[-+.\w]+),?\n)+) *\]')
 NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
 
 
+def read_file(path: Path, what: str = "a record") -> bytes:
+    """All of a file; raises BadInput for one that cannot be read, is not a regular one, or is larger than LARGEST."""
+    try:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise BadInput(f"{path} is not {what}: it is not a regular file")
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{path} is not {what}: it is larger than {LARGEST >> 20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read {what.removeprefix('a ')} {path}: {error.strerror}") from None
+
+
 def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     """Read a record of one kind, or of any kind if that is Kind.
 
     Raises BadInput for a file that is not a record, has another version, contradicts itself, or is of another kind.
     """
-    try:
-        if not path.is_file() and path.exists() and not path.is_dir():
-            raise BadInput(f"{path} is not a record: it is not a regular file")
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{path} is not a record: it is larger than {LARGEST >> 20} MiB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read record {path}: {error.strerror}") from None
+    data = read_file(path)
     try:
         record = _decode(data, path)
     except RecursionError:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asgi_anatomy.counts.trees import collapsed
+from asgi_anatomy.documents.store import write_whole
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import Anatomy, Frame
 
@@ -79,6 +80,6 @@ def write_trees(record: Anatomy, folder: Path) -> list[Path]:
             ("collapsed.txt", collapsed_text(collapsed(tree))),
         ):
             path = folder / f"{UNFIT.sub('_', name)}.{suffix}"
-            path.write_text(text)
+            write_whole(text.encode(), path)
             written.append(path)
     return written

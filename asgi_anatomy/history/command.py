@@ -67,9 +67,13 @@ def count_all(
                     outcome = "failed"
                 else:
                     result.uploaded = uploaded[job.wanted.version]
-                    with held():
-                        keep(result, folder)
                     outcome = "a gap" if result.gap else "counted"
+                    try:
+                        with held():
+                            keep(result, folder)
+                    except OSError as error:
+                        failed.append(f"{job.wanted.name}: cannot write to {folder}: {error.strerror}")
+                        outcome = "not kept"
                 spent = time.monotonic() - begin
                 left = spent * (len(jobs) - done) / done
                 display.seconds = spent + left
@@ -169,11 +173,14 @@ def command(
     ]
     with held():
         show(printing.render(history_document(all_series(wanted_releases), package)))
-        if reference and wanted_releases:
-            write_all(pruned(wanted_releases), REFERENCE / "history" / f"{package}.json")
-        if wanted_releases:
-            write_all(wanted_releases, folder / f"{package}.jsonl")
-            say(f"all of these in one file: {os.path.relpath(folder / f'{package}.jsonl')}")
+        try:
+            if reference and wanted_releases:
+                write_all(pruned(wanted_releases), REFERENCE / "history" / f"{package}.json")
+            if wanted_releases:
+                write_all(wanted_releases, folder / f"{package}.jsonl")
+                say(f"all of these in one file: {os.path.relpath(folder / f'{package}.jsonl')}")
+        except OSError as error:
+            problem = problem or Fault(f"cannot write {package}.jsonl to {folder}: {error.strerror}")
     if problem:
         raise problem
 

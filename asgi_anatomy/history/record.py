@@ -9,12 +9,15 @@ from typing import Literal
 
 import msgspec
 
-from asgi_anatomy.documents.store import RESULTS, encode, write_whole
+from asgi_anatomy.documents.store import RESULTS, encode, read_file, write_whole
+from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import Counts
 
 HISTORY = RESULTS / "history"
 Deps = Literal["held", "newest", "dated"]
+KEY = re.compile("[0-9a-f]{16}")
+"""The name of a file that has the counts of one release."""
 COUNTED = 1
 """How releases are counted; a change that moves counts is a new number, and all are counted anew."""
 
@@ -95,13 +98,14 @@ def keep(release: CountedRelease, folder: Path = HISTORY) -> Path:
 
 
 def kept(folder: Path = HISTORY) -> list[CountedRelease]:
-    """All that is kept in a folder; raises BadInput for a file that is something else."""
+    """All that is kept in a folder; what else is there is passed over, with a note if it has the name of a count."""
     releases = []
     for path in sorted(folder.glob("*.json")):
-        try:
-            releases.append(msgspec.json.decode(path.read_bytes(), type=CountedRelease))
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadInput(f"{path} is not a count of a release: {error}: delete it, and it is counted again") from None
+        if KEY.fullmatch(path.stem):
+            try:
+                releases += read_all(path)
+            except BadInput as error:
+                say(f"note: passed over: {error.message}")
     return releases
 
 
@@ -123,6 +127,8 @@ def write_all(releases: Iterable[CountedRelease], path: Path) -> None:
 def is_counted(path: Path) -> bool:
     """Whether a file has counted releases, rather than a record."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return bool(re.match(rb'\s*\{\s*"wanted"', file.read(100)))
     except OSError:
@@ -131,11 +137,13 @@ def is_counted(path: Path) -> bool:
 
 def read_all(path: Path) -> list[CountedRelease]:
     """What `write_all` wrote, or `keep`; raises BadInput."""
+    data = read_file(path, "a file of counted releases")
     try:
-        data = path.read_bytes()
         lines = data if data.startswith(b'{"') else msgspec.json.format(data, indent=-1)
         releases = msgspec.json.Decoder(CountedRelease).decode_lines(lines)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadInput(f"{path} is not a file of counted releases: it is nested too deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a file of counted releases: {error}") from None
     if not releases:
         raise BadInput(f"{path} has no counted release in it")

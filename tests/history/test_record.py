@@ -1,12 +1,13 @@
 """Counts of releases as files: one for what was asked, found again whatever the month."""
 
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.history.record import keep, kept, matching
+from asgi_anatomy.history.record import is_counted, keep, kept, matching, read_all
 from tests.records import release
 
 
@@ -32,7 +33,24 @@ def test_a_release_of_an_earlier_month_is_not_counted_again() -> None:
     assert matching(msgspec.structs.replace(asked, deps="dated"), [old, new]) == []
 
 
-def test_another_file(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(BadInput, match="x.json is not a count of a release: .*: delete it"):
-        kept(tmp_path)
+def test_what_is_no_count_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = keep(release("1.0", 1000), tmp_path)
+    (tmp_path / "20261128-100000-bench.json").write_text("{}")
+    assert len(kept(tmp_path)) == 1
+    assert capsys.readouterr().err == ""
+    mine.write_text(mine.read_text()[:-9])
+    assert kept(tmp_path) == []
+    assert "note: passed over: " in capsys.readouterr().err
+
+
+def test_what_is_no_file_of_counts_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "deep").write_text("[" * 3_000_000)
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(5 * 2**30)
+    for name, why in (("fifo", "regular file"), ("large", "larger than"), ("deep", ""), ("none", "No such file")):
+        assert not is_counted(tmp_path / name)
+        with pytest.raises(BadInput, match=f"{name}.*{why}"):
+            read_all(tmp_path / name)
+    with pytest.raises(BadInput, match="regular file"):
+        read_all(Path("/dev/zero"))
