@@ -11,7 +11,7 @@ import msgspec
 
 from asgi_anatomy.counts.connection import connected
 from asgi_anatomy.counts.trees import package
-from asgi_anatomy.errors import ServerFault
+from asgi_anatomy.errors import Fault, ServerFault
 from asgi_anatomy.machine.counters import family
 from asgi_anatomy.machine.programs import scratch
 from asgi_anatomy.machine.server import Server
@@ -100,7 +100,10 @@ class Probes:
         self._signal(BEGIN, "on")
         yield trees
         for pid, file in self._signal(END, "off").items():
-            trees[pid] = msgspec.json.decode(file.read_bytes(), type=Raw)
+            try:
+                trees[pid] = msgspec.json.decode(file.read_bytes(), type=Raw)
+            except msgspec.DecodeError:
+                raise Fault(f"the probe's {file.name} is cut short: is there room in TMPDIR?") from None
 
     def _signal(self, number: int, kind: str) -> dict[int, Path]:
         """Send a signal to all, and wait for the files that acknowledge it; returns these."""

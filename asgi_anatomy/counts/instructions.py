@@ -55,6 +55,7 @@ BATCH, BATCHES = 400, 4
 IDLE = 2.0  # seconds
 PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
 CONTROL = 20.0  # seconds that an order may take to be carried out
+CUT = "is cut short: is there room in TMPDIR?"
 NEWS, POLL = 2.0, 0.02  # seconds to wait for the news that a process has ended, and between looks
 
 
@@ -197,7 +198,7 @@ class Dump(msgspec.Struct):
 
 
 def read_dump(path: Path) -> Dump:
-    """One file of callgrind; raises Fault unless its instructions add up to its total.
+    """One file of callgrind; raises Fault if it is not whole: its instructions add up to its total.
 
     The format is in valgrind's manual, "Callgrind Format Specification": a cost line adds to the shared object named by
     the last `ob=`; `cfn=` names the function that the next `calls=` line calls, and the line after that has the cost of
@@ -207,28 +208,33 @@ def read_dump(path: Path) -> Dump:
     functions: dict[str, str] = {}
     dump = Dump()
     current, callee, total, is_call = component(""), "", 0, False
-    with path.open(errors="replace") as lines:
-        for line in lines:
-            if line[0] in "0123456789+-*":
-                cost = int(line.split()[1])
-                if not is_call:
-                    dump.cost[current] += cost
-                elif callee:
-                    dump.callee_cost[callee] += cost
-                is_call = False
-            elif line.startswith("calls="):
-                is_call = True
-                if callee:
-                    dump.calls[callee] += int(line[6:].split()[0])
-            elif line.startswith(("fn=", "cfn=")):
-                name = re.sub(r"'\d+$", "", _named(line, functions))  # one that recurs has a number at its end
-                callee = name if line[0] == "c" and name in (*ALLOCATORS, *COLLECTORS) else ""
-            elif line.startswith(("ob=", "cob=")):
-                name = _named(line, objects)
-                if line[0] == "o":
-                    current = component(name)
-            elif line.startswith(("totals:", "summary:")):
-                total = int(line.split()[1])
+    try:
+        with path.open(errors="replace") as lines:
+            for line in lines:
+                if line[0] in "0123456789+-*":
+                    cost = int(line.split()[1])
+                    if not is_call:
+                        dump.cost[current] += cost
+                    elif callee:
+                        dump.callee_cost[callee] += cost
+                    is_call = False
+                elif line.startswith("calls="):
+                    is_call = True
+                    if callee:
+                        dump.calls[callee] += int(line[6:].split()[0])
+                elif line.startswith(("fn=", "cfn=")):
+                    name = re.sub(r"'\d+$", "", _named(line, functions))  # one that recurs has a number at its end
+                    callee = name if line[0] == "c" and name in (*ALLOCATORS, *COLLECTORS) else ""
+                elif line.startswith(("ob=", "cob=")):
+                    name = _named(line, objects)
+                    if line[0] == "o":
+                        current = component(name)
+                elif line.startswith(("totals:", "summary:")):
+                    total = int(line.split()[1])
+    except (IndexError, ValueError):
+        raise Fault(f"callgrind's {path.name} {CUT}") from None
+    if not total:
+        raise Fault(f"callgrind's {path.name} {CUT}")
     if dump.cost.total() != total:
         raise Fault(f"callgrind's {path.name} adds up to {dump.cost.total()}, not {total}: unknown format")
     return dump

@@ -90,8 +90,9 @@ def count(job: Job) -> Result:
         if job.task != "contract":
             brief = error.brief if isinstance(error, ServerFault) else ""
             result = _failed(job, str(error) or type(error).__name__, brief)
-        elif isinstance(error, ServerFault):
-            result = Result(counts=Counts(layer=job.layer.name), fault=error.what)
+        elif isinstance(error, ServerFault | OSError):
+            what = error.what if isinstance(error, ServerFault) else f"cannot be started: {error}"
+            result = Result(counts=Counts(layer=job.layer.name), fault=what)
         else:
             raise
     finally:
@@ -128,7 +129,12 @@ def _do(job: Job) -> Result:
                 counts.instructions = count_endpoint(layer, contract)
                 return Result(counts=counts)
             for _ in range(2):  # repeats that differ are the machine's doing, not the layer's
-                counts.instructions, counts.memory = count_instructions(layer, contract)
+                try:
+                    counts.instructions, counts.memory = count_instructions(layer, contract)
+                except (Fault, OSError):
+                    if not counts.instructions:
+                        raise
+                    break
                 if spread(counts) <= UNSURE:
                     break
             if not counts.memory and INTERPRETER in counts.instructions[0]:

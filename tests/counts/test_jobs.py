@@ -64,6 +64,20 @@ def test_an_interpreter_without_symbols_can_be_counted(contract: Contract, monke
     assert (result.failed, result.counts.notes) == ("", [NO_SYMBOLS])
 
 
+def test_a_second_count_that_fails_leaves_the_first(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_tool("valgrind")
+    found = iter([([{"libc": 100.0}, {"libc": 300.0}], {"allocations": 1.0})])
+
+    def count_once(*_: object) -> tuple[list[dict[str, float]], dict[str, float]]:
+        for each in found:
+            return each
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(asgi_anatomy.counts.jobs, "count_instructions", count_once)
+    result = count(Job(CATALOGUE.layers["uvicorn"], contract, "instructions"))
+    assert (result.failed, result.counts.instructions) == ("", [{"libc": 100.0}, {"libc": 300.0}])
+
+
 def test_two_layers_under_valgrind_and_one_that_does_not_start(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from asgi_anatomy.counts.instructions import (
     per_request,
     read_dump,
 )
+from asgi_anatomy.errors import Fault
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.record import COLLECTOR, Counts
@@ -45,6 +46,14 @@ calls=9 5
 10 90
 totals: 110
 """
+
+
+@pytest.mark.parametrize("length", [0, 60, DUMP.index("10 300") + 3, len(DUMP) - 2, DUMP.index("totals")])
+def test_a_dump_that_is_cut_short_is_refused(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "out.1"
+    path.write_text(DUMP[:length])
+    with pytest.raises(Fault, match=r"^callgrind's out.1 (is cut short: is there room in TMPDIR|adds up to)"):
+        read_dump(path)
 
 
 def test_calls_of_allocators_and_what_the_collector_costs(tmp_path: Path) -> None:
