@@ -27,6 +27,7 @@ STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 LAST_PORT = 65535
 BACKGROUND = 10.0  # seconds to look for a server that put itself in the background
+PRINTED, TAIL = 16 * 2**20, 8192  # bytes that a server may print before all is dropped except so many at its end
 ANSWERS = 3  # to each request of its workload, before a server counts as ready
 
 _given: deque[int] = deque(maxlen=100)
@@ -123,7 +124,7 @@ class Server:
             require_ports(self.host, self.port)
         self.port = self.port or free_port(self.host)
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
-        self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
+        self.output = tempfile.TemporaryFile("a+b", dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
         try:
             self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output, grouped=True)
         except OSError as error:
@@ -162,7 +163,14 @@ class Server:
         return self
 
     def require_alive(self, what: str) -> None:
-        """Raise ServerFault, with its last lines, if the server has ended."""
+        """Raise ServerFault, with its last lines, if the server has ended. What it printed before those is dropped."""
+        if (end := self.output.seek(0, os.SEEK_END)) > PRINTED:
+            self.output.seek(max(self.marked, end - TAIL))
+            last = self.output.read()[-TAIL:]
+            self.output.truncate(0)  # it appends, so that it goes on from there
+            self.output.write(last)
+            self.output.flush()
+            self.marked = 0
         if (code := self.process.poll()) is not None:
             self.process.guard.require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -194,7 +202,7 @@ class Server:
     def printed(self, count: int = 5) -> list[str]:
         """The last lines that the server printed."""
         end = self.output.seek(0, os.SEEK_END)
-        self.output.seek(max(self.marked, end - 8192))
+        self.output.seek(max(self.marked, end - TAIL))
         return self.output.read().decode(errors="replace").strip().splitlines()[-count:]
 
     def stop(self) -> None:

@@ -1,9 +1,11 @@
 """The contract can fail: servers that break it are found out."""
 
 import contextlib
+import os
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import msgspec
 import pytest
 
 from asgi_anatomy.errors import BadInput, Broken
+from asgi_anatomy.machine import server as machine_server
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.suite import conformance
 from asgi_anatomy.suite.conformance import Answer, accepts, check, check_asked
@@ -177,6 +180,25 @@ def test_wrk_sends_the_same_request(contract: Contract, own: bool) -> None:
     assert line == expected
     assert body.decode() == user.body
     assert {field for field in fields if not field.startswith("Host: 127.0.0.1")} == {*filter(None, others)}
+
+
+def test_what_a_server_prints_takes_little_room(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_server, "PRINTED", 1 << 20)
+    code = (
+        "import os, time; [os.write(1, b'line\\n' * 10000) for _ in range(100)]; os.write(1, b'last\\n'); time.sleep(9)"
+    )
+    layer = Layer(name="chatty", adds="", command=f'{sys.executable} -c "{code}"')
+    server = Server(layer, contract).start()
+    try:
+        deadline = time.monotonic() + 5
+        while server.printed(1) != ["last"] and time.monotonic() < deadline:
+            server.require_alive("died")
+            time.sleep(0.01)
+        server.require_alive("died")
+        assert server.printed(2) == ["line", "last"]
+        assert os.fstat(server.output.fileno()).st_size <= 1 << 20
+    finally:
+        server.stop()
 
 
 def test_differences(contract: Contract, catalogue: Catalogue) -> None:
