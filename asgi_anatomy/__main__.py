@@ -8,6 +8,8 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 from asgi_anatomy.packages import home
 
+LITTLE = "out of memory: is there a limit? see `ulimit -v`"
+
 
 def main() -> int:
     """Run the command line; returns the exit code."""
@@ -17,12 +19,17 @@ def main() -> int:
         from asgi_anatomy.cli import run
 
         return run()
+    except (MemoryError, SystemError) as error:
+        sys.exit(f"error: {LITTLE} ({type(error).__name__})")
     except ImportError as error:
         if (error.name or "").partition(".")[0] in ("asgi_anatomy", "servers", "share"):
             raise
-        what = str(error).strip().partition("\n")[0]
-        if "map segment" in what or "allocate memory" in what:
-            sys.exit(f"error: {what}: out of memory (is there a limit? see `ulimit -v`)")
+        first: BaseException = error
+        while first.__cause__ or first.__context__:  # numpy puts a text of its own in place of the cause
+            first = first.__cause__ or first.__context__ or first
+        what = str(first).strip().partition("\n")[0]
+        if isinstance(first, MemoryError) or "map segment" in what or "allocate memory" in what:
+            sys.exit(f"error: {LITTLE} ({what})")
         sys.exit(f"error: {what}: packages of requirements.lock are missing in {sys.prefix}: type `make clean setup`")
 
 
