@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,18 @@ SETTINGS = (
     "CARGO_",
 )
 """The start of variables on which a built wheel depends."""
+
+ALLOWED = re.compile(
+    "PATH|HOME|USER|LOGNAME|TZ|TMPDIR|LANG|LANGUAGE|LC_.*|(HTTP|HTTPS|ALL|NO)_PROXY|SSL_.*|UV_.*", re.IGNORECASE
+)
+"""The other variables that a build sees: uv hands its own to the code that it runs."""
+SECRET = re.compile("TOKEN|PASSW|SECRET|CREDENTIAL|API_?KEY|USERNAME", re.IGNORECASE)
+TOOLS = ROOT / "scripts" / "build.txt"
+
+
+def visible(name: str) -> bool:
+    """Whether a build sees this variable."""
+    return bool(ALLOWED.fullmatch(name) or name.startswith(SETTINGS)) and not SECRET.search(name)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -106,7 +119,7 @@ def build(package: str, snapshot: Snapshot, prefix: str, name: str) -> Path:
         tag = git(snapshot.repo, "describe", "--tags", "--long", "--always", snapshot.commit, **objects)
     except GitFault:
         tag = ""
-    parts = [*snapshot.identity(), tag, prefix, PYTHON.parents[1].name, *settings]
+    parts = [*snapshot.identity(), TOOLS.read_text(), tag, prefix, PYTHON.parents[1].name, *settings]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     if not (wheel := next((WHEELS / key).glob("*.whl"), None)):
         with scratch() as folder:
@@ -124,7 +137,10 @@ def _build(snapshot: Snapshot, prefix: str, folder: Path, place: Path, name: str
         raise Fault(f"cannot copy {name}: {fault.message}") from None
     if not any((source / prefix / file).is_file() for file in ("pyproject.toml", "setup.py")):
         raise BadInput(f"{name} has neither pyproject.toml nor setup.py: expected the folder of a Python package")
-    code, output = run_uv("build", "--wheel", "--python", str(PYTHON), "--out-dir", str(wheels), str(source / prefix))
+    how = ["--wheel", "--python", str(PYTHON), "--out-dir", str(wheels), str(source / prefix)]
+    code, output = run_uv("build", "--build-constraints", str(TOOLS), *how, passes=visible)
+    if code and "No solution found" in output:  # it asks for another version of a tool than ours
+        code, output = run_uv("build", *how, passes=visible)
     built = sorted(wheels.glob("*.whl"))
     place.parent.mkdir(parents=True, exist_ok=True)
     if code or len(built) != 1:

@@ -71,10 +71,13 @@ def failure_of(command: str) -> str:
     return f"`{command}` failed with exit code {code}; its last lines:{last}"
 
 
-def run_uv(*arguments: str) -> tuple[int, str]:
-    """Run uv with what pip is configured with; returns its exit code and its output. Raises Fault."""
+def run_uv(*arguments: str, passes: Callable[[str], bool] = lambda _: True) -> tuple[int, str]:
+    """Run uv with what pip is configured with, and the variables whose names pass; returns its exit code and its
+    output. Raises Fault.
+    """
     try:
-        command, environment = uv_command(*arguments), variables()
+        command = uv_command(*arguments)
+        environment = {name: value for name, value in variables().items() if passes(name)}
     except SetupError as error:
         raise Fault(str(error)) from None
     code, output = run(command, SETUP_TIMEOUT, environment=environment)

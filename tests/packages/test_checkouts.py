@@ -111,6 +111,16 @@ def test_a_build_that_fails_is_one_line(clone: Path, tmp_path: Path) -> None:
         build("tiny-side", of_folder(clone, tmp_path / "two")[0], "", "my side")
 
 
+def test_a_build_sees_no_token(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_TOKEN", "CARGO_REGISTRY_TOKEN", "UV_PUBLISH_TOKEN", "MY_OWN", "CFLAGS", "LC_TIME"):
+        monkeypatch.setenv(name, "C")
+    with (clone / "backend.py").open("a") as backend:
+        backend.write('import os\npathlib.Path("tiny_side/seen.py").write_text(" ".join(os.environ))\n')
+    seen = inside(build("tiny-side", of_folder(clone, tmp_path / "place")[0], "", "it"))["tiny_side/seen.py"].split()
+    assert {"PATH", "HOME", "CFLAGS", "LC_TIME"} <= {*seen}
+    assert not {"GITHUB_TOKEN", "CARGO_REGISTRY_TOKEN", "UV_PUBLISH_TOKEN", "MY_OWN"} & {*seen}
+
+
 def test_what_git_cannot_find(clone: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"has no commit 'trunkk': is it fetched\?"):
         commit(clone, "trunkk")
