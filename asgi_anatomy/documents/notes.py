@@ -18,6 +18,7 @@ DATED = "its answers have Date and Server headers"
 ALONE = "held to its request alone, not to contract.toml"
 OWN = "in an environment of its own"
 PLAIN = "measured under a wrk with a core of its own, like what it stands on: cannot take turns"
+ENDED = "some of its processes ended, and took their CPU time with them"
 LEFT_OUT = "some of its rounds were left out"
 IDLE = 0.5
 """Percent of a core: a server that uses more while nobody asks it anything is said to."""
@@ -82,9 +83,13 @@ def _left_out(record: Measured, row: Row) -> list[Note]:
             only = len(faults) == len(each) and (what == "rounds" or bool(row.plain) or not record.turn_ms)
             text = f"{len(faults)} of {len(each)} {what} left out: {faults[0]}"
             notes.append(Note(text, "" if only else LEFT_OUT, fails=only))
+    if void := sum(each.server_cpu_ns is None and not each.fault for each in windows if record.cores):
+        only = void == len(windows) and bool(row.plain or not record.turn_ms)
+        text = f"{void} of {len(windows)} plain windows have no CPU time: {ENDED}"
+        notes.append(Note(text, "" if only else LEFT_OUT, fails=only))
     turns = [turn for made in record.rounds for turn in made.turns if turn.layer == row.name]
     if void := sum(turn.cpu_ns is None for turn in turns):
-        text = f"{void} of {len(turns)} turns left out: some of its processes ended, and took their CPU time with them"
+        text = f"{void} of {len(turns)} turns left out: {ENDED}"
         notes.append(Note(text, "" if void == len(turns) else LEFT_OUT, fails=void == len(turns)))
     return notes
 

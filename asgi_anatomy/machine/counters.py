@@ -24,6 +24,11 @@ def idle_seconds(core: int) -> float:
     return (int(idle) + int(waiting)) / TICK
 
 
+def grown(before: int, after: int) -> int | None:
+    """By how much a counter grew; None where it fell, since a process took its part of it along when it ended."""
+    return after - before if after >= before else None
+
+
 class Counters(msgspec.Struct, frozen=True):
     """Totals since a server started, over all of its processes and threads."""
 
@@ -50,6 +55,20 @@ class Meter:
         self.pid = pid
         self.group = group
         self.known = [pid]
+        self._clocks: dict[int, int] = {}
+        self._ended = 0
+        """CPU time, when last seen, of those that have ended."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether processes that have ended took CPU time along that nobody knows: their parent did not wait for them.
+
+        To be asked after `cpu_ns`. What /proc says is cut to hundredths of a second, of each parent twice.
+        """
+        if self.group:
+            return False
+        missing = self._ended - sum(map(waited_ns, self.known))
+        return missing > 2_000_000_000 // TICK * len(self.known)
 
     def family(self) -> list[int]:
         """The server's processes that live."""
@@ -65,11 +84,13 @@ class Meter:
 
     def clocks_ns(self) -> int:
         """CPU time of the processes known, up to this very moment; one that has ended counts as 0."""
-        total = 0
+        clocks = {}
         for pid in self.known:
             with contextlib.suppress(OSError):
-                total += time.clock_gettime_ns(clock(pid))
-        return total
+                clocks[pid] = time.clock_gettime_ns(clock(pid))
+        self._ended += sum(spent for pid, spent in self._clocks.items() if pid not in clocks)
+        self._clocks = clocks
+        return sum(clocks.values())
 
     def cpu_ns(self) -> int:
         """CPU time of all processes it had. A control group knows it of processes that sleep; so let it be at rest."""

@@ -18,7 +18,7 @@ from asgi_anatomy.errors import BadInput, Broken, ServerFault, ServerKilled
 from asgi_anatomy.machine.children import clean_environment, guard
 from asgi_anatomy.machine.counters import Meter, descendants
 from asgi_anatomy.machine.signals import held
-from asgi_anatomy.suite.conformance import Answer, check_asked
+from asgi_anatomy.suite.conformance import TIMEOUT, Answer, check_asked
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 
@@ -133,10 +133,18 @@ class Server:
         self.meter = Meter(self.process.pid, self.process.group)
         return self
 
+    def limit(self, queued: int = 0) -> float:
+        """Seconds that an answer may take while so many other requests wait, if they are done one after another."""
+        return TIMEOUT + (1 + queued) * self.slowest
+
+    def ask(self, seconds: float) -> list[Answer]:
+        """Check its answer to each request of its workload; raises Broken, OSError, or TimeoutError."""
+        return check_asked(self.contract, self.layer, self.host, self.port, seconds)
+
     def time_again(self) -> None:
         """Ask anew how long its slowest request takes, now that no other server starts. A fault will show by itself."""
         with contextlib.suppress(Broken, OSError):
-            tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
+            tries = [self.ask(self.limit()) for _ in range(ANSWERS)]
             self.slowest = min(self.slowest, _slowest(tries))
 
     def wait(self) -> Self:
@@ -145,7 +153,7 @@ class Server:
         while True:
             self.require_alive("did not start")
             try:
-                tries = [check_asked(self.contract, self.layer, self.host, self.port) for _ in range(ANSWERS)]
+                tries = [self.ask(self.patience) for _ in range(ANSWERS)]
                 sizes = [{len(answer.raw) for answer in same} for same in zip(*tries, strict=True)]
                 self.seen = [size.pop() if len(size) == 1 else None for size in sizes]
                 exact = self.layer.answer == "bytes"  # else a header may vary: bodies are verified, by samples

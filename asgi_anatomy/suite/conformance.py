@@ -142,21 +142,24 @@ def is_closed(stream: socket.socket) -> bool:
     return True
 
 
-def ask(host: str, port: int, request: bytes) -> Answer:
-    """Send one request on a new connection; raises OSError if there is no server."""
-    with socket.create_connection((host, port), TIMEOUT) as stream:
+def ask(host: str, port: int, request: bytes, seconds: float = TIMEOUT) -> Answer:
+    """Send one request on a new connection; raises OSError if there is no server, TimeoutError if it is silent."""
+    with socket.create_connection((host, port), seconds) as stream:
         begin = time.perf_counter()
         stream.sendall(request)
         return msgspec.structs.replace(receive(stream), seconds=time.perf_counter() - begin)
 
 
-def check_asked(contract: Contract, layer: Layer, host: str, port: int) -> list[Answer]:
-    """Check a server's answer to each request of its workload; raises Broken, or OSError if there is no server."""
-    return [_check(contract, layer, asked, host, port) for asked in contract.asked]
+def check_asked(contract: Contract, layer: Layer, host: str, port: int, seconds: float = TIMEOUT) -> list[Answer]:
+    """Check a server's answer to each request of its workload, each within so many seconds.
+
+    Raises Broken, OSError if there is no server, or TimeoutError.
+    """
+    return [_check(contract, layer, asked, host, port, seconds) for asked in contract.asked]
 
 
-def _check(contract: Contract, layer: Layer, asked: Asked, host: str, port: int) -> Answer:
-    answer = ask(host, port, asked.wire())
+def _check(contract: Contract, layer: Layer, asked: Asked, host: str, port: int, seconds: float = TIMEOUT) -> Answer:
+    answer = ask(host, port, asked.wire(), seconds)
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")
     if not answers(contract, layer, asked, answer):

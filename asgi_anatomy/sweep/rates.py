@@ -16,16 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-from asgi_anatomy.errors import BadInput, Broken, ServerFault, WrkFault
+from asgi_anatomy.errors import BadInput, ServerFault, WrkFault
 from asgi_anatomy.machine.children import guard
 from asgi_anatomy.machine.cores import cores_for, on_core
-from asgi_anatomy.machine.counters import pin
+from asgi_anatomy.machine.counters import grown, pin
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.programs import scratch
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.packages.environments import failure_of, lacks
-from asgi_anatomy.suite.conformance import check_asked
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import ROOT, Build
 from asgi_anatomy.sweep.record import LATE_MS, Rated, Sweep, rate_of
@@ -141,16 +140,13 @@ def rated(program: Path, server: Server, point: Rated, seconds: int, lane: Lane 
                 point.late = int(database.execute(query, (LATE_MS / 1000,)).fetchone()[0])
     if before:
         point.cores = len(cores)
-        point.server_cpu_ns = at_rest(server).cpu_ns - before.cpu_ns
+        point.server_cpu_ns = grown(before.cpu_ns, at_rest(server).cpu_ns)
     _write_down(report, point, server, size)
 
 
 def _body_size(server: Server) -> int | None:
     """The size of the body of a right answer; None where it varies. Raises ServerFault."""
-    try:
-        answer = check_asked(server.contract, server.layer, server.host, server.port)[0]
-    except (Broken, OSError) as error:
-        raise ServerFault(server.layer.name, f"answered wrongly before a rate: {error}") from None
+    answer = verify(server)[0]
     return len(answer.body) if server.layer.answer == "bytes" else None
 
 

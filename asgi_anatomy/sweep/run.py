@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from asgi_anatomy.errors import Broken, ServerFault, WrkFault
 from asgi_anatomy.machine.connections import backlog, limits, obstacle, overflows
 from asgi_anatomy.machine.cores import on_core, quota
-from asgi_anatomy.machine.counters import family
+from asgi_anatomy.machine.counters import family, grown
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.suite.conformance import receive
@@ -178,7 +178,7 @@ class Sweeper:
             point.overflows = max(0, (overflows() or 0) - turned_away)
         _settled(server, before)
         if pinned:  # what was in flight at the end counts as answered, so let it be answered
-            point.window.server_cpu_ns = max(0, server.meter.read().cpu_ns - spent)
+            point.window.server_cpu_ns = grown(spent, server.meter.read().cpu_ns)
         verify(server)
 
     def long_enough(self, layer: Layer, connections: int) -> int:

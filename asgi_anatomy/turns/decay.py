@@ -133,10 +133,11 @@ class Costs:
         return bool(self.rows[name].plain) or not self.record.turn_ms
 
     def _in_windows(self, name: str) -> Sample | None:
-        """ln(µs of CPU time per request) in plain windows; without CPU times of 1,000,000 / requests/s."""
+        """ln(µs of CPU time per request) in plain windows; of 1,000,000 / requests/s where no CPU time is measured."""
         by_round: defaultdict[int, list[float]] = defaultdict(list)
         for window in good_windows(self.record, self.rows[name]):
-            by_round[window.round].append(window.cpu_us or 1e6 / window.rps)
+            if cost := window.cpu_us or (None if self.record.cores else 1e6 / window.rps):
+                by_round[window.round].append(cost)
         return mean_of({number: math.log(fmean(costs)) for number, costs in by_round.items()})
 
 

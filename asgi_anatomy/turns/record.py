@@ -73,8 +73,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     bytes: Count
     """Read by the client."""
     client_cpu_ns: Count
-    sleeps: Count
-    """How often the server slept until something came."""
+    sleeps: Count | None
+    """How often the server slept until something came; null: unknown, since a counter fell."""
     client_sleeps: Count
 
 
@@ -127,7 +127,8 @@ class Window(msgspec.Struct, kw_only=True):
     errors: Errors | None = None
     latency_us: Latency | None = None
     unanswered: Count = 0
-    """Requests in flight at the end: wrk does not count them, but they cost the server as well."""
+    """Requests in flight at the end, and what a slow server was asked after them to see when it had answered them: wrk
+    does not count them, but they cost the server as well."""
     statuses: dict[str, Count] = {}
     """How many answers had each status, where the workload expects errors."""
     cores: Annotated[int, Meta(ge=1)] = 1

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from msgspec.structs import replace
-
 from asgi_anatomy.errors import ServerFault, WrkFault
 from asgi_anatomy.machine.cores import quota, throttled
 from asgi_anatomy.machine.server import Server, stop_all
@@ -22,22 +20,19 @@ from asgi_anatomy.suite.layers import Layer
 from asgi_anatomy.turns.decay import ratio
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.plan import Plan, Watch
-from asgi_anatomy.turns.record import Layers, Load, Measured, Pair, Round, Verdict, Window, now
+from asgi_anatomy.turns.record import Layers, Measured, Pair, Round, Verdict, Window, now
 from asgi_anatomy.turns.turns import Seats, seated
 from asgi_anatomy.turns.verdict import LEVEL, LOOKS, judge
-from asgi_anatomy.turns.windows import take, verify, warm_up
+from asgi_anatomy.turns.windows import ANSWERS, SLOW, take, verify, warm_up
 
 FIRST = 2.0
 """Seconds that a round is taken to need besides its turns, until one was timed."""
-SLOW = 0.01
-"""Seconds: a server whose answer takes longer does not come to rest between turns."""
+AGAIN = 0.1
+"""Seconds: a server that takes longer is slow, whatever else went on while it started."""
 FILLED = 0.5
 """Share of its turns below which a server and its client do not fill their core."""
-NOTHING = 0.001
-"""Share of its turns below which a server has done no work."""
-ELSEWHERE = "its own processes used next to no CPU time: does another one do its work?"
-ANSWERS = 3
-"""A plain window of a server that cannot take turns holds so many of its answers, one after another."""
+NOTHING = 1000
+"""Nanoseconds of CPU time for a request below which a server has not answered it: one system call takes as long."""
 
 
 @contextmanager
@@ -111,9 +106,15 @@ class Run:
         """The seconds that a round takes besides its turns and plain windows."""
         return (self.in_rounds - self.in_turns - self.in_windows) / self.rounds if self.rounds else FIRST
 
+    @property
+    def windows_next(self) -> float:
+        """The seconds that plain windows of the next round take, if those of every round have any."""
+        every = self.rounds and (not self.plan.lane or any(row.plain for row in self.record.layers))
+        return self.in_windows / self.rounds if every else 0.0
+
     def has_time(self, rounds: int) -> bool:
         """Whether so many rounds fit the budget."""
-        return self.left > rounds * (self.overhead + self.turns_next)
+        return self.left > rounds * (self.overhead + self.windows_next + self.turns_next)
 
     @property
     def turns_next(self) -> float:
@@ -123,7 +124,7 @@ class Run:
         of the time goes into starting them. ROUNDS of them should fit the budget.
         """
         least = max(1, ROUNDS - self.rounds)
-        return max(0.0, min(2 * self.overhead, self.left / least - self.overhead))
+        return max(0.0, min(2 * self.overhead, self.left / least - self.overhead - self.windows_next))
 
     @property
     def window_seconds(self) -> float:
@@ -179,7 +180,7 @@ class Run:
             if row.faults:
                 self.watch.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
         for name, server in servers.items():
-            if self.plan.lane and server.slowest > SLOW:
+            if self.plan.lane and SLOW < server.slowest < AGAIN:
                 server.time_again()
             if self.plan.lane and server.slowest > SLOW:
                 self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
@@ -208,28 +209,35 @@ class Run:
             wall = sum(turn.wall_us for turn in turns) * 1000
             used = sum(turn.cpu_ns or 0 for turn in turns)
             busy = used + sum(turn.client_cpu_ns for turn in turns)
-            if turns and used < NOTHING * wall and not seat.instance.fault:
-                row.faults.append(ELSEWHERE)
+            instance = seat.instance
+            answered = sum(turn.bytes for turn in turns) * instance.requests // max(1, instance.bytes)
+            if turns and used < NOTHING * answered and not instance.fault:
+                row.faults.append(_nothing(used, answered))
             elif turns and busy < FILLED * wall and (row.waits or 1e9 * seat.idle > (1 - FILLED) * wall):
                 row.plain = f"it uses {100 * busy / wall:.0f}% of its core in a turn"
 
     def _window(self, server: Server) -> None:
         """A plain window of one server; a server that fails is written into its row."""
         self._tell(f"wrk on a core of its own: {server.layer.name}")
-        begin, load, needed = time.monotonic(), self.plan.load, ANSWERS * server.slowest
-        seconds = load.seconds if needed <= load.seconds else round(needed + 1)
-        load = replace(load, seconds=seconds, timeout=max(load.timeout, round(needed + 1)))
+        begin = time.monotonic()
         with self.record.row(server.layer.name).takes_faults():
             if not self._takes_turns(server):
-                warm_up(server, load, self.plan.lane)
-            self.record.windows.append(self._take(server, load))
+                warm_up(server, self.plan.load, self.plan.lane)
+            window = self._take(server)
+            took = time.monotonic() - begin
+            if window.unanswered and not window.requests and ANSWERS * took < self.plan.budget - self.seconds:
+                server.slowest = took  # under this load; so the next window is long enough
+                window = self._take(server)
+            if window.server_cpu_ns is not None and window.server_cpu_ns < NOTHING * window.requests:
+                window.fault = window.fault or _nothing(window.server_cpu_ns, window.requests)
+            self.record.windows.append(window)
         self.in_windows += time.monotonic() - begin
 
-    def _take(self, server: Server, load: Load) -> Window:
+    def _take(self, server: Server) -> Window:
         """A window; if wrk was ended or halted from outside, take it once more, then leave it out."""
         for then in ("taken once more", "left out"):
             try:
-                return take(server, load, self.plan.lane, self.rounds)
+                return take(server, self.plan.load, self.plan.lane, self.rounds, left=self.plan.budget - self.seconds)
             except WrkFault as fault:
                 why = fault.message
                 self.watch.tell(f"{why}: the window is {then}", self.seconds)
@@ -237,6 +245,13 @@ class Run:
 
     def _tell(self, what: str) -> None:
         self.watch.tell(f"round {self.rounds + 1}: {what}", self.seconds)
+
+
+def _nothing(cpu_ns: int, requests: int) -> str:
+    """Why a server that uses next to no CPU time has no figure."""
+    return (
+        f"its processes used {cpu_ns / 1e6:,.1f} ms of CPU time for {requests:,} answers: too little to have made them"
+    )
 
 
 def measure_pair(plan: Plan, record: Pair, watch: Watch, patient: bool = False) -> None:

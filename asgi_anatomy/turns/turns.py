@@ -14,7 +14,7 @@ import msgspec
 
 from asgi_anatomy.errors import BadInput, ServerFault, WrkFault
 from asgi_anatomy.machine.cores import on_core
-from asgi_anatomy.machine.counters import idle_seconds, pin, runs
+from asgi_anatomy.machine.counters import grown, idle_seconds, pin, runs
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.programs import last_line, run, scratch
 from asgi_anatomy.machine.server import Server
@@ -30,6 +30,7 @@ LOOK, REST = 0.0007, 1.0
 """Seconds between two looks at whether a server is at rest, and the most that it gets for that."""
 COMPILING = 60.0
 """Seconds that the C compiler gets."""
+UNKNOWN = "some of its processes ended, nobody waited for them, and so nobody knows their CPU time"
 IDLE = 0.3
 """Seconds of a round for which nobody asks anything."""
 
@@ -84,17 +85,16 @@ class Seat:
         after = self.last = Reading(time.monotonic(), meter.cpu_ns(), meter.sleeps(), self.client.read())
         if not before:
             return None
-        cpu_ns = after.cpu_ns - before.cpu_ns
         return Turn(
             layer=self.name,
             cycle=cycle,
             at_us=round((begin - start) * 1e6),
             wall_us=round((end - begin) * 1e6),
             span_us=round((end - before.at) * 1e6),
-            cpu_ns=cpu_ns if cpu_ns >= 0 else None,
+            cpu_ns=grown(before.cpu_ns, after.cpu_ns),
             bytes=after.client.bytes - before.client.bytes,
             client_cpu_ns=after.client.cpu_ns - before.client.cpu_ns,
-            sleeps=max(0, after.sleeps - before.sleeps),
+            sleeps=grown(before.sleeps, after.sleeps),
             client_sleeps=after.client.sleeps - before.client.sleeps,
         )
 
@@ -103,7 +103,8 @@ class Seat:
         summary, server, instance = self.client.finish(), self.server, self.instance
         instance.requests, instance.bytes, instance.statuses = summary.requests, summary.bytes, summary.statuses
         instance.errors = unexpected(summary, server)
-        instance.fault = instance.fault or fault_of(summary, server, self.client.unanswered)
+        unknown = UNKNOWN if server.meter.unknown else None
+        instance.fault = instance.fault or fault_of(summary, server, self.client.unanswered) or unknown
 
 
 class Seats:
@@ -155,7 +156,7 @@ class Seats:
         for seat in self.live:
             begin, spent = before[seat.name]
             seat.instance.idle_us = round((time.monotonic() - begin) * 1e6)
-            seat.instance.idle_cpu_ns = max(0, seat.server.meter.cpu_ns() - spent)
+            seat.instance.idle_cpu_ns = grown(spent, seat.server.meter.cpu_ns())
             seat.instance.end_bytes = seat.server.meter.read().rss_bytes
 
 

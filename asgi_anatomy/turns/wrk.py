@@ -84,7 +84,7 @@ def fault_of(summary: Summary, server: Server, unanswered: int) -> str | None:
     if counts := {kind: count for kind, count in asdict(unexpected(summary, server)).items() if count}:
         return "wrk counted errors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
     if not summary.requests:
-        return "not one request was answered"
+        return f"not one of {unanswered:,} requests was answered within {summary.duration_us / 1e6:.0f} s"
     sent = summary.sent or [summary.requests + unanswered]
     return _by_status(summary, sent, server, unanswered) or _by_bytes(summary, sent, server.sizes, unanswered)
 

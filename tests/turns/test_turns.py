@@ -1,5 +1,6 @@
 """The instrument on real servers: turns add up, what ends or goes wrong costs only itself, and nothing is left."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -262,7 +263,9 @@ def test_work_of_a_process_that_left_its_parents(
         assert high.cpu_us
         assert high.cpu_us > 1
     else:
-        assert record.layers[1].faults == ["its own processes used next to no CPU time: does another one do its work?"]
+        assert re.fullmatch(
+            r"its processes used [\d.]+ ms of CPU time for [\d,]{3,} answers: .*", record.layers[1].faults[0]
+        )
         assert high.cpu_us is None
 
 
