@@ -44,6 +44,7 @@ COMMANDS = {
     },
     "serve": {"serve": "layers.command:serve_command"},
     "upkeep": {
+        "build": "layers.command:build_command",
         "check-layer": "layers.command:check_layer_command",
         "walk": "pages.command:walk_command",
         "readme": "pages.command:readme_command",
@@ -76,6 +77,8 @@ class Commands(click.Group):
         name, words = args[0], args[1:]
         command, _, layer = name.partition("-")
         if layer and command in OF_A_LAYER:
+            if twice := [word for word in words if OF_A_LAYER[command] and word.startswith(OF_A_LAYER[command])]:
+                raise BadInput(f"{name} names a layer, and so does {twice[0]}: expected one of them")
             name, words = command, [f"{OF_A_LAYER[command]}{layer}", *words]
         if name not in PLACES:
             raise BadInput(f"there is no command {name!r}{near(name, PLACES)}: `make help` lists them")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from asgi_anatomy.documents.document import FORMATS, WIDTH, Document
+from asgi_anatomy.documents.document import FORMATS, WIDEST, WIDTH, Document
 from asgi_anatomy.documents.store import RESULTS
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.suite.contract import Contract, Workload, contract_of
@@ -28,6 +28,15 @@ Function = Callable[..., Any]
 Option = Callable[[Function], Function]
 WORD = re.compile(r"([A-Z]+)=(.*)", re.DOTALL)
 EXIT_CODE = re.compile(r"(\d+) (.*?)(?=, \d|\.?$)", re.DOTALL)
+
+
+TYPED = click.core.ParameterSource.COMMANDLINE
+SHOWING = ("form", "wide", "split", "out", "folder", "results")
+"""The parameters that may stand beside a record that is only shown."""
+
+
+class Shown(click.Option):
+    """Names a record to be shown, instead of measuring."""
 
 
 class Command(click.Command):
@@ -58,6 +67,14 @@ class Command(click.Command):
             elif value:
                 words.append(f"{parameter.opts[0]}={value}")
         return super().parse_args(ctx, words)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; raises BadInput where RECORD= is shown and another option says what to measure."""
+        given = [each for each in self.params if ctx.get_parameter_source(each.name or "") is TYPED]
+        extra = [name_of(each) for each in given if not (isinstance(each, Shown) or each.name in SHOWING)]
+        if extra and any(isinstance(each, Shown) for each in given):
+            raise BadInput(f"RECORD= shows what there is, for which {extra[0]}= has no effect: leave out one of them")
+        return super().invoke(ctx)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """What the command does; its exit codes come last."""
@@ -175,7 +192,7 @@ class Printing(msgspec.Struct, frozen=True):
 
     def render(self, document: Document) -> str:
         """A document, in text as wide as the terminal, or else in 80 columns."""
-        return document.render(self.form, self.wide, shutil.get_terminal_size((WIDTH, 24)).columns)
+        return document.render(self.form, self.wide, min(WIDEST, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -266,7 +283,7 @@ threshold_option = click.option(
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
 record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
-shown_option = click.option("--record", "path", type=PATH, help="Show this record instead of making one.")
+shown_option = click.option("--record", "path", cls=Shown, type=PATH, help="Show this record instead of making one.")
 pythons_option = click.option("--pythons", default="", help="Serve with each of these Pythons: '3.12 3.13 3.14t'.")
 scheduler_option = click.option(
     "--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [work here]"

@@ -115,7 +115,7 @@ def command(
     check(plan, folder)
     names: tuple[Client, ...] = get_args(Client)
     records = {name: begin(replace(plan, client=name)) for name in names}
-    make_ready(selection, records[names[0]])
+    make_ready(selection, records[names[0]], budget)
 
     def work(watch: Watch) -> None:
         runs = [Run(replace(plan, client=name), record, watch) for name, record in records.items()]

@@ -89,7 +89,7 @@ def command(
     if problem:
         raise problem
     if failed:
-        raise Fault(f"no figure for {', '.join(failed)}: the table says why")
+        raise Fault(f"no CPU time for {', '.join(failed)}: the lines below the table say why")
 
 
 def plan_of(selection: Selection, driving: Driving, budget: float, precision: float) -> Plan:
@@ -115,23 +115,23 @@ def begin(plan: Plan) -> Bench:
 
 def measure(plan: Plan, record: Bench, results: Path, announce: bool = True) -> tuple[Problem | None, Path | None]:
     """Measure a ladder and keep its record; returns what ended it early, and where the record is. Raises Fault."""
-    make_ready(plan.selection, record)
+    make_ready(plan.selection, record, plan.budget)
     return carry_out(lambda watch: measure_ladder(plan, record, watch), record, results, plan.budget, announce)
 
 
 def measure_each(pythons: str, plan: Plan, results: Path) -> tuple[dict[str, Bench | str], Problem | None]:
     """Measure a plan under each Python: a record, or the reason why there is none, by name; and what ended the run.
 
-    After a signal, no other Python is begun.
+    After a signal, no other Python is begun. Raises BadInput for a Python that is not here, before any is measured.
     """
     names = dict.fromkeys(pythons.replace(",", " ").split())
     if not names:
         raise BadInput(f"PYTHONS={pythons} names none: expected versions, such as PYTHONS='3.12 3.13'")
+    interpreters = {name: find(name) for name in names}
     records: dict[str, Bench | str] = {}
     problem: Problem | None = None
-    for name in names:
+    for name, interpreter in interpreters.items():
         try:
-            interpreter = find(name)
             python = set_up(interpreter, say)
             say(f"Python {interpreter.version}: {python}")
             served = plan if python == PYTHON else plan.served_by(str(python))

@@ -311,6 +311,10 @@ def command(paths: str, scheduler: str, ladder: str, budget: float, workload: st
     its records are pooled. With SCHEDULER, each of its hosts is measured first.
     """
     failed: dict[str, str] = {}
+    if ladder != "default" and not scheduler:
+        raise BadInput(
+            "LADDER= is what each host of SCHEDULER= measures: without one, RECORD= says which records are shown"
+        )
     if scheduler:
         needs_group("cluster")
         options = ["--ladder", ladder, "--budget", str(budget), *(["--workload", workload] if workload else [])]

@@ -244,9 +244,9 @@ def _decays_spec(rows: Rows, text: str) -> Spec:
 LATENCY_TITLE = "How long a request waits at saturation"
 LATENCY_COLUMNS = (
     Column("layer", "layer", left=True),
-    Column("p50", "p50", "µs", "{p50:,.0f}"),
+    Column("p50", "p50", "µs", "{bound}{p50:,.0f}"),
     Column("p50_low p50_high", "range", "", "{p50_low:,.0f} - {p50_high:,.0f}"),
-    Column("p99", "p99", "µs", "{p99:,.0f}"),
+    Column("p99", "p99", "µs", "{bound}{p99:,.0f}"),
     Column("p99_low p99_high", "range", "", "{p99_low:,.0f} - {p99_high:,.0f}"),
     Column("windows", "windows"),
 )
@@ -261,11 +261,13 @@ def latency_picture(source: Source) -> Picture | Missing:
     least, most = min(rows, key=lambda row: row["p50"]), max(rows, key=lambda row: row["p50"])
     text = f"Half of all {least['layer']} requests are answered within {span(least['p50'])}"
     text += f", of {most['layer']} within {span(most['p50'])}." if most is not least else "."
+    bounded = any(row["bound"] for row in rows)
     connections = f"{source.measured.load.connections:,} connection{'s' * (source.measured.load.connections != 1)}"
     more = (
         "Dot: p50. Upright bar: p99. Each is the median of plain windows: wrk has a core of its own. Lines: the range"
         " from window to window, which is not an interval.",
         f"wrk keeps {connections} busy, so this compares layers; a service at half load waits far less.",
+        *(["<=: the server did not fill its core: with a faster client it would answer sooner."] if bounded else []),
     )
     return Picture("latency", LATENCY_TITLE, text, _latency_spec(rows, text), Table(LATENCY_COLUMNS, rows), more)
 
@@ -277,12 +279,13 @@ def _latency_rows(source: Source) -> Rows:
         assert source.measured
         windows = full_windows(source.measured, source.measured.row(row.layer))
         halves = [window.latency_us.p50 for window in windows if window.latency_us]
+        bound = "<= " if row.bound else ""
         if row.p50_us and row.p99_us and halves:
             rows.append(
                 {
                     "layer": row.layer, "p50": row.p50_us, "p50_low": min(halves), "p50_high": max(halves),
                     "p99": row.p99_us, "p99_low": row.p99_low, "p99_high": row.p99_high, "windows": len(halves),
-                    "figure": f"p50 {span(row.p50_us)}, p99 {span(row.p99_us)}",
+                    "figure": f"p50 {bound}{span(row.p50_us)}, p99 {bound}{span(row.p99_us)}", "bound": bound,
                 }
             )  # fmt: skip
     return rows

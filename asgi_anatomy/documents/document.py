@@ -208,6 +208,8 @@ Values = Mapping[str, Any]
 """One row of a table: a value for each key."""
 WIDTH = 80
 """Columns of text where there is no terminal to ask."""
+WIDEST = 1000
+"""A terminal that says that it is wider is not believed."""
 PROSE = 100
 """Longer lines of prose are hard to read, however wide the terminal."""
 

@@ -17,9 +17,8 @@ AS_JSON = "its answer is equal as JSON, not to the byte"
 DATED = "its answers have Date and Server headers"
 ALONE = "held to its request alone, not to contract.toml"
 OWN = "in an environment of its own"
-PLAIN = "measured under a wrk with a core of its own, like what it stands on: cannot take turns"
+PLAIN = "measured under a wrk with a core of its own, like what it stands on"
 ENDED = "some of its processes ended, and took their CPU time with them"
-LEFT_OUT = "some of its rounds were left out"
 IDLE = 0.5
 """Percent of a core: a server that uses more while nobody asks it anything is said to."""
 
@@ -57,7 +56,7 @@ def _row(record: Measured, row: Row, found: Figures) -> list[Note]:
         return [Note(row.faults[0], fails=True)]
     notes = [Note(told, _short_terms(row))] if (told := terms(row)) else []
     if row.plain and record.turn_ms:
-        notes.append(Note(f"{PLAIN} ({row.plain})", PLAIN))
+        notes.append(Note(f"{PLAIN}: {row.plain}", f"{PLAIN}: {row.plain}"))
     notes += _left_out(record, row)
     if found.cpu_us is None and not any(note.fails for note in notes):
         notes.append(Note("not measured", fails=True))
@@ -82,15 +81,16 @@ def _left_out(record: Measured, row: Row) -> list[Note]:
         if faults := [one.fault for one in each if one.fault]:
             only = len(faults) == len(each) and (what == "rounds" or bool(row.plain) or not record.turn_ms)
             text = f"{len(faults)} of {len(each)} {what} left out: {faults[0]}"
-            notes.append(Note(text, "" if only else LEFT_OUT, fails=only))
+            notes.append(Note(text, "" if only else f"some of its {what} were left out: {faults[0]}", fails=only))
     if void := sum(each.server_cpu_ns is None and not each.fault for each in windows if record.cores):
         only = void == len(windows) and bool(row.plain or not record.turn_ms)
         text = f"{void} of {len(windows)} plain windows have no CPU time: {ENDED}"
-        notes.append(Note(text, "" if only else LEFT_OUT, fails=only))
+        notes.append(Note(text, "" if only else f"some of its plain windows have no CPU time: {ENDED}", fails=only))
     turns = [turn for made in record.rounds for turn in made.turns if turn.layer == row.name]
     if void := sum(turn.cpu_ns is None for turn in turns):
         text = f"{void} of {len(turns)} turns left out: {ENDED}"
-        notes.append(Note(text, "" if void == len(turns) else LEFT_OUT, fails=void == len(turns)))
+        short = "" if void == len(turns) else f"some of its turns were left out: {ENDED}"
+        notes.append(Note(text, short, fails=not short))
     return notes
 
 
@@ -108,8 +108,9 @@ def plain_notes(record: Measured, row: Row, found: Figures) -> list[str]:
         notes.append(f"{left}: the server had under {BUSY:.0%} of its core")
     if found.bound:
         shared = record.machine and cores >= record.machine.cores
-        limit = "wrk had to share them" if shared else "the client or the machine was the limit"
-        notes.append(f"plain req/s is a lower bound: the server had at most {share}, so {limit}")
+        limit = "wrk had to share them" if shared else "its core was not the limit"
+        bounds = "plain req/s is a lower bound, p50 and p99 are upper ones"
+        notes.append(f"{bounds}: the server had at most {share}, so {limit}")
     elif row.waits and used:
         notes.append(f"it waits: under a plain wrk it used {share}")
     return notes

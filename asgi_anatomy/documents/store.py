@@ -52,15 +52,18 @@ class Unsound(Fault):
     """The reader would refuse a record."""
 
 
-def require_sound(record: Kind) -> None:
-    """Raise Unsound unless a record can be read again."""
+def sound(record: Kind) -> bytes:
+    """A record as a file has it; raises Unsound where that could not be read again."""
+    data = encode(record)
     try:
-        msgspec.json.decode(msgspec.json.encode(record), type=record_type())
-        why = contradiction(record)
-    except msgspec.ValidationError as error:
+        why = contradiction(msgspec.json.decode(data, type=record_type()))
+    except msgspec.DecodeError as error:
         why = str(error)
+    if len(data) > LARGEST:
+        why = f"it is larger than {LARGEST >> 20} MiB"
     if why:
         raise Unsound(f"the record could not be read again: {why}")
+    return data
 
 
 def contradiction(record: Kind) -> str:
@@ -212,8 +215,7 @@ class Keeper:
         raise Fault(f"{why}; the record is in {path}")
 
     def _write(self, record: Kind, folder: Path) -> Path:
-        require_sound(record)
-        with whole(encode(record), folder) as temporary:
+        with whole(sound(record), folder) as temporary:
             self.path = self.path or _claim(folder, record)
             temporary.replace(self.path)
         return self.path

@@ -37,7 +37,7 @@ from asgi_anatomy.machine.interpreters import find, set_up
 from asgi_anatomy.machine.machine import read_python
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
-from asgi_anatomy.options import PATH, Command, Printing, printing_options, pythons_option, scheduler_option
+from asgi_anatomy.options import PATH, Command, Printing, Shown, printing_options, pythons_option, scheduler_option
 from asgi_anatomy.packages.releases import Release, choose, releases
 from asgi_anatomy.suite.contract import contract_of
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer, read_catalogue
@@ -102,7 +102,7 @@ NEWEST = ("fastapi",)
 @click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
 @pythons_option
 @scheduler_option
-@click.option("--record", "path", type=PATH, help="Print this file of counted releases instead of counting.")
+@click.option("--record", "path", cls=Shown, type=PATH, help="Print this file of counted releases instead of counting.")
 @click.option("--out", type=PATH, help="A folder: draw RECORD as SVG there instead of printing it.")
 @click.option("--reference", is_flag=True, help="Keep what is printed among the reference records as well.")
 @click.option("--results", "folder", type=PATH, default=HISTORY, help="The folder for counts.")
@@ -217,7 +217,7 @@ def draw_series(every: Sequence[Series], folder: Path) -> None:
 
 def in_others(pythons: str) -> tuple[list[str], Fault | None]:
     """Do the same with each of these Pythons but this one, each in an environment of its own; returns their versions,
-    and what failed. Raises Fault for one that is not here.
+    and what failed. Raises BadInput for one that is not here.
     """
     interpreters = {find(name) for name in pythons.replace(",", " ").split()}
     failed = []

@@ -13,10 +13,10 @@ from asgi_anatomy.machine.server import STOP, Server, free_port, require_ports
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import Command, Printing, Whole, host_option
-from asgi_anatomy.packages.environments import build
+from asgi_anatomy.packages.environments import OHA_BUILD, build, make
 from asgi_anatomy.suite.conformance import check as conformance_check
 from asgi_anatomy.suite.contract import Contract, contract_of
-from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer, read_catalogue
+from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer, read_catalogue, short
 
 
 def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
@@ -103,6 +103,23 @@ def _answers(layer: Layer, contract: Contract) -> list[str]:
             return lacking + conformance_check(contract, layer, server.host, server.port)
     except ServerFault as fault:
         return [*lacking, fault.what]
+
+
+@click.command("build", cls=Command)
+@click.option("--only", default="", help="Only this: oha, or a layer that is compiled.")
+@click.pass_obj
+def build_command(catalogue_file: Path, /, only: str) -> None:
+    """Compile what RATE= and some layers need, which takes minutes.
+
+    A run compiles it by itself if its BUDGET is long enough.
+    """
+    layers = read_catalogue(catalogue_file).layers.values()
+    builds = {"oha": OHA_BUILD, **{layer.name: layer.build for layer in layers if layer.build}}
+    if only and only not in builds:
+        raise BadInput(f"{short(repr(only))} is not compiled: expected one of {', '.join(builds)}")
+    chosen = {builds[name]: name for name in ([only] if only else reversed(builds))}
+    if failed := [f"{name}: {why}" for build, name in chosen.items() if (why := make(build, name, say))]:
+        raise Fault("; ".join(failed))
 
 
 @click.command("serve", cls=Command)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from asgi_anatomy.errors import Fault
+from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.children import clean_environment
 from asgi_anatomy.machine.machine import Python
 from asgi_anatomy.machine.programs import why_failed
@@ -47,7 +47,7 @@ class Interpreter(msgspec.Struct, frozen=True):
 
 
 def find(name: str) -> Interpreter:
-    """The Python of this version, or at this path; raises Fault if there is none, or only one that is too old.
+    """The Python of this version, or at this path; raises BadInput if there is none, or only one that is too old.
 
     The harness's own comes first, then pythonX.Y on PATH, then those of pyenv.
     """
@@ -56,10 +56,10 @@ def find(name: str) -> Interpreter:
     python = next((python for python in pythons if not is_version or python.short == name), None)
     if not python:
         where = f"python{name} on PATH, or one of pyenv's" if is_version else "a version such as 3.13, or a path"
-        raise Fault(f"no Python {short(name)} here: expected {where}")
+        raise BadInput(f"no Python {short(name)} here: expected {where}")
     if python.number < OLDEST:
         other = python.implementation != "CPython"
-        raise Fault(
+        raise BadInput(
             f"{short(name)} is {python.implementation if other else 'Python'} {python.version}: 3.12 or newer is needed"
             + (", and msgspec, which has wheels for CPython only" if other else "")
         )

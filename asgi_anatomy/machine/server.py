@@ -1,6 +1,7 @@
 """Layer -> a running server: started, ready, and always ended, whatever happens in between."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -55,7 +56,10 @@ def require_ports(host: str, port: int, count: int = 1) -> None:
         try:
             socket.create_server((host, one)).close()
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else error
+            why = error.strerror or error
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                hint = "expected an IPv4 address of this machine, such as 127.0.0.1"
+                raise BadInput(f"HOST={host} is not one that a server can listen on ({why}): {hint}") from None
             several = f"PORT={port} is for {count} layers, one port each: " if one > port else ""
             raise BadInput(f"{several}port {one} on {host} cannot be used ({why}): try another PORT, or 0") from None
 

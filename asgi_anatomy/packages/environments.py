@@ -1,5 +1,9 @@
-"""Layers -> layers that can be started: installs or compiles what they need, each thing once. And running uv."""
+"""Layers -> layers that can be started: installs or compiles what they need, each thing once. And running uv.
 
+What takes minutes is announced, and not begun within a run that has less time.
+"""
+
+import math
 import os
 import shlex
 from collections.abc import Callable, Iterable
@@ -13,21 +17,51 @@ from asgi_anatomy.suite.layers import ROOT, Build, Layer, short
 TIMEOUT = 60.0  # seconds that a command of `needs` has
 
 
-def build(layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, str]:
-    """Install each `group` and run each `build`; returns the reasons for failures, by layer name."""
+OHA = "1.12.0"
+"""The last oha that the Rust of Debian 13 (1.85) compiles. --locked: with the versions that it was released with."""
+OHA_BUILD = Build(
+    command=f"cargo install oha --version ={OHA} --locked --quiet --root .venvs/oha-{OHA}",
+    needs=("cargo --version", "rustc --version", "cc --version"),
+    hint="RATE= needs oha, which cargo builds: install Rust 1.85 or newer from https://rustup.rs",
+    program=f".venvs/oha-{OHA}/bin/oha",
+    seconds=600,
+)
+
+
+def make(build: Build, name: str, tell: Callable[[str], None], budget: float = math.inf) -> str:
+    """Compile something, if need be; returns why that failed, or an empty string.
+
+    Where it would take longer than the budget it is not begun.
+    """
+    if why := lacks(build):
+        return why
+    first = bool(build.program) and not (ROOT / build.program).is_file()
+    if first and build.seconds > budget:
+        minutes = f"{build.seconds / 60:.0f} min"
+        return f"compiling {name} takes {minutes}, BUDGET={budget:g} is shorter: type `make build ONLY={name}` first"
+    about = f" (once, about {build.seconds / 60:.0f} min)" if first else ""
+    tell(f"set-up for {name}{about}: {build.command}")
+    return failure_of(build.command)
+
+
+def build(layers: Iterable[Layer], tell: Callable[[str], None], budget: float = math.inf) -> dict[str, str]:
+    """Install each `group` and run each `build`; returns the reasons for failures, by layer name.
+
+    What would take longer than the budget, in seconds, is not compiled.
+    """
     failed: dict[str, str] = {}
     done: dict[str, str] = {}
     for layer in layers:
         command = layer.build.command if layer.build else ""
+        if layer.build and command not in done:
+            done[command] = make(layer.build, layer.base, tell, budget)
         if layer.group:
             command = (
                 f"{shlex.quote(os.path.relpath(layer.main, ROOT))} -I asgi_anatomy/packages/uv.py group {layer.group}"
             )
         if command and command not in done:
-            if not (why := missing(layer)):
-                tell(f"set-up for {layer.name}: {command}")
-                why = failure_of(command)
-            done[command] = why
+            tell(f"set-up for {layer.name}: {command}")
+            done[command] = failure_of(command)
         if done.get(command):
             failed[layer.name] = f"set-up failed: {done[command]}"
     return failed

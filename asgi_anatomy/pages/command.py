@@ -119,11 +119,18 @@ def _shown(path: Path) -> str:
     return path.name if relative.startswith("..") else relative
 
 
+def _only_one(drawn: Drawn) -> None:
+    """Raise BadInput unless it is clear which records are meant."""
+    if drawn.reference and drawn.paths.strip():
+        raise BadInput("REFERENCE=1 draws the reference records, RECORD= others: leave out one of them")
+
+
 @click.command("report", cls=Command)
 @drawn_options
 @click.pass_obj
 def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     """Write one HTML page about records, which needs no network."""
+    _only_one(drawn)
     needs_group("report")
     from asgi_anatomy.pages.page import page
 
@@ -153,6 +160,7 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
 
     Of the reference records, those of the default ladder, and one of each package's releases, as SVG only.
     """
+    _only_one(drawn)
     needs_group("report")
     from asgi_anatomy.bench.page import matrix_picture
     from asgi_anatomy.documents.draw import draw

@@ -74,7 +74,7 @@ def command(
         workload=selection.contract.workload.name,
         layers=selection.rows(),
     )
-    make_ready(selection, record)
+    make_ready(selection, record, budget)
     problem, _ = carry_out(lambda watch: measure_pair(plan, record, watch), record, results, budget)
     judged = outcome(record, threshold)
     show(printing.render(pair_document(judged, record, printing.wide)))

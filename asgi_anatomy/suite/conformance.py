@@ -163,7 +163,9 @@ def _check(contract: Contract, layer: Layer, asked: Asked, host: str, port: int,
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")
     if not answers(contract, layer, asked, answer):
-        raise Broken(f"{_name(contract, asked)} was answered {_short(answer.raw)}, expected {_wanted(layer, asked)}")
+        value = f" (its value has the SHA-256 {_digest(answer.body)})" if asked.sha256 else ""
+        what = f"{_name(contract, asked)} was answered {_short(answer.raw)}{value}"
+        raise Broken(f"{what}, expected {_wanted(layer, asked)}")
     return answer
 
 

@@ -75,6 +75,8 @@ class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hint: str = ""
     lock: str = ""
     versions: tuple[str, ...] = ()
+    program: str = ""
+    seconds: int = 0
 
 
 def group_environment(name: str, main: Path = PYTHON) -> Path:

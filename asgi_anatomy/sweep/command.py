@@ -1,6 +1,7 @@
 """`make sweep`: layers with more and more connections, or at fixed rates instead of saturation."""
 
 import os
+import time
 from pathlib import Path
 
 import click
@@ -28,8 +29,9 @@ from asgi_anatomy.options import (
     threads_option,
     workload_option,
 )
+from asgi_anatomy.packages.environments import OHA
 from asgi_anatomy.suite.layers import read_catalogue
-from asgi_anatomy.sweep.rates import VERSION, require_oha, require_one_request, sweep_rates
+from asgi_anatomy.sweep.rates import require_oha, require_one_request, sweep_rates
 from asgi_anatomy.sweep.record import Sweep, read_numbers, read_rates
 from asgi_anatomy.sweep.run import sweep_connections
 from asgi_anatomy.sweep.text import failed, sweep_document
@@ -113,10 +115,11 @@ def command(
         least = numbers_wanted[0]
         raise BadInput(f"{least:,} connections are not possible here: {obstacle(least, known)}")
     allow_files(max([*possible, load.connections]))
+    begin = time.monotonic()
     if rates:
         require_one_request(selection.contract)
-        program = require_oha(say)
-    plan = Plan(selection, load, lane(), host, port, budget=budget)
+        program = require_oha(say, budget)
+    plan = Plan(selection, load, lane(), host, port, budget=max(1.0, budget - (time.monotonic() - begin)))
     record = Sweep(
         **origin(),
         ladder=selection.ladder,
@@ -128,9 +131,9 @@ def command(
         layers=selection.rows(),
         connections=counts,
         rates=rates,
-        client=f"oha {VERSION}" if rates else "",
+        client=f"oha {OHA}" if rates else "",
     )
-    make_ready(selection, record)
+    make_ready(selection, record, plan.budget)
 
     def work(watch: Watch) -> None:
         if rates:

@@ -2,12 +2,11 @@
 
 Latency is counted from when a request was due, so that a server which answers nothing for a second has a second's worth
 of late answers (no coordinated omission). What is still waiting for a connection at the end is not sent: it is counted.
-oha is built by cargo when it is first needed, always the same version.
+oha is built by cargo when it is first needed.
 """
 
 import contextlib
 import os
-import shlex
 import signal
 import sqlite3
 import time
@@ -24,35 +23,21 @@ from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.machine.programs import scratch
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.signals import held
-from asgi_anatomy.packages.environments import failure_of, lacks
+from asgi_anatomy.packages.environments import OHA_BUILD, make
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.layers import ROOT, Build
+from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.sweep.record import LATE_MS, Rated, Sweep, rate_of
 from asgi_anatomy.sweep.run import Sweeper
 from asgi_anatomy.turns.plan import Plan, Watch
 from asgi_anatomy.turns.record import Latency
 from asgi_anatomy.turns.windows import at_rest, verify
 
-VERSION = "1.12.0"
-"""The last one that the Rust of Debian 13 (1.85) compiles. --locked: with the versions that it was released with."""
-FOLDER = ROOT / ".venvs" / f"oha-{VERSION}"
-PROGRAM = FOLDER / "bin" / "oha"
-BUILD = Build(
-    command=f"cargo install oha --version ={VERSION} --locked --quiet --root {shlex.quote(str(FOLDER))}",
-    needs=("cargo --version", "rustc --version", "cc --version"),
-    hint="RATE= needs oha, which cargo builds: install Rust 1.85 or newer from https://rustup.rs",
-)
 
-
-def require_oha(tell: Callable[[str], None], program: Path = PROGRAM) -> Path:
-    """The path of oha, built if it is not there yet (a few minutes); raises BadInput with what that lacks."""
-    if program.is_file():
-        return program
-    if why := lacks(BUILD):
-        raise BadInput(f"oha cannot be built: {why}")
-    tell(f"building oha {VERSION}, once; this takes a few minutes: {BUILD.command}")
-    if why := failure_of(BUILD.command):
-        raise BadInput(f"oha cannot be built: {why}")
+def require_oha(tell: Callable[[str], None], budget: float) -> Path:
+    """The path of oha, built if it is not there yet and there is time for that; raises BadInput."""
+    program = ROOT / OHA_BUILD.program
+    if not program.is_file() and (why := make(OHA_BUILD, "oha", tell, budget)):
+        raise BadInput(f"RATE= cannot be measured: {why}")
     return program
 
 

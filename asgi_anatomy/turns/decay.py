@@ -67,7 +67,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     plain_rps_low: float | None = None
     plain_rps_high: float | None = None
     bound: bool = False
-    """The server was not the limit: `plain_rps` is a lower bound, and latency is not that of saturation."""
+    """The server was not the limit: `plain_rps` is a lower bound, latencies are upper bounds."""
     plain_cpu_us: float | None = None
     plain_decay: float | None = None
     sleeps: float | None = None

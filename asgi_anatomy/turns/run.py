@@ -183,7 +183,7 @@ class Run:
             if self.plan.lane and SLOW < server.slowest < AGAIN:
                 server.time_again()
             if self.plan.lane and server.slowest > SLOW:
-                self.record.row(name).plain = f"an answer takes {server.slowest * 1000:.3g} ms"
+                self.record.row(name).plain = f"an answer takes {server.slowest * 1000:,.0f} ms"
 
     def _turns(self, servers: Sequence[Server], round_: Round, seconds: float) -> None:
         """The turns of a round, and what came of them."""

@@ -1,5 +1,6 @@
 """A run from its checks to its record: the set-up before it, the progress shown, and the record that is kept."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from asgi_anatomy.documents.document import WIDEST
 from asgi_anatomy.documents.store import Keeper, require_folder
 from asgi_anatomy.documents.words import cell, say
 from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
@@ -66,7 +68,7 @@ class Display:
         too_long = self.last and self.drawing + self.last > SHARE * (time.monotonic() - self.began)
         if not self.live or self.broken or too_long:
             return
-        self.table = table(self.console.width)
+        self.table = table(min(WIDEST, self.console.width))
         self._try(self._refresh)
         spent = time.thread_time() - begin
         self.drawing += spent if self.last else 0.0  # the first is drawn before anything is measured
@@ -118,8 +120,8 @@ def plan_of_pair(selection: Selection, driving: Driving, budget: float, threshol
     return plan
 
 
-def make_ready(selection: Selection, record: Layers) -> None:
-    """Install or compile what the layers need; if that fails for one, its row says so.
+def make_ready(selection: Selection, record: Layers, budget: float = math.inf) -> None:
+    """Install or compile what the layers need, within the budget; if that fails for one, its row says so.
 
     Warns where layers that stand side by side in the table are not asked the same.
     """
@@ -127,7 +129,7 @@ def make_ready(selection: Selection, record: Layers) -> None:
     if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
         asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
         say(f"warning: {asked}: part of the difference is that they are asked for different work")
-    for name, why in build(selection.layers, say).items():
+    for name, why in build(selection.layers, say, budget).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)
 

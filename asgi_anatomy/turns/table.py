@@ -42,9 +42,9 @@ def _cpu(key: str) -> Callable[[Values], str]:
     return lambda row: "-" if row[key] is None else f"{row[key]:,.{2 if row[key] < 10 else 1}f}"
 
 
-def _bound(key: str) -> Callable[[Values], str]:
+def _bound(key: str, sign: str) -> Callable[[Values], str]:
     """A figure of plain windows, marked where the server was not the limit."""
-    return lambda row: "-" if row[key] is None else f"{'>= ' if row['bound'] else ''}{row[key]:,.0f}"
+    return lambda row: "-" if row[key] is None else f"{f'{sign} ' if row['bound'] else ''}{row[key]:,.0f}"
 
 
 def _mebibytes(key: str) -> Callable[[Values], str]:
@@ -71,13 +71,13 @@ COLUMNS = (
     Column("idle", "idle CPU", "%", "{idle:.2f}", wide=True),
     Column("rounds", "rounds", wide=True),
     Column("turns", "turns", wide=True),
-    Column("plain_rps bound", "plain req/s", "", _bound("plain_rps"), wide=True),
+    Column("plain_rps bound", "plain req/s", "", _bound("plain_rps", ">="), wide=True),
     _span("plain_rps", "lowest - highest", ",.0f"),
     Column("plain_cpu_us", "plain CPU µs", "", _cpu("plain_cpu_us"), wide=True),
     Column("plain_decay", "plain decay", "%", "{plain_decay:.1f}", wide=True),
     Column("sleeps", "sleeps per req", "", "{sleeps:.2f}", wide=True),
-    Column("p50_us", "p50", "µs", _bound("p50_us"), wide=True),
-    Column("p99_us", "p99", "µs", _bound("p99_us"), wide=True),
+    Column("p50_us", "p50", "µs", _bound("p50_us", "<="), wide=True),
+    Column("p99_us", "p99", "µs", _bound("p99_us", "<="), wide=True),
     _span("p99", "lowest - highest", ",.0f"),
     Column("windows", "windows", wide=True),
     Column("margin"),
@@ -225,7 +225,9 @@ def _next(record: Measured, rows: Sequence[Figures]) -> str:
         return ""
     worst = max((row.margin for row in rows if row.margin), default=0.0)
     if not worst and any(row.decay is not None for row in rows):
-        return "Next: a longer BUDGET, for margins; WIDE=1 for every column"
+        needed = math.ceil((record.seconds or 0) * ROUNDS / max(1, len(record.rounds)) / 10) * 10
+        if len(record.rounds) < ROUNDS and 0 < needed <= LONGEST:
+            return f"Next: BUDGET={needed} for margins; WIDE=1 for every column"
     if target := _missed(record, rows):
         needed = math.ceil((record.seconds or 0) * (worst / target) ** 2 / 10) * 10
         if 0 < needed <= LONGEST:
@@ -272,6 +274,10 @@ def in_full(record: Measured, rows: Sequence[Figures], path: str = "") -> list[s
         lines.append(
             f"plain: the median of windows of {seconds:.0f} s under {wrk} on a core of its own, as everybody runs it;"
             " sleeps: how often wrk fell asleep per request, which the server pays for."
+        )
+    if any(row.bound for row in rows):
+        lines.append(
+            ">=, <=: the server did not fill its core, so plain req/s is a lower bound, and p50 and p99 are upper ones."
         )
     if record.quota:
         lines.append(f"The container may use the CPU time of {record.quota:g} cores.")

@@ -121,6 +121,10 @@ def command(
         if bisected or only == "time":
             raise BadInput("SCHEDULER= is for counts of two sides: leave it out with BISECT=1 or ONLY=time")
         needs_group("cluster")
+    if question.layers and question.ladder != "default":
+        raise BadInput("LAYERS= and LADDER= both say which layers are compared: set only one of them")
+    if bisected and len(question.layers.replace(",", " ").split()) > 1:
+        raise BadInput(f"BISECT=1 counts in one layer, LAYERS={question.layers} names several: expected one")
     begin = time.monotonic()
     catalogue = read_catalogue(context.obj)
     contract = contract_for(question.workload, catalogue.choose(question.layers, question.ladder))

@@ -86,7 +86,7 @@ def test_what_cannot_be_made_ready_is_a_row_that_says_so(bench: Bench, tmp_path:
     options = ("--budget", 1, "--results", tmp_path / "results")
     done = bench("--catalogue", catalogue, "bench", *options)
     assert done.returncode == 1
-    assert "no figure for lacking, failing" in done.stderr
+    assert "no CPU time for lacking, failing" in done.stderr
     said = " ".join(done.stdout.split())
     assert "lacking: set-up failed: it needs no-such-cargo, which cannot be run here" in said
     error = "failed with exit code 101; its last lines:\n    no crates"

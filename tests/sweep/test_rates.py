@@ -10,18 +10,23 @@ import pytest
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.machine.counters import family
 from asgi_anatomy.machine.server import Server
+from asgi_anatomy.packages.environments import OHA_BUILD
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.sweep.rates import PROGRAM, rated, require_oha
+from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.sweep import rates
+from asgi_anatomy.sweep.rates import rated, require_oha
 from asgi_anatomy.sweep.record import Rated, rate_of, read_numbers, read_rates
 from asgi_anatomy.sweep.text import remark
 from tests.conftest import CATALOGUE, require
+
+PROGRAM = ROOT / OHA_BUILD.program
 
 
 @pytest.mark.all
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_frozen_server_is_seen(contract: Contract, frozen: bool) -> None:
     """For 1 s of 5: without coordinated omission, about a fifth of the requests wait for its end."""
-    require("" if PROGRAM.is_file() else "oha is not built: `make sweep RATE=100` does that")
+    require("" if PROGRAM.is_file() else "oha is not built: `make build ONLY=oha` does that")
     point = Rated(layer="asyncio", asked="200", rate=200.0, connections=8)
     with Server(CATALOGUE.layers["asyncio"], contract) as server:
 
@@ -57,7 +62,7 @@ def test_a_frozen_server_is_seen(contract: Contract, frozen: bool) -> None:
 @pytest.mark.all
 def test_a_rate_beyond_what_a_server_can_do(contract: Contract) -> None:
     """What is due waits longer and longer, and that is latency; what was never sent is counted."""
-    require("" if PROGRAM.is_file() else "oha is not built: `make sweep RATE=100` does that")
+    require("" if PROGRAM.is_file() else "oha is not built: `make build ONLY=oha` does that")
     point = Rated(layer="wait-blocking", asked="3000", rate=3000.0, connections=8)
     with Server(CATALOGUE.layers["wait-blocking"], contract) as server:
         rated(PROGRAM, server, point, 2, None)
@@ -72,8 +77,9 @@ def test_a_rate_beyond_what_a_server_can_do(contract: Contract) -> None:
 
 def test_without_cargo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BadInput, match=r"^oha cannot be built: it needs cargo, .*: RATE= needs oha, .*rustup.rs$"):
-        require_oha(print, tmp_path / "none")
+    monkeypatch.setattr(rates, "ROOT", tmp_path)
+    with pytest.raises(BadInput, match=r"^RATE= cannot be measured: it needs cargo, .*: RATE= needs oha, .*rustup.rs$"):
+        require_oha(print, 900)
 
 
 def test_rates_and_numbers() -> None:

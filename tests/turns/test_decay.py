@@ -163,7 +163,7 @@ def test_a_layer_that_cannot_take_turns_has_figures_from_windows() -> None:
     assert (low.cpu_us, middle.cpu_us) == pytest.approx((10, 25), rel=0.01)
     assert (high.cpu_us, high.decay) == pytest.approx((500, 90))
     assert high.added_us == pytest.approx(450)
-    assert "cannot take turns (an answer takes 50 ms)" in note(made, "high")
+    assert "like what it stands on: an answer takes 50 ms" in note(made, "high")
     assert Costs(made).chained()["high"].value == pytest.approx(6.2146, abs=1e-3)
 
 
@@ -211,7 +211,7 @@ def test_a_server_that_did_not_fill_its_core(shares: tuple[float, float], bound:
         window.server_cpu_ns = round(share * 1e9)
     (low,) = figures(ladder)
     assert (low.bound, low.plain_rps) == (bound, rps)
-    assert ("lower bound: the server had at most 90% of its core" in note(ladder, "low")) == bound
+    assert ("p99 are upper ones: the server had at most 90% of its core" in note(ladder, "low")) == bound
     assert ("1 of 2 plain windows left out" in note(ladder, "low")) == (shares == (0.99, 0.8))
 
 
