@@ -1,13 +1,15 @@
-"""ASGI apps that are measured in ways of their own: one waits, one works while nobody asks it anything."""
+"""ASGI apps that are measured in ways of their own: two wait, one works while nobody asks it anything."""
 
 import asyncio
+import os
 import threading
 import time
 
 from servers import uvicorn_app
 from servers.uvicorn_app import Message, Receive, Send
 
-WAIT = 0.05
+WAIT = float(os.environ.get("WAIT", "0.05"))
+"""Seconds."""
 SHARE = 0.02
 """How much of a core the thread of `restless` burns."""
 
@@ -15,6 +17,12 @@ SHARE = 0.02
 async def waiting(scope: Message, receive: Receive, send: Send) -> None:
     """Wait, then answer."""
     await asyncio.sleep(WAIT)
+    await uvicorn_app.app(scope, receive, send)
+
+
+async def blocking(scope: Message, receive: Receive, send: Send) -> None:
+    """Keep everybody waiting, then answer."""
+    time.sleep(2 * WAIT)
     await uvicorn_app.app(scope, receive, send)
 
 

@@ -18,6 +18,7 @@ import click
 import pytest
 
 from asgi_anatomy.cli import PLACES, load
+from asgi_anatomy.documents.document import WIDEST
 from asgi_anatomy.options import name_of
 from asgi_anatomy.packages import uv
 from asgi_anatomy.suite.layers import ROOT, Layer
@@ -94,6 +95,20 @@ def test_words_come_from_make(quick_bench: Bench) -> None:
         (["tabel"], "there is no command 'tabel' (did you mean table?): `make help` lists them"),
         (["bench-starlet"], "unknown layer 'starlet': did you mean 'starlette'?"),
         (["table-starlette"], "there is no command 'table-starlette'"),
+        (["bench-starlette", "LAYERS=uvicorn"], "bench-starlette names a layer, and so does LAYERS=uvicorn"),
+        (["sweep", "RECORD=x", "LAYERS=asyncio"], "RECORD= shows what there is, for which LAYERS= has no effect"),
+        (["anatomy", "RECORD=x", "APP=x:app"], "RECORD= shows what there is, for which APP= has no effect"),
+        (["history", "RECORD=x", "DEPS=held"], "RECORD= shows what there is, for which DEPS= has no effect"),
+        (["report", "RECORD=x", "REFERENCE=1"], "REFERENCE=1 draws the reference records, RECORD= others"),
+        (["charts", "RECORD=x", "REFERENCE=1"], "REFERENCE=1 draws the reference records, RECORD= others"),
+        (["machines", "LADDER=transport"], "LADDER= is what "),
+        (["versus", "PACKAGE=x", "LAYERS=uvicorn", "LADDER=transport"], "LAYERS= and LADDER= both say which"),
+        (["versus", "PACKAGE=x", "LAYERS=uvicorn fastapi", "BISECT=1"], "BISECT=1 counts in one layer, LAYERS="),
+        (["pair", "PACKAGE=x"], "pair takes no PACKAGE="),
+        (["build", "ONLY=curl"], "'curl' is not compiled: expected one of oha, axum"),
+        (["bench", "HOST=256.1.1.1"], "HOST=256.1.1.1 is not one that a server can listen on ("),
+        (["bench", "HOST=::1"], "HOST=::1 is not one that a server can listen on ("),
+        (["sweep", "HOST=192.0.2.1"], "HOST=192.0.2.1 is not one that a server can listen on ("),
     ],
 )
 def test_words_that_a_command_does_not_take(quick_bench: Bench, words: list[str], says: str) -> None:
@@ -101,6 +116,11 @@ def test_words_that_a_command_does_not_take(quick_bench: Bench, words: list[str]
     assert said.returncode == 2
     assert said.stderr.startswith(f"error: {says}"), said.stderr
     assert len(said.stderr.splitlines()) == 1
+
+
+def test_no_terminal_is_that_wide(quick_bench: Bench) -> None:
+    lines = quick_bench("table", COLUMNS="1000000000").stdout.splitlines()
+    assert max(map(len, lines)) <= WIDEST
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Read from /proc, so Linux only; elsewhere `available` is False, and whatever nee
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,6 +56,8 @@ class Meter:
         self.pid = pid
         self.group = group
         self.known = [pid]
+        self.waited = 0
+        """The part of `cpu_ns` that parents know of children that have ended."""
         self._clocks: dict[int, int] = {}
         self._ended = 0
         """CPU time, when last seen, of those that have ended."""
@@ -68,7 +71,8 @@ class Meter:
         if self.group:
             return False
         missing = self._ended - sum(map(waited_ns, self.known))
-        return missing > 2_000_000_000 // TICK * len(self.known)
+        cut = 2_000_000_000 // TICK * len(self.known)
+        return missing > cut or (self._ended > 0 and any(map(ignores_children, self.known)))
 
     def family(self) -> list[int]:
         """The server's processes that live."""
@@ -98,7 +102,9 @@ class Meter:
             with contextlib.suppress(OSError, StopIteration):
                 lines = (self.group / "cpu.stat").read_text().splitlines()
                 return 1000 * next(int(line.split()[1]) for line in lines if line.startswith("usage_usec "))
-        return self.clocks_ns() + sum(map(waited_ns, self.known))
+        clocks = self.clocks_ns()
+        self.waited = sum(map(waited_ns, self.known))
+        return clocks + self.waited
 
     def sleeps(self) -> int:
         """Voluntary context switches of the processes known, all threads."""
@@ -136,6 +142,15 @@ def waited_ns(pid: int) -> int:
         after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, after[13:15])) * 1_000_000_000 // TICK
     return 0
+
+
+def ignores_children(pid: int) -> bool:
+    """Whether a process ignores SIGCHLD: the kernel then forgets the CPU time of its children when they end."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        ignored = next(line for line in lines if line.startswith("SigIgn:")).split()[1]
+        return bool(int(ignored, 16) >> (signal.SIGCHLD - 1) & 1)
+    return False
 
 
 def bytes_read(pid: int) -> int:

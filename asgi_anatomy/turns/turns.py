@@ -80,9 +80,10 @@ class Seat:
         end, meter = time.monotonic(), self.server.meter
         self.idle += idle_seconds(self.core) - idle if before else 0.0
         self.server.require_alive("died under load")
-        if meter.look() and self.instance.cpu_from == "clocks":
-            self.instance.cpu_from = "waited"
+        ended, waited = meter.look(), meter.waited
         after = self.last = Reading(time.monotonic(), meter.cpu_ns(), meter.sleeps(), self.client.read())
+        if (ended or (before and meter.waited > waited)) and self.instance.cpu_from == "clocks":
+            self.instance.cpu_from = "waited"
         if not before:
             return None
         return Turn(

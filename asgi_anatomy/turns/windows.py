@@ -114,6 +114,6 @@ def verify(server: Server, queued: int = 0, left: float = math.inf) -> list[Answ
     except TimeoutError:
         others = f", with {queued:,} queued: try fewer CONNECTIONS" if queued else ""
         more = ", or a longer BUDGET" if budget < limit else ""
-        raise ServerFault(name, f"was not answered within {seconds:.0f} s{others}{more}", server.printed()) from None
+        raise ServerFault(name, f"was not answered within {seconds:.3g} s{others}{more}", server.printed()) from None
     except (Broken, OSError) as error:
         raise ServerFault(name, f"answered wrongly after it was loaded: {error}", server.printed()) from None

@@ -38,6 +38,20 @@ def test_each_thing_once(tmp_path: Path) -> None:
     assert told == [f"set-up for one: {command}"]
 
 
+def test_minutes_are_announced_and_not_begun_in_a_shorter_run(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    slow = Build(f"touch {program}", program=str(program), seconds=600)
+    told: list[str] = []
+    layer = Layer(name="slow", adds="", build=slow)
+    refused = build([layer], told.append, 60)["slow"]
+    assert "compiling slow takes 10 min, BUDGET=60 is shorter: type `make build ONLY=slow` first" in refused
+    assert not told
+    assert not program.exists()
+    assert build([layer], told.append, 900) == {}
+    assert told == [f"set-up for slow (once, about 10 min): touch {program}"]
+    assert build([layer], told.append, 60) == {}, "it is there now"
+
+
 NO_TOOLCHAIN = """#!/bin/sh
 echo 'error: rustup could not choose a version of cargo to run, because one was not specified explicitly.' >&2
 echo "help: run 'rustup default stable' to download the latest stable release of Rust." >&2

@@ -1,6 +1,7 @@
 """Every layer, running for real, against clients of every kind."""
 
 import contextlib
+import hashlib
 import json
 import socket
 import string
@@ -8,15 +9,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import msgspec
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from asgi_anatomy.errors import Broken
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.packages.environments import build, missing
-from asgi_anatomy.suite.conformance import ask, check, is_closed, receive
-from asgi_anatomy.suite.contract import Contract, Request, compose, contract_of
+from asgi_anatomy.suite.conformance import ask, check, check_asked, is_closed, receive
+from asgi_anatomy.suite.contract import Asked, Contract, Request, compose, contract_of
 from share import MAX_BODY, MAX_HEAD, User, endpoint
 from tests.conftest import CATALOGUE, require
 
@@ -280,3 +283,12 @@ def test_a_server_says_that_its_port_is_taken(servers: dict[str, Server]) -> Non
     assert said.returncode == 1
     assert "cannot listen" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_a_wrong_sha256_is_told_the_right_one(servers: dict[str, Server], contract: Contract) -> None:
+    server, body = servers["asyncio"], contract.user.answer.partition("\r\n\r\n")[2]
+    workload = msgspec.structs.replace(contract.workload, asked=(Asked(request=contract.user, sha256="0" * 64),))
+    asked = msgspec.structs.replace(contract, workload=workload)
+    right = hashlib.sha256(msgspec.json.encode(msgspec.json.decode(body), order="sorted")).hexdigest()
+    with pytest.raises(Broken, match=f"its value has the SHA-256 {right}.*, expected .* the SHA-256 0000000000000000"):
+        check_asked(asked, server.layer, server.host, server.port)

@@ -82,6 +82,16 @@ def test_without_cargo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         require_oha(print, 900)
 
 
+def test_no_time_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cargo", "rustc", "cc"):
+        (tmp_path / name).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("asgi_anatomy.packages.environments.ROOT", tmp_path)
+    monkeypatch.setattr(rates, "ROOT", tmp_path)
+    with pytest.raises(BadInput, match=r"takes 10 min, BUDGET=10 is shorter: type `make build ONLY=oha` first$"):
+        require_oha(print, 10)
+
+
 def test_rates_and_numbers() -> None:
     assert read_rates("25%, 2000 25%") == ["25%", "2000"]
     assert rate_of("25%", 8000.0) == 2000.0
