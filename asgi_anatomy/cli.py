@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from asgi_anatomy.documents.words import say
+from asgi_anatomy.documents.words import print_anywhere, say
 from asgi_anatomy.errors import BadInput, Fault, Stopped
 from asgi_anatomy.machine.signals import stop_on_signals
 from asgi_anatomy.options import near
@@ -115,6 +115,7 @@ def main(context: click.Context, catalogue: Path) -> None:
 
 def run() -> int:
     """Run the command line; returns the exit code, after one line on standard error if something went wrong."""
+    print_anywhere()
     sys.argv += [f"{name}={os.environ.get(name, '')}" for name in os.environ.pop("MAKE_WORDS", "").split()]
     try:
         code = main.main(sys.argv[1:], prog_name="asgi-anatomy", standalone_mode=False)

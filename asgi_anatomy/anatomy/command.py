@@ -12,7 +12,7 @@ from asgi_anatomy.anatomy.text import anatomy_document, difference_document
 from asgi_anatomy.documents.origin import origin
 from asgi_anatomy.documents.store import REFERENCE, RESULTS, alike, anatomies, latest, read_record, require_folder
 from asgi_anatomy.documents.trees import write_trees
-from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.documents.words import plain, say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.executor import Cores
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
@@ -84,7 +84,7 @@ def command(
     show(printing.render(anatomy_document(record, split, printing.wide)))
     if printing.form in ("text", "markdown") and (beside := _beside(record, results)):
         path, measured = beside
-        show(f"\nMeasured, from {os.path.relpath(path)}:\n")
+        show(plain(f"\nMeasured, from {os.path.relpath(path)}:\n"))
         show(printing.render(decay_document(measured, printing.wide)))
     if problem:
         raise problem

@@ -28,8 +28,7 @@ from asgi_anatomy.documents.document import Column, Table
 from asgi_anatomy.documents.draw import Missing, Picture, Spec
 from asgi_anatomy.documents.part import Part, of_pictures
 from asgi_anatomy.documents.source import Matrix, Source
-from asgi_anatomy.documents.trees import UNFIT
-from asgi_anatomy.documents.words import MINUS, counted, micro, minus, percent, span, than
+from asgi_anatomy.documents.words import MINUS, UNFIT, counted, micro, minus, percent, span, than
 from asgi_anatomy.turns.decay import Figures, full_windows
 
 Rows = list[dict[str, Any]]

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -16,8 +15,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from asgi_anatomy.documents.words import as_json, csv_cell, markdown, paragraph, plain, rounded
 from asgi_anatomy.documents.words import cell as escape_cell
-from asgi_anatomy.documents.words import csv_cell, markdown, plain
 
 ROOM, LEAST = 24, 12
 """Columns that bars should have, and below which they say nothing."""
@@ -300,9 +299,9 @@ class Table(msgspec.Struct, frozen=True):
 
     def for_programs(self, form: str, single: bool = False) -> str:
         """CSV or a JSON array of objects (`single`: one object), unformatted. Missing values are empty or null."""
-        rows = [{key: _bare(row[key]) for key in self.keys} for row in self.rows]
+        rows = [rounded({key: row[key] for key in self.keys}) for row in self.rows]
         if form == "json":
-            return json.dumps(rows[0] if single else rows, indent=1)
+            return as_json(rows[0] if single else rows)
         text = io.StringIO()
         lines = [[csv_cell(value) for value in row.values()] for row in rows]
         csv.writer(text, lineterminator="\n").writerows([self.keys, *lines])
@@ -325,16 +324,12 @@ class Document(msgspec.Struct, frozen=True):
         if form in ("csv", "json"):
             return self.data.for_programs(form, self.single)
         if form == "markdown":
-            parts = [markdown(each) if isinstance(each, str) else each.for_people(form, wide) for each in self.parts]
+            parts = [paragraph(each) if isinstance(each, str) else each.for_people(form, wide) for each in self.parts]
             return "\n\n".join(filter(None, parts))
         return "\n".join(
             wrap(plain(each), min(width, PROSE)) if isinstance(each, str) else each.for_people(form, wide, width)
             for each in self.parts
         )
-
-
-def _bare(value: Any) -> Any:
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def wrap(text: str, width: int) -> str:

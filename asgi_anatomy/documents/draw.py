@@ -14,6 +14,7 @@ import msgspec
 import vl_convert
 
 from asgi_anatomy.documents.document import Table
+from asgi_anatomy.documents.words import plain_in
 from asgi_anatomy.errors import BadInput
 
 LIGHT = {
@@ -116,7 +117,7 @@ def _whole(spec: Spec, scheme: str, title: str) -> dict[str, Any]:
     }  # fmt: skip
     config = {**CONFIG, "background": "var(--paper)", "padding": MARGIN}
     whole = {"width": WIDTH, **spec, "title": head, "config": config}
-    return painted(whole, COLOURS[scheme])
+    return painted(plain_in(whole), COLOURS[scheme])
 
 
 def svg(spec: Spec, scheme: str, title: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from asgi_anatomy.documents.document import Column, Table, Values
 from asgi_anatomy.documents.draw import Missing, Picture, Spec
-from asgi_anatomy.documents.words import plain
+from asgi_anatomy.documents.words import plain, plain_in
 
 
 def text(value: object) -> str:
@@ -19,10 +19,10 @@ def text(value: object) -> str:
 
 def script(value: object) -> str:
     """JSON for a <script>: nothing in it can end the element, nor begin another."""
-    raw = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for each in "<>&\u2028\u2029":
+    raw = json.dumps(plain_in(value), ensure_ascii=False, separators=(",", ":"))
+    for each in "<>&":
         raw = raw.replace(each, f"\\u{ord(each):04x}")
-    return plain(raw)
+    return raw
 
 
 def paragraphs(lines: Iterable[str], style: str) -> str:

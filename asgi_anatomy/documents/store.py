@@ -16,7 +16,7 @@ from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.kinds import KINDS, record_type
 from asgi_anatomy.machine.machine import identity, same_versions
 from asgi_anatomy.suite.layers import IS_CLONE, ROOT
-from asgi_anatomy.turns.record import VERSION, Anatomy, Bench, Kind, Layers, Measured, Writer, now
+from asgi_anatomy.turns.record import VERSION, Anatomy, Bench, Kind, Layers, Writer, now, repeated
 
 
 def write_whole(data: bytes, path: Path) -> None:
@@ -68,13 +68,14 @@ def sound(record: Kind) -> bytes:
 
 def contradiction(record: Kind) -> str:
     """How a record, or one within it, contradicts itself, or an empty string."""
+    if why := next(filter(None, map(contradiction, record.within)), ""):
+        return why
     if not isinstance(record, Layers):
-        return next(filter(None, map(contradiction, record.within)), "")
-    names = [row.name for row in record.layers]
-    if twice := {name for name in names if names.count(name) > 1}:
-        return f"it has the layer {min(twice)!r} twice"
+        return record.contradiction
+    if twice := repeated(row.name for row in record.layers):
+        return f"it has the layer {twice!r} twice"
     on = {row.name: row.on for row in record.layers}
-    for name in names:
+    for name in on:
         seen, below = {name}, on[name]
         while below is not None:
             if below in seen:
@@ -83,14 +84,10 @@ def contradiction(record: Kind) -> str:
                 return f"the layer {name!r} stands on {below!r}, which is not in it"
             seen.add(below)
             below = on[below]
-    if isinstance(record, Measured):
-        if unknown := {window.layer for window in record.windows} - {*on}:
-            return f"a plain window is of {min(unknown)!r}, but there is no row for it"
-        turns = {turn.layer for one in record.rounds for turn in one.turns}
-        instances = {instance.layer for one in record.rounds for instance in one.instances}
-        if unknown := (turns | instances) - {*on}:
-            return f"a turn is of {min(unknown)!r}, but there is no row for it"
-    return ""
+    if unknown := [(name, what) for name, what in record.about if name not in on]:
+        name, what = min(unknown)
+        return f"{what} is of {name!r}, but there is no row for it"
+    return record.contradiction
 
 
 RESULTS = (ROOT if IS_CLONE else Path.cwd()) / "results"
@@ -127,7 +124,7 @@ def read_record[K: Kind](path: Path, kind: type[K]) -> K:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not a record: {error}") from None
     if why := contradiction(record):
-        raise BadInput(f"{path} is not a consistent record: {why}")
+        raise BadInput(f"{path} contradicts itself: {why}")
     if not isinstance(record, kind):
         shown_by = f"make {KINDS[record.kind].shown_by} RECORD={path}"
         raise BadInput(

@@ -3,13 +3,12 @@
 Speedscope's format has frames that all profiles share, and per profile samples of frame numbers, each with a weight.
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asgi_anatomy.counts.trees import collapsed
 from asgi_anatomy.documents.store import write_whole
+from asgi_anatomy.documents.words import UNFIT, as_json, cell
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.record import Anatomy, Frame
 
@@ -47,22 +46,20 @@ def profiles(trees: Mapping[str, Frame]) -> str:
                 "weights": [*stacks.values()],
             }
         )
-    return json.dumps(
+    return as_json(
         {
             "$schema": SCHEMA,
             "shared": {"frames": [{"name": name} for name in index]},
             "profiles": found,
             "exporter": "asgi-anatomy",
-        }
+        },
+        indent=None,
     )
-
-
-UNFIT = re.compile(r"[^\w.-]")  # for the name of a file
 
 
 def collapsed_text(stacks: dict[str, float]) -> str:
     """Collapsed stacks as a file, one per line."""
-    return "".join(f"{stack} {_number(count)}\n" for stack, count in stacks.items())
+    return "".join(f"{cell(stack)} {_number(count)}\n" for stack, count in stacks.items())
 
 
 def _number(count: float) -> str:

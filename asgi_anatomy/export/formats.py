@@ -5,7 +5,6 @@ wants two values or more of each, and metadata that are numbers or single lines 
 distribution: they have a value for each layer and measure.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -13,7 +12,7 @@ import msgspec
 
 from asgi_anatomy.counts.figures import total
 from asgi_anatomy.documents.origin import briefly
-from asgi_anatomy.documents.words import cell, plain
+from asgi_anatomy.documents.words import as_json, cell, plain
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.turns.decay import figures
 from asgi_anatomy.turns.levels import Cost, Levels
@@ -73,7 +72,7 @@ def bencher(records: Sequence[Kind]) -> str:
         layers.setdefault(plain(measure.layer), {})[name] = {
             key: round(factor * value, 1) for key, value in values.items() if value is not None
         }
-    return json.dumps(layers, indent=1, ensure_ascii=False)
+    return as_json(layers)
 
 
 UNITS = {"cpu": "µs of CPU/request", "instructions": "instructions/request"}
@@ -94,7 +93,7 @@ def github_action_benchmark(records: Sequence[Kind]) -> str:
         }
         for measure in measures(records)
     ]
-    return json.dumps(entries, indent=1, ensure_ascii=False)
+    return as_json(entries)
 
 
 def _range(measure: Measure) -> dict[str, str]:
@@ -121,9 +120,7 @@ def pyperf(records: Sequence[Measured]) -> str:
                 benchmarks[name] = _benchmark(name, costs, record)
     if not benchmarks:
         raise BadInput("no layer has two values by turns, as pyperf needs: try another RECORD=, or a longer BUDGET=")
-    return json.dumps(
-        {"version": "1.0", "metadata": {"unit": "second"}, "benchmarks": [*benchmarks.values()]}, indent=1
-    )
+    return as_json({"version": "1.0", "metadata": {"unit": "second"}, "benchmarks": [*benchmarks.values()]})
 
 
 def _benchmark(name: str, costs: Sequence[Cost], record: Measured) -> dict[str, object]:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from asgi_anatomy.cli import needs_group
 from asgi_anatomy.documents.store import REFERENCE, require_folder
-from asgi_anatomy.documents.words import counted, say, show
+from asgi_anatomy.documents.words import counted, plain, say, show
 from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped, WorkersGone
 from asgi_anatomy.history.record import (
     HISTORY,
@@ -212,7 +212,7 @@ def draw_series(every: Sequence[Series], folder: Path) -> None:
 
     for missing in draw(pictures(every), folder):
         say(f"note: no {missing.name}: {missing.why}")
-    show(os.path.relpath(folder))
+    show(plain(os.path.relpath(folder)))
 
 
 def in_others(pythons: str) -> tuple[list[str], Fault | None]:
@@ -245,7 +245,11 @@ def jobs_of(
         contract = contract_of([layer])
         locks = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
         app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
-        served = [layer.command, app.read_text() if app.is_file() else "", (ROOT / "share.py").read_text()]
+        served = [
+            layer.command,
+            app.read_text("utf-8") if app.is_file() else "",
+            (ROOT / "share.py").read_text("utf-8"),
+        ]
         for release, copy in [*((release, 0) for release in chosen), (chosen[-1], 1)]:
             wanted = ReleaseSpec(
                 package=package, version=release.version, layer=layer.name, deps=deps, python=python,

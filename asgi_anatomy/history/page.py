@@ -1,7 +1,6 @@
 """The releases of a package, drawn: what was learnt, and for each series its step lines, table, steps and gaps."""
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +14,7 @@ from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.part import Part, commands, definitions, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Subject
-from asgi_anatomy.documents.trees import UNFIT
-from asgi_anatomy.documents.words import minus, plain
+from asgi_anatomy.documents.words import UNFIT, minus, plain, to_type
 from asgi_anatomy.history.steps import Scope, Series, Unit, chief
 from asgi_anatomy.history.text import COLUMNS, called, learnt, lines, sentence, values
 
@@ -143,7 +141,7 @@ def parts(source: Subject[list[Series]]) -> list[Part]:
     every = source.record
     about = chief(every)
     head = f'<p class="eyebrow">{text(source.label)}</p><p class="headline">{text(sentence(about))}</p>'
-    again = [_command(every), f"make report RECORD={source.path}   # this page again"]
+    again = [_command(every), f"{to_type('report', {'RECORD': source.path})}   # this page again"]
     return [
         Part("answer", "The answer", body=head + paragraphs(filter(None, [learnt(about)]), "lead"), hero=True),
         *map(_section, every, pictures(every)),
@@ -177,4 +175,4 @@ def _command(every: list[Series]) -> str:
         "DEPS": first.deps, "LAYERS": " ".join(dict.fromkeys(series.layer for series in every)),
         "PYTHONS": " ".join(dict.fromkeys(series.python for series in every)),
     }  # fmt: skip
-    return " ".join(["make history", *(f"{name}={shlex.quote(value)}" for name, value in options.items())])
+    return to_type("history", options)

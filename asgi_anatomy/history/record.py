@@ -12,7 +12,7 @@ import msgspec
 from asgi_anatomy.documents.store import RESULTS, encode, read_file, write_whole
 from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.turns.record import Counts
+from asgi_anatomy.turns.record import Amount, Counts
 
 HISTORY = RESULTS / "history"
 Deps = Literal["held", "newest", "dated"]
@@ -66,7 +66,7 @@ class Host(msgspec.Struct, frozen=True):
     build: str
     """The interpreter's."""
     libc: str
-    anchor: float
+    anchor: Amount
     """Instructions per request of the layer `uvicorn` as locked."""
 
 
@@ -87,7 +87,7 @@ class CountedRelease(msgspec.Struct, kw_only=True):
     """Flags of the layer that the release lacks."""
     counts: Counts
     """The tree has one level: a frame for each function."""
-    seconds: float = 0.0
+    seconds: Amount = 0.0
 
 
 def keep(release: CountedRelease, folder: Path = HISTORY) -> Path:

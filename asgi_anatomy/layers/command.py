@@ -37,7 +37,7 @@ def command(catalogue_file: Path, /, names: bool) -> None:
     """List the ladders and their layers."""
     catalogue = read_catalogue(catalogue_file)
     if names:
-        return show("\n".join(catalogue.ladders))
+        return show(plain("\n".join(catalogue.ladders)))
     for ladder in catalogue.ladders.values():
         table = layers_table(catalogue, ladder.name)
         show(Printing("text", wide=False).render(Document([f"{ladder.name}: {ladder.adds}", table, ""], table)))

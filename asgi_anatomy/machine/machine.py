@@ -15,22 +15,24 @@ import msgspec
 import psutil
 from msgspec import Meta
 
+Share = Annotated[float, Meta(ge=0, le=10**9)]
+
 
 class Machine(msgspec.Struct, kw_only=True):
     """The hardware, the kernel, and how busy they were when the run began."""
 
     cpu: str
     cores: Annotated[int, Meta(ge=1)]
-    memory_gib: float
+    memory_gib: Share
     system: str
-    load: Annotated[list[float], Meta(min_length=1, max_length=3)]
+    load: Annotated[list[Share], Meta(min_length=1, max_length=3)]
     """Load averages over 1, 5 and 15 minutes."""
     governor: str | None = None
     turbo: bool | None = None
     wrk: str = ""
     hooks: list[str] = []
     """Environment variables that slow a server down: tracing, coverage, debugging."""
-    others: list[float] = []
+    others: list[Share] = []
     """Percent of a core used by each other busy process when the run began."""
 
 

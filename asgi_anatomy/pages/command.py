@@ -27,7 +27,7 @@ from asgi_anatomy.documents.store import (
     schema,
     shared,
 )
-from asgi_anatomy.documents.words import say, show
+from asgi_anatomy.documents.words import plain, say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.history.record import is_counted
 from asgi_anatomy.history.record import read_all as read_counted
@@ -149,7 +149,7 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
         target.write_text(page(sources, more), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {target}: {error.strerror}: try OUT=another/file.html") from None
-    show(os.path.relpath(target))
+    show(plain(os.path.relpath(target)))
 
 
 @click.command("charts", cls=Command)
@@ -197,7 +197,7 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
         say(f"note: {what}, {', '.join(labels)}; `make report` shows all")
     for missing in draw([*pictures, *grids], folder, with_png=not drawn.reference):
         say(f"note: no {missing.name}: {missing.why}")
-    show(os.path.relpath(folder))
+    show(plain(os.path.relpath(folder)))
 
 
 def _of_layers(sources: Iterable[Shown]) -> list[Layers]:

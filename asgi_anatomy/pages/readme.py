@@ -26,8 +26,7 @@ from asgi_anatomy.documents.notes import terms
 from asgi_anatomy.documents.origin import described
 from asgi_anatomy.documents.source import Source, matrices
 from asgi_anatomy.documents.store import REFERENCE, newest_in, read_record
-from asgi_anatomy.documents.trees import UNFIT
-from asgi_anatomy.documents.words import markdown, micro, thousands
+from asgi_anatomy.documents.words import UNFIT, markdown, micro, thousands
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.history.record import read_all
 from asgi_anatomy.history.steps import all_series, chief

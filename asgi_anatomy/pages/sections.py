@@ -16,7 +16,7 @@ from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.origin import warnings
 from asgi_anatomy.documents.part import Part, commands, definitions, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Source
-from asgi_anatomy.documents.words import counted
+from asgi_anatomy.documents.words import counted, to_type
 from asgi_anatomy.pages.readme import row, words
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.plan import TURN
@@ -64,7 +64,7 @@ def _made(source: Source) -> Part:
         body += folded("All versions", paragraphs([_versions(record, [*record.packages])], "note"))
     paths = " ".join(filter(None, [source.measured_path, source.counted_path]))
     again = [command(record) for record in (measured, counts) if record]
-    again.append(f'make report RECORD="{paths}"   # this page again')
+    again.append(f"{to_type('report', {'RECORD': paths})}   # this page again")
     return Part("made", "How it was made, and how to make it again", body=body + commands(again))
 
 
@@ -118,7 +118,7 @@ def command(record: Layers) -> str:
             "THREADS": record.load.threads if record.load.threads != usual.threads else None,
         }
         options |= {name: f"{number:g}" for name, number in numbers.items() if number}
-    return " ".join(["make", record.kind, *(f"{name}={value}" for name, value in options.items() if value)])
+    return to_type(record.kind, {name: value for name, value in options.items() if value})
 
 
 STEPS_MS = (0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)

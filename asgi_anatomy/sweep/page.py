@@ -9,7 +9,7 @@ from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Picture
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Subject
-from asgi_anatomy.documents.words import span, thousands
+from asgi_anatomy.documents.words import span, thousands, to_type
 from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.sweep.text import figures, notes, rated_figures, sentence, sweep_document
 
@@ -92,5 +92,6 @@ def parts(swept: Subject[Sweep]) -> list[Part]:
         for title, table in zip(("The figures", "Memory after many requests"), tables, strict=False)
     )
     sections.append(Part("figures", "The figures", body=body + paragraphs(notes(record, wide=True), "note")))
-    again = [f"make sweep RECORD={swept.path}   # the table", f"make report RECORD={swept.path}   # this page again"]
+    whats = {"sweep": "the table", "report": "this page again"}
+    again = [f"{to_type(command, {'RECORD': swept.path})}   # {what}" for command, what in whats.items()]
     return [*sections, Part("made", "How to see it again", body=commands(again))]

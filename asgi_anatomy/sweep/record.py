@@ -1,6 +1,7 @@
 """A record of `make sweep`: layers with more and more connections, or at fixed rates."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec import Meta
 
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.machine.machine import Lane
-from asgi_anatomy.turns.record import Count, Latency, Layers, Load, Window
+from asgi_anatomy.turns.record import Amount, Count, Latency, Layers, Load, Window
 
 LATE_MS = 100
 """An answer that takes longer counts as late, in milliseconds."""
@@ -63,13 +64,13 @@ class Rated(msgspec.Struct, kw_only=True):
     layer: str
     asked: str
     """As it was typed: `50%` of what the layer can do, or requests per second."""
-    rate: float
+    rate: Amount
     """Requests per second."""
     connections: Count
     sent: Count = 0
     """How many requests were due, answered or not."""
     answered: Count = 0
-    seconds: float = 0.0
+    seconds: Amount = 0.0
     """From the first request to the last answer."""
     latency_us: Latency | None = None
     """From when a request was due, not from when a connection was free for it."""
@@ -107,13 +108,13 @@ class Sweep(Layers, kw_only=True, tag="sweep"):
     ladder: str = ""
     load: Load
     """`seconds` is the shortest window; `connections` those at a fixed rate, and for the memory after many requests."""
-    budget: float | None = None
+    budget: Amount | None = None
     """The time limit, in seconds."""
-    seconds: float | None = None
+    seconds: Amount | None = None
     """How long it took, in seconds."""
     cores: Lane | None = None
     """The cores of the servers and of the client; null: they were not pinned."""
-    quota: float | None = None
+    quota: Amount | None = None
     """The CPU time that the container may use, in cores; null: no limit, or unknown."""
     connections: list[Count] = msgspec.field(default_factory=list)
     """What was asked for, in this order."""
@@ -128,6 +129,12 @@ class Sweep(Layers, kw_only=True, tag="sweep"):
     capacity: list[Window] = msgspec.field(default_factory=list)
     """What each layer can do: the window of which a rate is so many percent."""
     rated: list[Rated] = msgspec.field(default_factory=list)
+
+    @property
+    def about(self) -> Iterator[tuple[str, str]]:
+        """All that was measured."""
+        measured: list[Held | Memory | Window | Rated] = [*self.held, *self.served, *self.capacity, *self.rated]
+        return ((each.layer, "a measurement") for each in measured)
 
     @property
     def windows(self) -> list[Window]:

@@ -8,7 +8,8 @@ own, as everybody runs it.
 Every table can be printed again from a record. `command` says of which kind it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
@@ -20,6 +21,11 @@ from asgi_anatomy.errors import BadInput, ServerFault
 from asgi_anatomy.machine.machine import Lane, Machine, Python
 
 Count = Annotated[int, Meta(ge=0, le=10**15)]
+Amount = Annotated[float, Meta(ge=0, le=10**15)]
+Signed = Annotated[float, Meta(ge=-(10**15), le=10**15)]
+"""What may be below zero."""
+MOST = 1000
+"""Layers of a record."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -106,7 +112,7 @@ class Round(msgspec.Struct, kw_only=True):
     """Servers started, cycles of turns, servers stopped."""
 
     start: datetime
-    seconds: float
+    seconds: Amount
     """From starting the servers until they had ended, without plain windows."""
     throttled: Count | None = None
     """How often the kernel stopped the container meanwhile, because it had used up its share of the CPU."""
@@ -214,8 +220,8 @@ class Frame(msgspec.Struct):
 
     package: str
     function: str
-    calls: float
-    bytecodes: float
+    calls: Amount
+    bytecodes: Amount
     children: list["Frame"] = []
 
     @property
@@ -228,36 +234,43 @@ class Counts(msgspec.Struct, kw_only=True):
     """Where the work of one request goes in a layer. What could not be counted is empty; a note says why."""
 
     layer: str
-    instructions: list[dict[str, float]] = []
+    instructions: list[dict[str, Signed]] = []
     """User-space instructions per request by component, for each repeat."""
-    calls: dict[str, float] = {}
+    calls: dict[str, Amount] = {}
     """Python calls per request by package."""
-    bytecodes: dict[str, float] = {}
-    syscalls: dict[str, float] = {}
+    bytecodes: dict[str, Amount] = {}
+    syscalls: dict[str, Amount] = {}
     """System calls per request by name."""
-    memory: dict[str, float] = {}
+    memory: dict[str, Signed] = {}
     """Allocations, collections per 1,000 requests, instructions in the collector; the latter are part of the above."""
     tree: Frame | None = None
     notes: list[str] = []
+
+    @property
+    def contradiction(self) -> str:
+        """What was counted, but adds up to nothing, or an empty string."""
+        sums = [("instructions", sum(repeat.values())) for repeat in self.instructions]
+        sums += [("bytecodes", sum(self.bytecodes.values()))] if self.bytecodes else []
+        return next((f"the {what} of {self.layer!r} add up to {count:g}" for what, count in sums if count <= 0), "")
 
 
 class Trial(msgspec.Struct, frozen=True):
     """One pair with an injected slow-down: the decay injected and the decay found, in percent."""
 
-    injected: float
+    injected: Signed
     verdict: Verdict
-    decay: float
-    decay_low: float
-    decay_high: float
-    rounds: int
-    seconds: float
+    decay: Signed
+    decay_low: Signed
+    decay_high: Signed
+    rounds: Count
+    seconds: Amount
 
 
 class Writer(msgspec.Struct, frozen=True):
     """The process that is still writing a record: its id, and when it started, in seconds since 1970."""
 
-    pid: int
-    started: float
+    pid: Annotated[int, Meta(ge=1, lt=2**31)]
+    started: Amount
 
 
 class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
@@ -294,6 +307,11 @@ class Kind(msgspec.Struct, kw_only=True, tag_field="command"):
         """The records that it holds, each of which must be consistent."""
         return ()
 
+    @property
+    def contradiction(self) -> str:
+        """How what this kind has contradicts itself, or an empty string; documents/store.py asks for what all have."""
+        return ""
+
 
 class Layers(Kind, kw_only=True):
     """A record of layers."""
@@ -302,7 +320,12 @@ class Layers(Kind, kw_only=True):
     """SHA-256 of the contract's requests and answers."""
     workload: str = "user"
     """What was asked of its layers: a workload of workloads.toml, or the name of a custom server's REQUEST file."""
-    layers: list[Row]
+    layers: Annotated[list[Row], Meta(min_length=1, max_length=MOST)]
+
+    @property
+    def about(self) -> Iterator[tuple[str, str]]:
+        """The name of a layer for each figure that is of one, and what kind of figure that is."""
+        yield from ()
 
     def row(self, name: str) -> Row:
         """A layer's row."""
@@ -315,9 +338,9 @@ class Measured(Layers, kw_only=True):
     timed: ClassVar[bool] = True
 
     load: Load
-    budget: float | None = None
+    budget: Amount | None = None
     """The time limit of the run, in seconds."""
-    seconds: float | None = None
+    seconds: Amount | None = None
     """How long it took, in seconds."""
     turn_ms: Count | None = None
     """The length of a turn; null: this machine cannot take turns, so there are plain windows only."""
@@ -325,11 +348,19 @@ class Measured(Layers, kw_only=True):
     """Where the clients of turns were: on the servers' core; on the other; or there and polling (docs/METHOD.md)."""
     cores: Lane | None = None
     """The core of the servers, and another one; null: they were not pinned."""
-    quota: float | None = None
+    quota: Amount | None = None
     """The CPU time that the container may use, in cores; null: no limit, or unknown."""
     rounds: list[Round] = []
     windows: list[Window] = []
     """Plain windows."""
+
+    @property
+    def about(self) -> Iterator[tuple[str, str]]:
+        """Plain windows and turns."""
+        yield from ((window.layer, "a plain window") for window in self.windows)
+        for one in self.rounds:
+            yield from ((turn.layer, "a turn") for turn in one.turns)
+            yield from ((instance.layer, "an instance") for instance in one.instances)
 
     @property
     def size(self) -> int:
@@ -350,15 +381,21 @@ class Bench(Measured, kw_only=True, tag="bench"):
     """A ladder, measured."""
 
     ladder: str = ""
-    precision: float | None = None
+    precision: Amount | None = None
     """The target for the margin of every decay, in percentage points."""
 
 
 class Pair(Measured, kw_only=True, tag="pair"):
     """Two layers, the second on the first, measured until a verdict."""
 
-    threshold: float | None = None
+    threshold: Amount | None = None
     """Percent: smaller differences count as the same."""
+
+    @property
+    def contradiction(self) -> str:
+        """Whether it is no pair."""
+        is_pair = len(self.layers) == 2 and self.layers[1].on == self.layers[0].name
+        return "" if is_pair else "it is of a pair, but not of two layers, the second on the first"
 
 
 class Anatomy(Layers, kw_only=True, tag="anatomy"):
@@ -368,10 +405,23 @@ class Anatomy(Layers, kw_only=True, tag="anatomy"):
     anatomy: list[Counts] = []
     endpoint: Counts | None = None
     """share.endpoint alone: the useful work."""
-    seconds: float | None = None
+    seconds: Amount | None = None
     """How long it took."""
     jobs: Count | None = None
     """How many counts ran at a time."""
+
+    @property
+    def about(self) -> Iterator[tuple[str, str]]:
+        """Counts."""
+        return ((counts.layer, "a count") for counts in self.anatomy)
+
+    @property
+    def contradiction(self) -> str:
+        """Counts of nothing, or two of one layer."""
+        if twice := repeated(counts.layer for counts in self.anatomy):
+            return f"it has the counts of {twice!r} twice"
+        every = [*self.anatomy, *([self.endpoint] if self.endpoint else [])]
+        return next(filter(None, (counts.contradiction for counts in every)), "")
 
     @property
     def size(self) -> int:
@@ -383,15 +433,20 @@ class Anatomy(Layers, kw_only=True, tag="anatomy"):
 class Sensitivity(Kind, kw_only=True, tag="sensitivity"):
     """Pairs with injected slow-downs, and how often each was found."""
 
-    budget: float
-    threshold: float
-    floor: float
+    budget: Amount
+    threshold: Amount
+    floor: Amount
     trials: list[Trial] = []
 
     @property
     def size(self) -> int:
         """How many trials there are."""
         return len(self.trials)
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """A name that is there more than once, or None."""
+    return min((name for name, count in Counter(names).items() if count > 1), default=None)
 
 
 def now() -> datetime:

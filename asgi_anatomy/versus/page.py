@@ -8,6 +8,7 @@ from asgi_anatomy.documents.icicle import TITLE as TREE_TITLE
 from asgi_anatomy.documents.icicle import icicle, packed
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Subject
+from asgi_anatomy.documents.words import to_type
 from asgi_anatomy.turns.record import Frame
 from asgi_anatomy.versus.record import Versus
 from asgi_anatomy.versus.text import (
@@ -47,7 +48,7 @@ def parts(sides: Sides) -> list[Part]:
     sections += [*_functions(order), *_tree(order, a)]
     if notes := remarks(record, judged):
         sections.append(Part("differs", "What else differs, and what is not sure", body=paragraphs(notes, "note")))
-    again = [repeat(record), f"make report RECORD={sides.path}   # this page again"]
+    again = [repeat(record), f"{to_type('report', {'RECORD': sides.path})}   # this page again"]
     body = paragraphs(made(record, wide=True), "note") + commands(again)
     return [*sections, Part("made", "How it was made, and how to make it again", body=body)]
 

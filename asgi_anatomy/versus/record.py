@@ -1,8 +1,14 @@
 """The record of `make versus`: layers in two versions of a package, what each costs, and how they answer."""
 
-import msgspec
+from typing import Annotated
 
-from asgi_anatomy.turns.record import Count, Counts, Kind, Pair
+import msgspec
+from msgspec import Meta
+
+from asgi_anatomy.turns.record import Amount, Count, Counts, Kind, Pair, repeated
+
+VARIABLES = {"PACKAGE", "A", "B", "REPO", "LAYERS", "LADDER", "WORKLOAD", "ONLY", "LIMIT", "BISECT"}
+"""What a record may name as asked: its command to repeat is for others to type."""
 
 
 class ServedSide(msgspec.Struct, kw_only=True):
@@ -42,9 +48,9 @@ class Candidate(msgspec.Struct, kw_only=True):
     """A release, or the start of a commit's hash."""
     subject: str = ""
     """The first line of a commit's message."""
-    count: float | None = None
+    count: Amount | None = None
     """Null: it was not needed, or could not be counted."""
-    bytecodes: float | None = None
+    bytecodes: Amount | None = None
     differ: dict[str, tuple[str, str]] = {}
     """The other packages whose versions differ from A's: A's, and its own."""
     fault: str = ""
@@ -56,7 +62,7 @@ class Bisection(msgspec.Struct, kw_only=True):
     package: str
     layer: str
     metric: str = "instructions"
-    points: list[Candidate]
+    points: Annotated[list[Candidate], Meta(min_length=1)]
 
 
 class Versus(Kind, kw_only=True, tag="versus"):
@@ -71,16 +77,16 @@ class Versus(Kind, kw_only=True, tag="versus"):
     contract: str | None = None
     workload: str = "user"
     """What was asked of its layers: a workload of workloads.toml."""
-    limit: float
+    limit: Amount
     """Percent: smaller changes of a count are the same."""
-    threshold: float
+    threshold: Amount
     """Percent: smaller differences in time are the same."""
     layers: list[Compared] = msgspec.field(default_factory=list)
     floor_layer: str = ""
     """The layer whose side A was counted again."""
     floor: Counts | None = None
     """Its counts."""
-    seconds: float | None = None
+    seconds: Amount | None = None
     """How long it took."""
     jobs: Count | None = None
     """How many counts ran at a time."""
@@ -92,6 +98,19 @@ class Versus(Kind, kw_only=True, tag="versus"):
     def within(self) -> list[Pair]:
         """Both sides in time, of each layer."""
         return [row.pair for row in self.layers if row.pair]
+
+    @property
+    def contradiction(self) -> str:
+        """Layers that are there twice or not at all, counts of nothing, variables that the command does not take."""
+        if twice := repeated(row.layer for row in self.layers):
+            return f"it has the layer {twice!r} twice"
+        if self.floor and self.floor_layer not in [row.layer for row in self.layers]:
+            return f"the floor is of {self.floor_layer!r}, but there is no row for it"
+        if unknown := self.asked.keys() - VARIABLES:
+            return f"versus takes no {min(unknown)!r}"
+        every = [each.counts for row in self.layers for each in (row.a, row.b) if each.counts]
+        every += [self.floor] if self.floor else []
+        return next(filter(None, (counts.contradiction for counts in every)), "")
 
     @property
     def size(self) -> int:

@@ -4,7 +4,6 @@ Text, CSV and JSON are a document; Markdown is made for a pull request: short, w
 """
 
 import math
-import shlex
 from collections import defaultdict
 from typing import Any
 
@@ -13,7 +12,7 @@ import msgspec
 from asgi_anatomy.counts.changes import FunctionChange
 from asgi_anatomy.documents.document import Column, Document, Table, Values
 from asgi_anatomy.documents.origin import described, named
-from asgi_anatomy.documents.words import cell, markdown
+from asgi_anatomy.documents.words import UNFIT, markdown, rounded, to_type
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.estimate import decay
 from asgi_anatomy.turns.verdict import seconds_needed
@@ -47,7 +46,7 @@ def versus_document(record: Versus, form: str = "text", wide: bool = False) -> D
         heading = f"Functions that changed most, on {about.row.layer}, per request:"
         parts += ["", heading, functions_table(about.functions, NAMED)]
     parts += [*bisection_lines(record), "", *remarks(record, judged), *made(record, wide)]
-    rows = [_rounded(_as_object(record, judged))] if form == "json" else _metric_rows(judged)
+    rows = [rounded(_as_object(record, judged))] if form == "json" else _metric_rows(judged)
     keys = [*rows[0]] if form == "json" else ["layer", "metric", "unit", *METRIC_KEYS]
     return Document(parts, Table([Column(key) for key in keys], rows), single=form == "json")
 
@@ -66,7 +65,7 @@ def versus_markdown(record: Versus) -> str:
     unchanged = layers_table(same)
     folded += [f"Not changed by {record.limit:g}% or more:", unchanged] if unchanged.rows else []
     folded += [*remarks(record, judged), *made(record, wide=True), "To repeat it:"]
-    packages = " ".join(dict.fromkeys(name for row in record.layers for name in row.versions))
+    packages = " ".join(dict.fromkeys(UNFIT.sub("_", name) for row in record.layers for name in row.versions))
     pieces = [
         MARKER.format(packages=packages),
         f"**{markdown(sentence(record, judged))}**",
@@ -86,8 +85,7 @@ def _as_markdown(parts: list[str | Table]) -> str:
 
 def repeat(record: Versus) -> str:
     """The command that repeats it."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in record.asked.items()]
-    return cell(" ".join(["make versus", *words]))
+    return to_type("versus", record.asked)
 
 
 def names(record: Versus) -> tuple[str, str]:
@@ -393,12 +391,3 @@ def _as_object(record: Versus, judged: list[Judged]) -> dict[str, Any]:
 
 def _sides(versions: dict[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
     return {name: {"a": a, "b": b} for name, (a, b) in versions.items()}
-
-
-def _rounded(value: Any) -> Any:
-    """A value for JSON with four decimals at most, as in every table."""
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value

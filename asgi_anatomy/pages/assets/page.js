@@ -119,7 +119,7 @@ all('.table').forEach((place) => {
   }));
   const button = one('.copy', place);
   button.addEventListener('click', async () => {
-    const cell = (each) => each.textContent.trim().replace(/[\\|]/g, '\\$&');
+    const cell = (each) => each.textContent.trim().replace(/[\\`*_[\]<>&|~$]/g, '\\$&').replace(/@(?=\w)/g, '@\u2060');
     const line = (cells) => `| ${cells.join(' | ')} |`;
     const rows = [...table.tBodies[0].rows].map((row) => line([...row.cells].map(cell)));
     const markdown = [line(heads.map(cell)), line(heads.map((each) => each.classList.contains('left') ? '---' : '---:')), ...rows].join('\n') + '\n';
