@@ -18,8 +18,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from asgi_anatomy.suite.layers import IS_CLONE
 
 NBSP = "\u00a0"
@@ -200,8 +198,7 @@ def typed(text: str) -> str:
 def show(text: str) -> None:
     """Print a result on standard output."""
     try:
-        click.echo(typed(text))
-        sys.stdout.flush()
+        print(typed(text), flush=True)  # click would print UTF-8 where the encoding is ASCII
     except OSError:  # a closed pipe or terminal: discard what is left in the buffer
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -210,4 +207,5 @@ def show(text: str) -> None:
 def say(what: str) -> None:
     """Print a line on standard error, escaped: it may quote a server, pip or another machine."""
     with contextlib.suppress(OSError):
-        click.echo(typed(plain(what)), err=True)
+        if sys.stderr:  # None where it is closed
+            print(typed(plain(what)), file=sys.stderr, flush=True)
