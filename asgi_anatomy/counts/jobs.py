@@ -86,6 +86,8 @@ def count(job: Job) -> Result:
         return _failed(job, why, lacks=tool)
     try:
         result = again_if_killed(lambda: _do(job))
+        if why := result.counts.contradiction:  # no record could have it
+            result = _failed(job, why)
     except (Fault, OSError) as error:
         if job.task != "contract":
             brief = error.brief if isinstance(error, ServerFault) else ""

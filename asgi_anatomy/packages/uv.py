@@ -148,11 +148,7 @@ def digest(*parts: str) -> str:
 def lock() -> None:
     """Pin all locks anew. Versions that still fit stay: delete a lock's line, or the lock, for newer ones."""
     main, how = ROOT / "requirements.lock", ["--generate-hashes", "--no-header", "--no-emit-index-url"]
-    how += [
-        "--require-build-hashes",
-        "--build-constraints",
-        str(ROOT / "scripts" / "build.txt"),
-    ]  # the tools of what has no wheel, by hash
+    how += ["--require-build-hashes", "--build-constraints", str(ROOT / "scripts" / "build.txt")]
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".lock-") as folder:
         for path in (main, *sorted((ROOT / "groups").glob("*.lock"))):  # with the same versions of what both have
             new, extra = Path(folder, path.name), [] if path == main else ["--extra", path.stem]

@@ -128,7 +128,8 @@ def printed(record: Kind) -> Iterator[tuple[str, str]]:
     if isinstance(record, Versus):
         yield "comment", versus_markdown(record)
     if isinstance(record, Anatomy):
-        yield "text", difference_document(record, *(row.name for row in record.layers)).render("text")
+        low, high = (row.name for row in record.layers)
+        yield "text", difference_document(record, low, high).render("text")
     for export in EXPORTS.values():
         if isinstance(record, export.kinds):
             yield "json", export.write([record])
@@ -174,7 +175,7 @@ COMMANDS = {
     "history": ["history"],
 }  # fmt: skip
 """What prints each kind of record."""
-VALUES = [None, 0, -1, 1e308, -1e308, 1e-308, 10**15, 10**400, 0.5, "", "no layer", [], {}, True]
+VALUES: list[Any] = [None, 0, -1, 1e308, -1e308, 1e-308, 10**15, 10**400, 0.5, "", "no layer", [], {}, True]
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
