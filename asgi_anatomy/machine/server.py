@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -128,7 +129,9 @@ class Server:
             require_ports(self.host, self.port)
         self.port = self.port or free_port(self.host)
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
-        self.output = tempfile.TemporaryFile("a+b", dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
+        self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
+        # the server shares this file's position, which reading it moves
+        fcntl.fcntl(self.output, fcntl.F_SETFL, os.O_APPEND)
         try:
             self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output, grouped=True)
         except OSError as error:

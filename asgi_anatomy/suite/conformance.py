@@ -142,23 +142,25 @@ def is_closed(stream: socket.socket) -> bool:
     return True
 
 
-def ask(host: str, port: int, request: bytes, seconds: float = TIMEOUT) -> Answer:
+def ask(host: str, port: int, request: bytes, seconds: float | None = None) -> Answer:
     """Send one request on a new connection; raises OSError if there is no server, TimeoutError if it is silent."""
-    with socket.create_connection((host, port), seconds) as stream:
+    with socket.create_connection((host, port), seconds or TIMEOUT) as stream:
         begin = time.perf_counter()
         stream.sendall(request)
         return msgspec.structs.replace(receive(stream), seconds=time.perf_counter() - begin)
 
 
-def check_asked(contract: Contract, layer: Layer, host: str, port: int, seconds: float = TIMEOUT) -> list[Answer]:
-    """Check a server's answer to each request of its workload, each within so many seconds.
+def check_asked(contract: Contract, layer: Layer, host: str, port: int, seconds: float | None = None) -> list[Answer]:
+    """Check a server's answer to each request of its workload, each within so many seconds, by default TIMEOUT.
 
     Raises Broken, OSError if there is no server, or TimeoutError.
     """
     return [_check(contract, layer, asked, host, port, seconds) for asked in contract.asked]
 
 
-def _check(contract: Contract, layer: Layer, asked: Asked, host: str, port: int, seconds: float = TIMEOUT) -> Answer:
+def _check(
+    contract: Contract, layer: Layer, asked: Asked, host: str, port: int, seconds: float | None = None
+) -> Answer:
     answer = ask(host, port, asked.wire(), seconds)
     if not answer.raw:
         raise ConnectionError("the connection was closed without an answer")

@@ -54,7 +54,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def versus(clone: Path, *more: object) -> tuple[int, str, str]:
     """It may install and build, so it has longer than other commands."""
     layers, results = clone.parent / "layers.toml", clone.parent / "results"
-    command = ["--catalogue", layers, "versus", "--package", "tiny-side", "--results", results, *more]
+    measured = [] if "--record" in more else ["--package", "tiny-side", "--results", results]
+    command = ["--catalogue", layers, "versus", *measured, *more]
     done = subprocess.run(
         [sys.executable, "-m", "asgi_anatomy", *map(str, command)],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
