@@ -57,8 +57,8 @@ def require_ports(host: str, port: int, count: int = 1) -> None:
         try:
             socket.create_server((host, one)).close()
         except OSError as error:
-            why = error.strerror or error
-            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            why = str(error.strerror or error).partition(" (")[0]
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 hint = "expected an IPv4 address of this machine, such as 127.0.0.1"
                 raise BadInput(f"HOST={host} is not one that a server can listen on ({why}): {hint}") from None
             several = f"PORT={port} is for {count} layers, one port each: " if one > port else ""

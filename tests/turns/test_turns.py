@@ -277,7 +277,8 @@ def test_what_waits_is_measured_in_plain_windows(odd: Record) -> None:
 def test_a_server_that_does_one_slow_request_after_another(contract: Contract) -> None:
     """What is queued at the end of a window is answered before its CPU time is read."""
     alone = msgspec.structs.replace(contract, cases={})
-    selection = Selection([app_layer("blocking")], {"blocking": None}, alone)
+    layer = msgspec.structs.replace(app_layer("blocking"), differs={})
+    selection = Selection([layer], {"blocking": None}, alone)
     record = Record(load=Load(connections=20), layers=selection.rows(), cores=HERE)
     Run(Plan(selection, record.load, HERE, budget=10, turn=TURN), record, Quiet()).round(selection.layers, 0.1)
     (window,), (row,) = record.windows, record.layers
