@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -130,6 +129,8 @@ class Server:
         self.port = self.port or free_port(self.host)
         argv = [*self.wrap, *self.layer.argv(self.host, self.port)]
         self.output = tempfile.TemporaryFile(dir=guard().folder)  # noqa: SIM115 (stop_all closes it)
+        import fcntl  # not on every machine that shows records
+
         # the server shares this file's position, which reading it moves
         fcntl.fcntl(self.output, fcntl.F_SETFL, os.O_APPEND)
         try:
@@ -178,14 +179,8 @@ class Server:
         return self
 
     def require_alive(self, what: str) -> None:
-        """Raise ServerFault, with its last lines, if the server has ended. What it printed before those is dropped."""
-        if (end := self.output.seek(0, os.SEEK_END)) > PRINTED:
-            self.output.seek(max(self.marked, end - TAIL))
-            last = self.output.read()[-TAIL:]
-            self.output.truncate(0)  # it appends, so that it goes on from there
-            self.output.write(last)
-            self.output.flush()
-            self.marked = 0
+        """Raise ServerFault, with its last lines, if the server has ended."""
+        self._drop_printed()
         if (code := self.process.poll()) is not None:
             self.process.guard.require()
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -194,6 +189,16 @@ class Server:
                 how = "it must stay in the foreground: try an option such as `--no-daemon` or `daemon off;`"
             kind = ServerKilled if code < 0 else ServerFault
             raise kind(self.layer.name, f"{what} ({how})", self.printed())
+
+    def _drop_printed(self) -> None:
+        """Keep the end of what it printed, where that has become large."""
+        if (end := self.output.seek(0, os.SEEK_END)) > PRINTED:
+            self.output.seek(max(self.marked, end - TAIL))
+            last = self.output.read()[-TAIL:]
+            self.output.truncate(0)  # it appends, so that it goes on from there
+            self.output.write(last)
+            self.output.flush()
+            self.marked = 0
 
     def _in_background(self) -> int | None:
         """The process that keeps serving after the one that was started has ended, or None."""

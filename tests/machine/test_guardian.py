@@ -395,7 +395,7 @@ def test_a_wrk_that_fails_twice_is_a_window_left_out(
 ) -> None:
     tries = []
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         tries.append(1)
         raise WrkFault("wrk was ended")
 

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import socketserver
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -83,11 +84,13 @@ def test_what_reaches_a_server(contract: Contract, workload: str, fewest: int | 
     with counting() as (port, requests, first):
         server = Server(Layer(name="any", adds=""), asked(contract, workload), port=port)
         server.process = guard().start(["sleep", "60"])
+        server.output = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             summary = Wrk(server, Load(seconds=1, connections=2)).finish()
         finally:
             server.process.kill()
             server.process.wait(10)
+            server.output.close()
     assert summary.requests
     assert first[1].count(b"POST /") == server.contract.workload.pipelining
     ended = [count for count in requests[:-2] if count]
