@@ -31,7 +31,7 @@ help-%: venv
 
 # Every other target is a command. By the real path of the environment: .venv is a link, which a later set-up may change.
 %: venv command
-	MAKE_WORDS='$(given)' exec "$$(cd ./.venv && pwd -P)/bin/python" -m asgi_anatomy $@
+	MAKE_WORDS='$(given)' MAKE_PID=$$PPID exec "$$(cd ./.venv && pwd -P)/bin/python" -m asgi_anatomy $@
 
 test: venv
 	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh
@@ -40,7 +40,7 @@ test-all: venv
 	sh scripts/test.sh -m ''
 
 test-faults: venv
-	sh scripts/test.sh -m faults
+	ONLY='$(subst ','\'',$(strip $(ONLY)))' sh scripts/test.sh -m faults
 
 setup: venv
 	sh scripts/tools.sh wrk

@@ -14,7 +14,7 @@ import click
 
 from asgi_anatomy.documents.words import print_anywhere, say
 from asgi_anatomy.errors import BadInput, Fault, Stopped
-from asgi_anatomy.machine.signals import stop_on_signals
+from asgi_anatomy.machine.signals import follow_make, followed, stop_on_signals
 from asgi_anatomy.options import near
 from asgi_anatomy.suite.layers import PYTHON, ROOT, group_environment
 
@@ -111,6 +111,7 @@ def main(context: click.Context, catalogue: Path) -> None:
     """What every layer between a socket and FastAPI costs."""
     context.obj = catalogue
     stop_on_signals()
+    follow_make()
 
 
 def run() -> int:
@@ -158,6 +159,7 @@ def needs_group(name: str) -> None:
     if Path(sys.prefix).resolve() != python.parents[1].resolve():
         sys.stdout.flush()
         sys.stderr.flush()
+        os.environ.update(followed)
         os.execv(python, [str(python), "-m", "asgi_anatomy", *sys.argv[1:]])
 
 

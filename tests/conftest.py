@@ -93,6 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(number, stop)
     for name in ("COLUMNS", "LINES"):  # xdist sets them for its workers, and programs wrap what they say
         os.environ.pop(name, None)
+    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"):  # a make that a test starts has words of its own
+        os.environ.pop(name, None)
 
 
 def require(missing: str) -> None:
@@ -249,13 +251,18 @@ def wait_for[T](what: Callable[[], T], seconds: float = 20.0) -> T:
     return found
 
 
-def guardians(folder: Path) -> list[int]:
-    """The guardians among the processes that were started with this folder."""
+def running(folder: Path, what: str) -> list[psutil.Process]:
+    """The processes that were started with this folder, and have this in their command."""
     found = []
     for process in family_of(folder):
-        with contextlib.suppress(psutil.Error):
-            found += [process.pid] if "asgi_anatomy.machine.guardian" in process.cmdline() else []
+        with contextlib.suppress(psutil.Error):  # it may have ended by now
+            found += [process] if any(what in word for word in process.cmdline()) else []
     return found
+
+
+def guardians(folder: Path) -> list[int]:
+    """The guardians among them."""
+    return [each.pid for each in running(folder, "asgi_anatomy.machine.guardian")]
 
 
 def groups_of(guardians: list[int]) -> list[Path]:

@@ -1,5 +1,6 @@
 """The Makefile and the set-up scripts, as a shell runs them."""
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -13,6 +14,7 @@ import time
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -496,6 +498,33 @@ def test_a_set_up_that_was_killed_is_begun_anew(checkout: Checkout) -> None:
     (checkout.main / "bin" / "python").unlink()  # as where its Python was removed
     assert checkout.set_up().returncode == 0
     assert checkout.version() == "1"
+
+
+def test_clean_refuses_while_a_command_runs(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = checkout.folder / ".venvs" / "x" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(PYTHON)
+    monkeypatch.setattr(uv, "VENVS", checkout.folder / ".venvs")
+    real, opened = os.open, list[int]()
+
+    def noted(*words: Any) -> int:
+        opened.append(real(*words))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", noted)
+    uv.use()
+    monkeypatch.undo()
+    said = checkout.run("make", "clean")
+    assert said.returncode == 2
+    assert said.stderr.startswith("error: a command is running in .venvs: wait for its end, or end it, then"), said
+    assert python.exists()
+    fcntl.flock(opened[0], fcntl.LOCK_EX)  # as `make clean` has it
+    monkeypatch.setattr(uv, "VENVS", checkout.folder / ".venvs")
+    with pytest.raises(uv.SetupError, match="^`make clean` is removing the environments: type the same again$"):
+        uv.use()
+    os.close(opened[0])
+    assert checkout.run("make", "clean").returncode == 0
+    assert not (checkout.folder / ".venvs").exists()
 
 
 def test_clean_leaves_results(checkout: Checkout) -> None:

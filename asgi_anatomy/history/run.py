@@ -21,6 +21,7 @@ from asgi_anatomy.counts.trees import frames
 from asgi_anatomy.documents.store import write_whole
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
+from asgi_anatomy.machine.children import renew
 from asgi_anatomy.machine.machine import read_machine
 from asgi_anatomy.machine.versions import read_revision
 from asgi_anatomy.packages.environments import build
@@ -52,6 +53,7 @@ def count_release(job: ReleaseJob) -> CountedRelease:
     except BadInput:
         raise
     except Fault:
+        renew()  # it may be the guardian that was lost
         release = _count(job)
     release.seconds = round(time.monotonic() - begin, 1)
     return release

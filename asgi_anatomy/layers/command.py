@@ -1,6 +1,5 @@
 """`make ladders`, `check-layer` and `serve-LAYER`: what can be measured, what a layer lacks, and serving one."""
 
-import signal
 from pathlib import Path
 
 import click
@@ -8,9 +7,9 @@ import click
 from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.words import plain, say, show
 from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped
-from asgi_anatomy.machine.children import clean_environment, guard
-from asgi_anatomy.machine.server import STOP, Server, free_port, require_ports
-from asgi_anatomy.machine.signals import held
+from asgi_anatomy.machine.children import clean_environment
+from asgi_anatomy.machine.programs import attend
+from asgi_anatomy.machine.server import Server, free_port, require_ports
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import Command, Printing, Whole, host_option
 from asgi_anatomy.packages.environments import OHA_BUILD, build, make
@@ -137,29 +136,11 @@ def serve_command(context: click.Context, /, layer: str, host: str, port: int) -
         raise ServerFault(chosen.name, failed[chosen.name])
     port = port or free_port(host)
     say(f"{chosen.name} on http://{host}:{port} (Ctrl-C to stop)")
+    argv = chosen.argv(host, port)
     try:
-        code = _attend(chosen, host, port)
+        code = attend(argv, clean_environment())
+    except OSError as error:
+        raise Fault(f"{chosen.name} cannot be started: {argv[0]}: {error.strerror}") from None
     except Stopped as stopped:
         code = stopped.exit_code
     context.exit(code if code >= 0 else 128 - code)
-
-
-def _attend(layer: Layer, host: str, port: int) -> int:
-    """Serve a layer until it exits or a signal stops it; returns its exit code, negative for a signal.
-
-    It is not attached to this terminal: Ctrl-C stops it with SIGTERM, on which servers exit cleanly.
-    """
-    argv = layer.argv(host, port)
-    try:
-        with held():
-            server = guard().start(argv, clean_environment(), stdout=1, stderr=2)
-    except OSError as error:
-        raise Fault(f"{layer.name} cannot be started: {argv[0]}: {error.strerror}") from None
-    try:
-        while server.wait(3600) is None:
-            pass
-    finally:
-        if server.poll() is None:
-            server.kill(signal.SIGTERM)
-            server.wait(STOP)
-    return server.returncode or 0

@@ -41,6 +41,7 @@ def clean_environment() -> dict[str, str]:
 
 
 ANSWER = 30.0  # seconds that the guardian has to answer
+WATCH = 1.0  # seconds between two looks at whether it can
 FULL = "cannot start another process: the process limit (`ulimit -u`) is reached"
 
 File = IO[bytes] | int | None
@@ -82,17 +83,19 @@ class Child:
     @property
     def stopped(self) -> bool:
         """Whether it was paused from outside (SIGSTOP), so that it neither works nor ends."""
-        try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-        except psutil.Error:
-            return False
+        return is_stopped(self.pid)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is paused (SIGSTOP)."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 class Guard:
-    """A connection to a guardian, which it starts. Its methods raise Fault where the guardian does not answer.
-
-    `folder` is for temporary files: it is deleted with the guardian.
-    """
+    """A connection to a guardian, which it starts. Its methods raise Fault where the guardian does not answer."""
 
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}
@@ -100,7 +103,8 @@ class Guard:
         self.lost = ""
         """Why the guardian is lost; empty while it is not."""
         self.closing = False
-        self.folder: Path | None = None
+        self.watched = 0.0
+        self._folder: Path | None = None
         self.stream, other = socket.socketpair()
         self.stream.settimeout(ANSWER)
         self.ready = select.poll()
@@ -116,10 +120,18 @@ class Guard:
             self.stream.close()
             raise Fault(FULL) from None
         try:
-            self.folder = Path(os.fsdecode(self._answer(Ready).folder))
+            self._folder = Path(os.fsdecode(self._answer(Ready).folder))
         except OSError as error:
             raise Fault(f"cannot create a folder for temporary files: {error.strerror}: try another TMPDIR") from None
         atexit.register(self.close)
+
+    @property
+    def folder(self) -> Path:
+        """A folder for temporary files, which is deleted with the guardian. Raises Fault where that is lost."""
+        self.listen(0)
+        self.require()
+        assert self._folder
+        return self._folder
 
     def start(
         self,
@@ -170,9 +182,10 @@ class Guard:
 
     def listen(self, seconds: float) -> None:
         """Note which children have ended, waiting at most this long for one."""
-        if not self.closing and not self.received and not self.ready.poll(seconds * 1000):
-            return
+        silent = not self.closing and not self.received and not self.ready.poll(seconds * 1000)
         with held(), contextlib.suppress(Fault):  # `require` raises it later, when nothing needs cleaning up first
+            if silent:
+                return self._watch()
             if not self.received:  # the message that a child has ended may have arrived along with an answer
                 self._hear()
             for message in self._messages():
@@ -190,6 +203,7 @@ class Guard:
         self.closing = True
         with contextlib.suppress(OSError):
             self.stream.shutdown(socket.SHUT_RDWR)
+        self.process.send_signal(signal.SIGCONT)  # a stopped one would not end
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Fault), held():
             self.process.wait(ANSWER)
         self.stream.close()
@@ -227,7 +241,17 @@ class Guard:
             line, _, self.received = self.received.partition(b"\n")
             yield msgspec.json.decode(line, type=Message)
 
+    def _watch(self) -> None:
+        """Ask once in WATCH seconds whether the guardian was stopped (SIGSTOP): it would not say anything any more."""
+        if time.monotonic() > self.watched + WATCH:
+            self.watched = time.monotonic()
+            if is_stopped(self.process.pid):
+                self._lose(OSError("it was stopped (SIGSTOP)"))
+
     def _hear(self) -> None:
+        deadline = time.monotonic() + ANSWER
+        while not self.closing and time.monotonic() < deadline and not self.ready.poll(WATCH * 1000):
+            self._watch()
         try:
             data = self.stream.recv(65536)
         except OSError as error:
@@ -249,9 +273,9 @@ class Guard:
                 child.kill()
             child.returncode = -signal.SIGKILL
         self.children.clear()
-        if self.folder and not self.closing:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.lost = (
+        if self._folder and not self.closing:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self.lost = self.lost or (
             f"the process that starts servers (asgi_anatomy.machine.guardian) has ended or does not answer: {why}"
         )
         raise Fault(self.lost) from None

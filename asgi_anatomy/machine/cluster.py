@@ -3,8 +3,10 @@
 A worker does one job at a time. If it dies, its nanny starts another, and its job goes once more to whichever is free.
 """
 
+import asyncio
 import logging
 import socket
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from distributed import Client, KilledWorker
+from distributed import Client, KilledWorker, Nanny
 from distributed.comm import get_address_host
 from distributed.scheduler import NoValidWorkerError, NoWorkerError, Scheduler
 
@@ -132,3 +134,29 @@ def by_machine(workers: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
         machines.setdefault(boot, (name, []))[1].append(get_address_host(address))
     count = Counter(name for name, _ in machines.values())
     return {f"{name}-{hosts[0]}" if count[name] > 1 else name: hosts for name, hosts in machines.values()}
+
+
+async def work(scheduler: str, count: str, folder: str) -> None:
+    """Have so many workers do jobs for a scheduler until their end; their files go to a folder. What Dask logs of them
+    is a line each: that one died, and was started anew.
+    """
+    logging.getLogger("distributed.nanny").setLevel(logging.WARNING)
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setFormatter(_OneLine("%(message)s"))
+    nannies = [Nanny(scheduler, nthreads=1, memory_limit=None, local_directory=folder) for _ in range(int(count))]
+    await asyncio.gather(*nannies)
+    print(f"{count} at work for {scheduler}, until Ctrl-C", file=sys.stderr, flush=True)
+    await asyncio.gather(*(nanny.finished() for nanny in nannies))
+
+
+class _OneLine(logging.Formatter):
+    def formatException(self, _error: object) -> str:  # noqa: N802
+        """No traceback."""
+        return ""
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(work(*sys.argv[1:]))
+    except Exception as error:
+        sys.exit(f"error: the workers could not be started: {short(str(error.__cause__ or error), 200)}")

@@ -146,8 +146,9 @@ class Guardian:
         self.poll = select.poll()
         for fd in (harness.fileno(), wake):
             self.poll.register(fd, select.POLLIN)
-        if os.isatty(2):
+        if terminal := os.isatty(2):
             self.poll.register(2, 0)  # only for hang-ups
+        self.terminal = terminal
 
     def serve(self) -> None:
         """Handle the harness's requests until it is gone."""
@@ -157,7 +158,7 @@ class Guardian:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
                 self.reap()
-            if 2 in ready:
+            if self.terminal and 2 in ready:
                 self.hang_up()
             if self.harness.fileno() in ready and not self.answer():
                 return

@@ -8,7 +8,8 @@
 
 An environment is built in a folder of its own, and gets its name, which stands for all that it is made from, when it
 is done. So a set-up that fails, is stopped, or is one of two at the same time harms nothing, nor does it disturb what
-runs in an older environment; those are kept until `make clean`. Only the standard library is imported here.
+runs in an older environment; those are kept until `make clean`, which refuses
+while one is in use. Only the standard library is imported here.
 """
 
 import signal
@@ -17,6 +18,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports below gives no traceback
 
 import ast
+import contextlib
 import functools
 import hashlib
 import os
@@ -55,6 +57,20 @@ class SetupError(Exception):
     """What went wrong and what to try, in one line."""
 
 
+def use() -> None:
+    """Keep `make clean` from removing environments until this process ends. Raises SetupError where that is at it."""
+    import fcntl  # not everywhere; what only shows records imports this module as well
+
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(VENVS, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError("`make clean` is removing the environments: type the same again") from None
+        except OSError:  # a file system without locks
+            os.close(handle)
+
+
 def make(name: str, lock: str, sees: tuple[Path, ...] = (), compiled: bool = True, wheels: bool = False) -> Path:
     """The environment of this name, built from the text of a lock unless it is there; it also imports from `sees`."""
     place = VENVS / name
@@ -81,7 +97,6 @@ def make(name: str, lock: str, sees: tuple[Path, ...] = (), compiled: bool = Tru
 @contextmanager
 def fresh(place: Path) -> Iterator[Path]:
     """A folder to fill, which then gets this name; where another set-up was as quick, that one's is kept."""
-    VENVS.mkdir(exist_ok=True)
     if place.exists():
         shutil.rmtree(place)  # its Python is gone
     with tempfile.TemporaryDirectory(dir=VENVS, prefix=".new-", ignore_cleanup_errors=True) as folder:
@@ -256,6 +271,8 @@ def run(what: str, *names: str) -> int:
     """Make what is asked for; returns the exit code."""
     kinds: dict[str, Callable[..., None]] = {"main": main, "serving": serving, "group": group, "lock": lock}
     try:
+        VENVS.mkdir(exist_ok=True)
+        use()
         kinds[what](*names)
     except SetupError as error:
         say(f"error: {error}")

@@ -167,6 +167,7 @@ def _drive(argv: list[str], server: Server, seconds: int, complaints: Path) -> i
                 if child.poll() is None:
                     child.kill()
                     child.wait(GRACE)
+        child.guard.require()
         if code := child.returncode:
             errors.seek(0)
             what = errors.read().decode(errors="replace").strip() or f"exit code {code}"

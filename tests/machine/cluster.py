@@ -13,8 +13,11 @@ from tests.conftest import wait_for
 
 
 @contextmanager
-def started(folder: Path, *argv: object) -> Iterator["subprocess.Popen[str]"]:
-    """A program of the group `cluster`, all its temporary files in a folder; ended with all that it started."""
+def started(folder: Path, *argv: object, lines: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """A program of the group `cluster`, all its temporary files in a folder; ended with all that it started.
+
+    With `lines`, it is to say everything in a line.
+    """
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     program = subprocess.Popen(
         [python_of("cluster"), *map(str, argv)], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
@@ -24,7 +27,8 @@ def started(folder: Path, *argv: object) -> Iterator["subprocess.Popen[str]"]:
         yield program
     finally:
         program.terminate()
-        program.communicate(timeout=30)
+        _, err = program.communicate(timeout=30)
+    assert not lines or "Traceback" not in err, err
 
 
 @contextmanager
@@ -50,5 +54,5 @@ def scheduler(folder: Path) -> Iterator[str]:
 @contextmanager
 def worker(folder: Path, address: str) -> Iterator["subprocess.Popen[str]"]:
     """One as `make worker` starts it."""
-    with started(folder, "-m", "asgi_anatomy", "worker", "--scheduler", address, "--count", 1) as program:
+    with started(folder, "-m", "asgi_anatomy", "worker", "--scheduler", address, "--count", 1, lines=True) as program:
         yield program

@@ -1,10 +1,12 @@
 """Jobs on a real scheduler with real workers: one that is killed in the middle loses nothing."""
 
 import ast
+import contextlib
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,9 +15,21 @@ import psutil
 import pytest
 
 from asgi_anatomy.bench.machines import machines_document
+from asgi_anatomy.cli import python_of
 from asgi_anatomy.counts.jobs import Job, count
 from asgi_anatomy.suite.contract import Contract
-from tests.conftest import CATALOGUE, called, family_of, processes, require_tool, wait_for
+from asgi_anatomy.suite.layers import ROOT
+from tests.conftest import (
+    CATALOGUE,
+    called,
+    default_signals,
+    family_of,
+    processes,
+    require,
+    require_tool,
+    running,
+    wait_for,
+)
 from tests.machine.cluster import scheduler, started, worker
 
 JOBS = 4
@@ -80,7 +94,7 @@ def test_a_worker_of_another_revision_then_a_scheduler_that_is_killed(tmp_path: 
         assert client.stdout
         assert client.stdout.readline()
         assert json.loads(client.stdout.readline())["pid"], "one is done"
-        (process,) = [each for each in family_of(tmp_path) if "distributed.cli.dask_scheduler" in each.cmdline()]
+        (process,) = running(tmp_path, "distributed.cli.dask_scheduler")
         process.kill()
         _, err = client.communicate(timeout=30)
         gone = f"WorkersGone: the scheduler at {address} is gone, or was started anew"
@@ -100,6 +114,56 @@ print(bench_everywhere(sys.argv[1], ["--layers", "protocol uvicorn", "--budget",
 """
 
 
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("nope", 2, "error: SCHEDULER: 'nope' is no address of a scheduler (missing port"),
+        pytest.param("x://a:1", 2, "error: SCHEDULER: 'x://a:1' is no address of a scheduler (", marks=pytest.mark.all),
+    ],
+)
+def test_a_worker_of_no_scheduler(tmp_path: Path, address: str, code: int, said: str) -> None:
+    with started(tmp_path, "-m", "asgi_anatomy", "worker", "--scheduler", address) as program:
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == code
+    assert err.startswith(said), err
+    assert len(err.splitlines()) == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_worker_without_shared_memory() -> None:
+    alone = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        require("nothing can be mounted here, as only root may")
+    argv = [*alone, os.fspath(python_of("cluster")), "-m", "asgi_anatomy", "worker", "--scheduler", "tcp://127.0.0.1:1"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: Dask's workers need shared memory, and /dev/shm has none for them: Read-only file system\n"
+    )
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_to_a_worker_is_a_line(tmp_path: Path, number: signal.Signals, workers: int) -> None:
+    """Also while only the first of two has begun."""
+    folder = tmp_path / "worker"
+    folder.mkdir()
+    with scheduler(tmp_path) as address:
+        argv = [os.fspath(python_of("cluster")), "-m", "asgi_anatomy", "worker", "--scheduler", address, "--count", "2"]
+        program = subprocess.Popen(
+            argv, cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, preexec_fn=default_signals,
+        )  # fmt: skip
+        assert wait_for(lambda: len(running(folder, "multiprocessing")) > workers, 30)  # one tracks what they share
+        os.killpg(program.pid, number)
+        _, err = program.communicate(timeout=30)
+    assert err.splitlines()[-1] == f"error: stopped by {number.name}"
+    assert len(err.splitlines()) <= 2, err
+    assert wait_for(lambda: not processes(folder), 10)
+    assert [*folder.iterdir()] == []
+
+
 @pytest.mark.all
 def test_a_machine_that_vanishes_while_it_measures_is_a_row_that_says_so(tmp_path: Path) -> None:
     require_tool("wrk")
@@ -109,8 +173,9 @@ def test_a_machine_that_vanishes_while_it_measures_is_a_row_that_says_so(tmp_pat
         client = stack.enter_context(started(tmp_path, "-c", LOSE, address, tmp_path / "machines"))
         assert wait_for(lambda: called("wrk", tmp_path), 40), "it measures"
         benches = [each for each in family_of(tmp_path) if "--budget" in each.cmdline() and "bench" in each.cmdline()]
-        for each in [each for program in workers for each in psutil.Process(program.pid).children()]:
-            each.kill()  # a worker; its nanny would start another
+        for each in [each for program in workers for each in psutil.Process(program.pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                each.kill()  # those of a worker; its nanny would start another
         for program in workers:
             program.kill()
         said, told = client.communicate(timeout=60)

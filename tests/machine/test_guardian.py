@@ -14,6 +14,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from asgi_anatomy.anatomy.run import dissect
 from asgi_anatomy.counts.instructions import count_instructions
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped, WrkFault
-from asgi_anatomy.machine.children import Guard, clean_environment, guard
+from asgi_anatomy.machine.children import Guard, clean_environment, guard, release
 from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.executor import Cores
-from asgi_anatomy.machine.programs import run
+from asgi_anatomy.machine.programs import run, scratch
 from asgi_anatomy.machine.server import Server, require_ports
 from asgi_anatomy.machine.signals import SIGNALS as SIGNALS
 from asgi_anatomy.machine.signals import held, stop_on_signals
@@ -108,9 +109,8 @@ def kill_first(folder: Path, name: str, number: signal.Signals = signal.SIGKILL)
 
 
 def test_a_child_and_how_it_ended(own: Guard) -> None:
-    assert own.folder
-    assert own.folder.is_dir()
-    assert own.folder.stat().st_mode & 0o777 == 0o700
+    folder = own.folder
+    assert folder.stat().st_mode & 0o777 == 0o700
     child = own.start([sys.executable, "-c", "sum(range(10**6)); exit(7)"])
     assert os.getsid(child.pid) == child.pid
     assert child.poll() is None
@@ -126,7 +126,7 @@ def test_a_child_and_how_it_ended(own: Guard) -> None:
     with pytest.raises(FileNotFoundError):
         own.start(["no-such-program"])
     own.close()
-    assert not own.folder.exists()
+    assert not folder.exists()
     assert not psutil.pid_exists(halted.pid)
 
 
@@ -231,6 +231,49 @@ def test_a_guardian_that_is_killed_ends_the_run(own: Guard, tmp_path: Path) -> N
     assert wait_for(lambda: gone(tmp_path), 5), family_of(tmp_path)
     own.sweep()
     assert not groups_of(made), "another guardian removes them"
+
+
+def stopped_or_killed(number: signal.Signals, what: Callable[[Callable[[], None]], object]) -> float:
+    """Do something in a thread, whose guardian gets a signal meanwhile; returns the seconds until it says so."""
+    begin = time.monotonic()
+
+    def work() -> None:
+        mine = guard()
+        try:
+            what(lambda: mine.process.send_signal(number))
+        finally:
+            release()
+
+    with ThreadPoolExecutor(1) as thread, pytest.raises(Fault, match=SAYS[number]):
+        thread.submit(work).result()
+    return time.monotonic() - begin
+
+
+SAYS = {signal.SIGSTOP: r"does not answer: it was stopped \(SIGSTOP\)$", signal.SIGKILL: "its connection is closed$"}
+
+
+@pytest.mark.parametrize("number", SAYS)
+def test_a_guardian_is_to_blame_for_what_it_ran(number: signal.Signals) -> None:
+    assert stopped_or_killed(number, lambda signalled: run(["sleep", "60"], watch=signalled)) < 5
+
+
+def test_a_guardian_is_to_blame_for_the_files_that_went_with_it() -> None:
+    def look(signalled: Callable[[], None]) -> None:
+        with scratch() as folder:
+            signalled()
+            assert wait_for(lambda: guard().process.poll() is not None)
+            (folder / "lines").read_text()
+
+    assert stopped_or_killed(signal.SIGKILL, look) < 5
+
+
+def test_a_stopped_guardian_is_ended(own: Guard) -> None:
+    child = own.start(["sleep", "60"])
+    own.process.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    own.close()
+    assert time.monotonic() - begin < 5
+    assert not psutil.pid_exists(child.pid)
 
 
 def test_a_closed_terminal_ends_the_run(tmp_path: Path) -> None:
