@@ -1,5 +1,7 @@
 """The counts of one request in A and in B -> what changed, by metric and by function."""
 
+import math
+
 import msgspec
 
 from asgi_anatomy.counts.figures import total
@@ -30,9 +32,14 @@ class Change(msgspec.Struct, frozen=True):
         """How much more B takes, in percent of A; None where A takes nothing."""
         return 100 * self.delta / self.a if self.a else None
 
+    @property
+    def size(self) -> float:
+        """How large the change is, in percent of A: infinite where A takes nothing."""
+        return math.inf if self.percent is None and self.delta else abs(self.percent or 0.0)
+
     def exceeds(self, limit: float) -> bool:
         """Whether the change is larger than a limit in percent; a count that was 0 in A always is, if it changed."""
-        return bool(self.delta) and (self.percent is None or abs(self.percent) > limit)
+        return self.size > limit
 
 
 class FunctionChange(msgspec.Struct, frozen=True):

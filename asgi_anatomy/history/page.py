@@ -8,14 +8,13 @@ from typing import Any
 import altair as alt
 import msgspec
 
-from asgi_anatomy.counts.changes import Change
 from asgi_anatomy.documents.charts import data, specified
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.part import Part, commands, definitions, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.words import UNFIT, minus, plain, to_type
-from asgi_anatomy.history.steps import Scope, Series, Unit, chief
+from asgi_anatomy.history.steps import Series, chief, course, lines_of
 from asgi_anatomy.history.text import COLUMNS, called, learnt, lines, sentence, values
 
 HEIGHT = 300
@@ -47,46 +46,40 @@ def reference_picture(every: Sequence[Series]) -> Picture | Missing:
 def picture(series: Series, name: str) -> Picture | Missing:
     """The chart of a series; its name, which is that of a file, may come from one."""
     name, title = UNFIT.sub("_", name), called(series)
-    if len(series.counted) < 2:
-        return Missing(name, title, f"{title}: fewer than two releases could be counted")
+    if len(series.counted) < 2 or not _rows(series):
+        return Missing(name, title, f"{title}: fewer than two releases could be counted, or none of its work")
     first, last = series.counted[0], series.counted[-1]
-    own, dependencies = ([point.split.get(key, 0.0) for point in (first, last)] for key in _keys(series).values())
+    own, dependencies = ([point.split.get(key, 0.0) for point in (first, last)] for key in lines_of(series).values())
     sentence = plain(
         f"{first.version} to {last.version}: own {series.unit} per request {own[0]:,.0f} to {own[1]:,.0f}, bytecodes of"
         f" dependencies {dependencies[0]:,.0f} to {dependencies[1]:,.0f}"
     )
     how = (
         f"own: {series.unit} per request of {series.package} itself; dependencies: bytecodes of all other Python code;"
-        f" both in percent of those of {first.version}. Counted on {', '.join(series.hosts)}."
+        f" both in percent of the first release that is not at 0. Counted on {', '.join(series.hosts)}."
     )
     return Picture(name, title, sentence, _spec(series, sentence), Table(COLUMNS, values(series)), (how,))
 
 
-def _keys(series: Series) -> dict[str, tuple[Scope, Unit]]:
-    """What is drawn, by the name of its line."""
-    return {"own": ("own", series.unit), "dependencies": ("dependencies", "bytecodes")}
-
-
 def _rows(series: Series) -> list[dict[str, Any]]:
-    """A row for each release and line, with its change since the first in percent; a gap has none."""
-    first: dict[str, float] = {}
-    rows = []
-    for place, point in enumerate(series.points):
-        for line, key in _keys(series).items():
-            if (count := point.split.get(key)) and not point.release.gap:
-                percent = Change(first.setdefault(line, count), count).percent
-                version = plain(point.version)
-                rows.append({"place": place, "release": version, "part": line, "count": count, "percent": percent})
-    return rows
+    """A row for each release and line, with its change in percent."""
+    return [
+        {
+            "place": place, "release": plain(series.points[place].version), "part": line, "count": change.b,
+            "percent": change.percent,
+        }
+        for line, key in lines_of(series).items()
+        for place, change in course(series, key).items()
+    ]  # fmt: skip
 
 
 def _labels(series: Series, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The largest steps that have room, with their place on the line."""
     at = {(row["part"], row["release"]): row for row in rows}
     labels: list[dict[str, Any]] = []
-    steps = [step for step in series.steps if (step.scope, step.unit) == _keys(series)[step.scope]]
+    steps = [step for step in series.steps if (step.scope, step.unit) == lines_of(series)[step.scope]]
     width = max(1, len(series.points))
-    for step in sorted(steps, key=lambda step: -abs(step.change.percent or 0.0)):
+    for step in sorted(steps, key=lambda step: -step.change.size):
         row = at.get((step.scope, plain(step.version)))
         near = [label for label in labels if label["part"] == step.scope]
         if not row or len(near) >= NAMED or any(abs(label["place"] - row["place"]) < APART * width for label in near):
@@ -103,7 +96,7 @@ def _spec(series: Series, sentence: str) -> dict[str, Any]:
     percents = [row["percent"] for row in rows]
     room = ROOM * max(max(percents) - min(percents), 1.0)
     versions = [plain(point.version) for point in series.points]
-    axis = alt.Axis(title=f"since {versions[rows[0]['place']]}", labelExpr=AXIS, tickCount=5)
+    axis = alt.Axis(title=f"since {versions[series.points.index(series.counted[0])]}", labelExpr=AXIS, tickCount=5)
     names = alt.Axis(
         title=None, values=[*range(len(versions))], labelOverlap=True, grid=False,
         labelExpr=f"{json.dumps(versions)}[datum.value]",

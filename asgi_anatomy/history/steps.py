@@ -97,6 +97,22 @@ def chief(every: Sequence[Series]) -> Series:
     return next((series for series in every if series.layer == series.package), every[0])
 
 
+def lines_of(series: Series) -> dict[Scope, tuple[Scope, Unit]]:
+    """What a chart of a series draws, by the name of its line."""
+    return {"own": ("own", series.unit), "dependencies": ("dependencies", "bytecodes")}
+
+
+def course(series: Series, key: tuple[Scope, Unit]) -> dict[int, Change]:
+    """The change of a count since the first release that is not at 0, by the place of each release that has one."""
+    counts = {
+        place: point.split[key]
+        for place, point in enumerate(series.points)
+        if key in point.split and not point.release.gap
+    }
+    first = next(filter(None, counts.values()), None)
+    return {place: Change(first, count) for place, count in counts.items()} if first else {}
+
+
 def _classes(anchors: Iterable[float]) -> dict[float, int]:
     """Each anchor with the number of its class: anchors that are close, or have others between them, are of one."""
     classes: dict[float, int] = {}

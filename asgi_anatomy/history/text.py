@@ -106,7 +106,7 @@ def learnt(series: Series) -> str:
 
 def _largest(steps: Sequence[Step], package: str) -> str:
     """The largest step, such as: fastapi 0.158.2: +58 bytecodes (+3.9%), f +48, g +10."""
-    step = max(steps, key=lambda step: float("inf") if step.change.percent is None else abs(step.change.percent))
+    step = max(steps, key=lambda step: step.change.size)
     percent = "" if step.change.percent is None else f" ({step.change.percent:+.1f}%)"
     drift = f" since {step.before}" if step.drift else ""
     return ", ".join(
@@ -190,8 +190,10 @@ def lines(series: Series) -> list[str]:
             gaps[gap.removeprefix(f"{this} ").replace(f"{this};", f"{series.package};")].append(point.version)
     spreads = {point.version: spread(point.release.counts) for point in series.counted}
     unsure = ", ".join(f"{version} ({percent:.1f}%)" for version, percent in spreads.items() if percent > UNSURE)
+    builds = {" ".join(point.release.host.build.split()) for point in series.points}
     left_out = {" ".join(point.release.left_out) for point in series.counted} - {""}
     return [
+        f"Counted in Python {', '.join(sorted(builds))}: another build gives other counts.",
         *([""] if series.steps else []),
         *map(step_line, series.steps),
         "",

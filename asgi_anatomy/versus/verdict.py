@@ -87,7 +87,7 @@ def chief(judged: list[Judged]) -> Judged | None:
     """The layer that the verdict is about: of those with that verdict, the one that changed most."""
     verdict = overall(judged)
     having = [layer for layer in judged if layer.decisive and layer.verdict == verdict]
-    return max(having, key=lambda layer: abs((layer.decisive and layer.decisive.percent) or 0.0), default=None)
+    return max(having, key=lambda layer: layer.decisive.size if layer.decisive else 0.0, default=None)
 
 
 def _judge(row: Compared, record: Versus, floor: dict[str, float]) -> Judged:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from asgi_anatomy.history.record import CountedRelease
-from asgi_anatomy.history.steps import all_series, pruned
+from asgi_anatomy.history.steps import all_series, course, pruned
 from asgi_anatomy.history.text import history_document, learnt, sentence, step_line
 from tests.records import HOST, release
 
@@ -55,6 +55,15 @@ def test_a_compiled_package_is_its_component_and_pydantic_both() -> None:
     assert [(step.scope, step.unit, [*step.packages]) for step in series.steps] == [
         ("dependencies", "instructions", ["pydantic-core"])
     ]
+
+
+def test_a_count_of_0_is_drawn() -> None:
+    """As of a package that is compiled in one release and in Python in those around it."""
+    owns = {"1": 0, "2": 200, "3": 0, "4": 300}
+    (series,) = all_series([release(version, own) for version, own in owns.items()])
+    drawn = course(series, ("own", "bytecodes"))
+    assert {place: change.percent for place, change in drawn.items()} == {0: -100.0, 1: 0.0, 2: -100.0, 3: 50.0}
+    assert "fastapi 2: +200 bytecodes" in learnt(series), "from 0 is the largest step there is"
 
 
 def test_hosts_whose_anchors_differ_are_never_mixed() -> None:
