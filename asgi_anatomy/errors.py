@@ -12,9 +12,16 @@ Stopped               128 + the signal's number: Ctrl-C, or a TERM, HUP or QUIT 
 """
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 import click
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """Which of these words was probably meant, in brackets, or nothing."""
+    closest = get_close_matches(word, [*words], 1)
+    return f" (did you mean {closest[0]}?)" if closest else ""
 
 
 class Fault(click.ClickException):

@@ -64,12 +64,6 @@ def made(record: Kind) -> str:
     machine, python = record.machine, record.python
     if not machine or not python or not record.made:
         return ""
-    built = {
-        "not optimised": python.optimised is False,
-        "debug": python.debug,
-        "free-threaded": python.free_threaded,
-        "JIT": python.jit,
-    }
     troubles = {
         f"governor {machine.governor}": _is_slow(machine),
         f"load {machine.load[0]:.1f}": _is_busy(machine) and not machine.others,
@@ -78,13 +72,26 @@ def made(record: Kind) -> str:
         "not pinned": not _pinned(record),
     }
     cores = f"{machine.cores} core{'s' * (machine.cores > 1)} {cpu_name(machine)}"
-    parts = [cores + _in_brackets(troubles if record.timed else {}), f"Python {python.version}{_in_brackets(built)}"]
+    parts = [cores + _in_brackets(troubles if record.timed else {}), python_name(python)]
     number = VERSION.search(machine.wrk) if record.timed else None
     date = f"{record.made:%Y-%m-%d %H:%M} UTC"
     wrk = [f"wrk {number[0]}"] if number else []
     endings: list[list[str]] = [[*wrk, date], [date], [date[:10]], []]
     lines = [", ".join([*parts, *ending]) for ending in endings]
     return next((line for line in lines if len(line) <= LINE), lines[-1])
+
+
+def python_name(python: Python | None) -> str:
+    """Its version, and what is unusual about its build, on which counts depend; empty where that is unknown."""
+    if not python:
+        return ""
+    built = {
+        "not optimised": python.optimised is False,
+        "debug": python.debug,
+        "free-threaded": python.free_threaded,
+        "JIT": python.jit,
+    }
+    return f"Python {python.version}{_in_brackets(built)}"
 
 
 def _in_brackets(words: dict[str, Any]) -> str:

@@ -23,24 +23,23 @@ from asgi_anatomy.bench.workloads import workloads_document
 from asgi_anatomy.counts.figures import components, lines
 from asgi_anatomy.documents.document import Column, Table, Values
 from asgi_anatomy.documents.notes import terms
-from asgi_anatomy.documents.origin import described
+from asgi_anatomy.documents.origin import cpu_name, described, python_name
 from asgi_anatomy.documents.source import Source, matrices
 from asgi_anatomy.documents.store import REFERENCE, newest_in, read_record
-from asgi_anatomy.documents.words import UNFIT, markdown, micro, thousands
+from asgi_anatomy.documents.words import UNFIT, markdown
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.history.record import read_all
 from asgi_anatomy.history.steps import all_series, chief
 from asgi_anatomy.history.text import history_document
 from asgi_anatomy.layers.command import layers_table
+from asgi_anatomy.pages.answer import answer, words
 from asgi_anatomy.pair.sensitivity import sensitivity_document
-from asgi_anatomy.pair.text import sentence
 from asgi_anatomy.suite.contract import Contract, differences
 from asgi_anatomy.suite.layers import BAD_TEMPLATE, ROOT, Catalogue
 from asgi_anatomy.suite.workloads import read_entries, read_names
 from asgi_anatomy.turns.plan import Client
-from asgi_anatomy.turns.record import Anatomy, Bench, Counts, Kind, Pair, Sensitivity
+from asgi_anatomy.turns.record import Anatomy, Bench, Counts, Kind, Sensitivity
 from asgi_anatomy.turns.table import decay_document, decay_table, in_full
-from asgi_anatomy.turns.verdict import outcome
 
 
 def row(layer: str, cpu_us: float, own_ms: float, rps: float) -> dict[str, object]:
@@ -50,71 +49,6 @@ def row(layer: str, cpu_us: float, own_ms: float, rps: float) -> dict[str, objec
         "layer": layer, "share": 100 * cpu_us / whole, "request": whole / 1000, "per_core": 1e6 / whole,
         "cores": rps * whole / 1e6,
     }  # fmt: skip
-
-
-def words(source: Source) -> tuple[str, list[str]]:
-    """The headline, and what else there is to say."""
-    if isinstance(source.measured, Pair):
-        return _pair(source.measured), [*_ground(source)]
-    rows = source.shown()
-    if not rows:
-        return _counted(source)
-    top = max(rows, key=lambda row: row.cpu_us or 0)
-    low = min((row for row in rows if row.on is None), key=lambda row: row.cpu_us or 0, default=rows[0])
-    cpu, least = top.cpu_us or 0, low.cpu_us or 0
-    if top is low:
-        return f"A {top.layer} request costs {micro(cpu)} of CPU.", [*_ground(source)]
-    headline = f"A {top.layer} request costs {micro(cpu)} of CPU, against {micro(least)} for bare {low.layer}."
-    said = []
-    if top.added_us and top.on and top.on != low.layer:
-        said.append(
-            f"{100 * top.added_us / cpu:.0f}% of it ({micro(top.added_us)}) is what {top.layer} adds to {top.on}."
-        )
-    five = 100 * cpu / (cpu + 5000)
-    said.append(
-        f"One full core serves {1e6 / cpu:,.0f} such requests per second. Next to 5 ms of CPU work of your own, all of"
-        f" this is {five:.1f}% of a request."
-    )
-    return headline, [" ".join(said), *_ground(source)]
-
-
-def _pair(record: Pair) -> str:
-    said = sentence(outcome(record, record.threshold or 1.0))
-    verdict, _, rest = said.partition(": ")
-    return rest if verdict in ("same", "slower", "faster") else said
-
-
-def _counted(source: Source) -> tuple[str, list[str]]:
-    counts = [line for line in source.counts if line.instructions]
-    if not counts:
-        return "No layer of this record has a figure.", []
-    top, low = max(counts, key=lambda line: line.instructions or 0), counts[0]
-    headline = f"A {top.layer} request takes {thousands(top.instructions or 0)} instructions"
-    headline += f", against {thousands(low.instructions or 0)} for {low.layer}." if top is not low else "."
-    said = []
-    if top.useful_share is not None:
-        said.append(f"{top.useful_share:.1f}% of them are the endpoint's own work; the layers take the rest.")
-    return headline, said
-
-
-def _ground(source: Source) -> list[str]:
-    """How far the figures can be trusted."""
-    record, speeds = source.measured, source.speeds
-    if not record:
-        return []
-    if not record.turn_ms:
-        return ["Measured in windows one after another, not by turns: these figures are indicative only."]
-    margins = [row.margin for row in source.figures if row.margin is not None]
-    ends = [*dict.fromkeys(f"±{each:.1f}" for each in (min(margins), max(margins)))] if margins else []
-    known = f" Decays are known to {' to '.join(ends)} points." if ends else ""
-    length = f" in {record.seconds:.0f} s" if record.seconds else ""
-    slow = ""
-    if speeds:
-        slow = (
-            f" In {100 * speeds.slow:.0f}% of the turns, neighbours made the core up to {speeds.times:.1f} times as"
-            " slow: these do not count."
-        )
-    return [f"By turns on one core: {len(record.rounds)} rounds{length}.{known}{slow}"]
 
 
 SHOWN = ("layer", "decay %", "+ µs/req", "CPU µs", "req/s per core", "rounds")
@@ -138,15 +72,17 @@ class Figures(dict[str, float]):
 
 
 def title(catalogue: Catalogue, ladder: str) -> str:
-    """The heading of a ladder, and what it shows."""
-    adds = catalogue.ladders[ladder].adds
-    return f"### {ladder}\n\n{adds[:1].upper()}{adds[1:]}."
+    """The heading of a ladder, its question, and what it shows."""
+    about = catalogue.ladders[ladder]
+    shows = f"{about.adds[:1].upper()}{about.adds[1:]}."
+    return "\n\n".join(filter(None, [f"### {ladder}", about.question and f"**{about.question}**", shows]))
 
 
 def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Anatomy) -> str:
     """One ladder's part of the page, as Markdown: counts, and times where they were measured."""
     nothing = dict.fromkeys(column.keys for column in COUNTED)
     counts = {line.layer: msgspec.structs.asdict(line) for line in lines(counted)}
+    known = Source(ladder, measured).shown() if measured else []
     times = decay_table(measured, SHOWN) if measured else Table(ALONE, _alone(counted))
     rows = [{**row, **{key: counts.get(row["layer"], nothing)[key] for key in nothing}} for row in times.rows]
     why = catalogue.ladders[ladder].why
@@ -155,6 +91,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Ana
     reasons = [reason(name, why[name], ground.get(name), counted) for name in names if name in why]
     parts = (
         title(catalogue, ladder),
+        markdown(answer(ladder, known)) if known else "",
         Table([*times.columns, *COUNTED], rows).for_people("markdown", wide=True),
         "\n".join(reasons),
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
@@ -211,12 +148,14 @@ def _percent(counts: Mapping[str, float]) -> dict[str, float]:
     return {name: 100 * count / total if total else 0.0 for name, count in counts.items()}
 
 
+OWN = ("fastapi", "starlette", "uvicorn")
+"""Packages whose versions README.md names beside its first table."""
 OWN_MS = (0, 1, 10)
 RPS = 2000
 """Of the table in README.md: what a request does itself, and how many of them a service gets per second."""
 
 
-NOT_YET = "Not on record yet: `make {}`."
+NOT_YET = "Not among the reference records yet: `make {}`."
 PICTURE = """\
 <picture>
 <source media="(prefers-color-scheme: dark)" srcset="charts/{name}-dark.svg">
@@ -267,15 +206,50 @@ def _front(measured: Bench | None, counted: Anatomy | None) -> dict[str, str]:
     """The parts of README.md: times and counts of the default ladder."""
     source = Source("default", measured, counted)
     again = NOT_YET.format("walk LADDER=default")
-    times = dict.fromkeys(("answer", "table", "yours", "provenance"), again)
+    times = dict.fromkeys(("answer", "table", "ground", "yours", "provenance"), again)
     if measured:
         times = {
             "answer": _answer(source),
-            "table": decay_document(measured).render("markdown"),
+            "table": front_table(source).for_people("markdown"),
+            "ground": "\n".join(_basis(measured)),
             "yours": yours_table(source).for_people("markdown"),
             "provenance": "\n\n".join(map(markdown, in_full(measured, source.figures))),
         }
-    return {**times, "anatomy": anatomy_table(counted).for_people("markdown") if counted else again}
+    return {**times, "anatomy": _counts(counted) if counted else again}
+
+
+def front_table(source: Source) -> Table:
+    """The dearest layer and all that it stands on, each on the row above it."""
+    rows = {row["layer"]: row for row in (source.table.rows if source.table else ())}
+    stack = [max(rows.values(), key=lambda row: row["cpu_us"] or 0)]
+    while stack[0]["on"] in rows:
+        stack.insert(0, rows[stack[0]["on"]])
+    columns = (
+        Column("layer", "layer", left=True),
+        Column("added_us", "adds", "µs", "{added_us:,.1f}"),
+        Column("cpu_us", "total", "µs", "{cpu_us:,.1f}"),
+        Column("rps_per_core", "requests/s per core", "", "{rps_per_core:,.0f}"),
+        Column("decay margin", "decay", "%", "{decay:.1f} ±{margin:.1f}"),
+    )
+    return Table(columns, stack)
+
+
+def _basis(record: Bench) -> list[str]:
+    """What was measured, where and when: a line each."""
+    versions = ", ".join(f"{name} {record.packages[name]}" for name in OWN if name in record.packages)
+    where = [cpu_name(record.machine) if record.machine else "", python_name(record.python)]
+    return [
+        f"- **What**: CPU time for the same small POST, over and over, on {record.load.connections} connections."
+        f" Servers take turns on one core, here for {record.seconds or 0:.0f} s. ±: the 95% interval within this run.",
+        f"- **Where**: {', '.join(filter(None, where))}.",
+        f"- **When**: {record.made:%Y-%m-%d}, {versions}.",
+    ]
+
+
+def _counts(record: Anatomy) -> str:
+    """The counts of one request, and the build of Python that they are of."""
+    table = anatomy_table(record).for_people("markdown")
+    return f"{table}\n\nCounted in {python_name(record.python)}: another build of Python gives other counts."
 
 
 def _clients() -> str:
@@ -305,11 +279,14 @@ def _picture(name: str, alt: str) -> str:
 
 def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
-    counted = newest(ladder, "anatomy", Anatomy)
-    if not counted:
-        layers = layers_table(catalogue, ladder).for_people("markdown")
-        return "\n\n".join((title(catalogue, ladder), layers, NOT_YET.format(f"walk LADDER={ladder}")))
-    return part(catalogue, ladder, newest(ladder, "bench", Bench), counted)
+    measured, counted = newest(ladder, "bench", Bench), newest(ladder, "anatomy", Anatomy)
+    if counted:
+        return part(catalogue, ladder, measured, counted)
+    if measured:
+        shown, again = decay_document(measured).render("markdown"), f"anatomy LADDER={ladder}"
+    else:
+        shown, again = layers_table(catalogue, ladder).for_people("markdown"), f"walk LADDER={ladder}"
+    return "\n\n".join((title(catalogue, ladder), shown, NOT_YET.format(again)))
 
 
 def _matrix(catalogue: Catalogue, ladder: str) -> str:

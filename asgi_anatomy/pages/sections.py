@@ -17,7 +17,8 @@ from asgi_anatomy.documents.origin import warnings
 from asgi_anatomy.documents.part import Part, commands, definitions, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Source
 from asgi_anatomy.documents.words import counted, to_type
-from asgi_anatomy.pages.readme import row, words
+from asgi_anatomy.pages.answer import words
+from asgi_anatomy.pages.readme import row
 from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.plan import TURN
 from asgi_anatomy.turns.record import Bench, Layers, Load, Measured, Pair

@@ -7,13 +7,12 @@ import re
 import shlex
 import sys
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from asgi_anatomy.errors import BadInput
+from asgi_anatomy.errors import BadInput, near
 
 MOST = 2**20  # bytes: the largest file that is read
 
@@ -158,6 +157,9 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Process counts that its layers are also measured with."""
     why: dict[str, str] = {}
     """Explanations of the cost of layers, by name: templates that asgi_anatomy/pages/readme.py fills in."""
+    question: str = ""
+    answer: str = ""
+    """A template that asgi_anatomy/pages/answer.py fills in."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -174,7 +176,9 @@ class Catalogue(msgspec.Struct, frozen=True):
         Raises BadInput for an unknown name, or if nothing is named.
         """
         if ladder not in self.ladders:
-            raise BadInput(f"unknown ladder {ladder!r}: layers.toml has {', '.join(self.ladders)}")
+            raise BadInput(
+                f"unknown ladder {ladder!r}{near(ladder, self.ladders)}: layers.toml has {', '.join(self.ladders)}"
+            )
         if not names:
             return [self.layers[name] for name in self.ladders[ladder].layers]
         order = [*dict.fromkeys([*self.ladders[ladder].layers, *self.layers])]
@@ -189,9 +193,7 @@ class Catalogue(msgspec.Struct, frozen=True):
         if base in self.layers and count.isdecimal():
             return self.layers[base].several(int(count[:9]))
         if name not in self.layers:
-            close = get_close_matches(name, self.layers, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise BadInput(f"unknown layer {name!r}: {hint}`make ladders` lists them all")
+            raise BadInput(f"unknown layer {name!r}{near(name, self.layers)}: `make ladders` lists them all")
         return self.layers[name]
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:

@@ -50,7 +50,7 @@ def test_without_any_reference_record(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(asgi_anatomy.pages.readme, "REFERENCE", tmp_path)
     found = pages(read_catalogue(), read_contract())
     front = found[ROOT / "README.md"]
-    assert {*front.values()} == {"Not on record yet: `make walk LADDER=default`."}
+    assert {*front.values()} == {"Not among the reference records yet: `make walk LADDER=default`."}
     assert "make sensitivity" in found[ROOT / "docs" / "METHOD.md"]["sensitivity"]
     assert "make anatomy" in found[ROOT / "docs" / "ANATOMY.md"]["anatomy"]
     assert "make workloads MEASURE=1 LADDER=arena" in found[ROOT / "docs" / "WORKLOADS.md"]["arena-matrix"]
@@ -77,7 +77,7 @@ def test_new_files_among_the_reference_records(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "history" / "fastapi.json").unlink()
     (tmp_path / "history" / "uvicorn.json").unlink()
     assert (
-        "Not on record yet: `make history"
+        "Not among the reference records yet: `make history"
         in pages(read_catalogue(), read_contract())[ROOT / "docs" / "HISTORY.md"]["history"]
     )
 
