@@ -23,9 +23,14 @@ default:
 	echo
 	echo 'Every command takes PYTHON=python3.13: the Python to serve and measure with.'
 
+# `make help bench` is `make help-bench`: it runs nothing.
+ifeq (help,$(firstword $(MAKECMDGOALS)))
+of := $(wordlist 2,2,$(MAKECMDGOALS))
 help: venv
-	.venv/bin/python -m asgi_anatomy --help
+	.venv/bin/python -m asgi_anatomy $(of) --help
 
+%: ;
+else
 help-%: venv
 	.venv/bin/python -m asgi_anatomy $* --help
 
@@ -56,5 +61,7 @@ lock:
 
 clean:
 	sh scripts/clean.sh
+
+endif
 
 Makefile: ;

@@ -13,9 +13,8 @@ from pathlib import Path
 import click
 
 from asgi_anatomy.documents.words import print_anywhere, say
-from asgi_anatomy.errors import BadInput, Fault, Stopped
+from asgi_anatomy.errors import BadInput, Fault, Stopped, near
 from asgi_anatomy.machine.signals import follow_make, followed, stop_on_signals
-from asgi_anatomy.options import near
 from asgi_anatomy.suite.layers import PYTHON, ROOT, group_environment
 
 COMMANDS = {
@@ -55,6 +54,9 @@ COMMANDS = {
 PLACES = {name: place for group in COMMANDS.values() for name, place in group.items()}
 OF_A_LAYER = {"bench": "LAYERS=", "anatomy": "LAYERS=", "serve": ""}
 """Commands that may end with a layer, as in `bench-starlette`, and how that layer is passed on."""
+
+VERDICTS = (3, 4)
+"""Exit codes of commands that compare: slower, unclear."""
 
 
 class Commands(click.Group):
@@ -117,9 +119,12 @@ def main(context: click.Context, catalogue: Path) -> None:
 def run() -> int:
     """Run the command line; returns the exit code, after one line on standard error if something went wrong."""
     print_anywhere()
-    sys.argv += [f"{name}={os.environ.get(name, '')}" for name in os.environ.pop("MAKE_WORDS", "").split()]
+    words = os.environ.pop("MAKE_WORDS", None)
+    sys.argv += [f"{name}={os.environ.get(name, '')}" for name in (words or "").split()]
     try:
         code = main.main(sys.argv[1:], prog_name="asgi-anatomy", standalone_mode=False)
+        if code in VERDICTS and words is not None:
+            say(f"Nothing went wrong: exit code {code} is the verdict, which make calls an error.")
         return code if isinstance(code, int) else 0
     except (Fault, Stopped) as problem:
         return _fail(problem.message, problem.exit_code)

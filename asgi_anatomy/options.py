@@ -1,13 +1,12 @@
 """The options that commands share: each is declared once, and parsed once into a struct or a value."""
 
 import contextlib
-import difflib
 import functools
 import inspect
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import msgspec
 
 from asgi_anatomy.documents.document import FORMATS, WIDEST, WIDTH, Document
 from asgi_anatomy.documents.store import RESULTS
-from asgi_anatomy.errors import BadInput
+from asgi_anatomy.documents.words import say
+from asgi_anatomy.errors import BadInput, near
 from asgi_anatomy.suite.contract import Contract, Workload, contract_of
 from asgi_anatomy.suite.custom import Custom, read_custom
 from asgi_anatomy.suite.layers import Catalogue, Layer
@@ -26,7 +26,8 @@ from asgi_anatomy.turns.record import Load
 
 Function = Callable[..., Any]
 Option = Callable[[Function], Function]
-WORD = re.compile(r"([A-Z]+)=(.*)", re.DOTALL)
+WORD = re.compile(r"([A-Za-z]+)=(.*)", re.DOTALL)
+YES, NO = ("1", "yes"), ("", "0", "no")
 EXIT_CODE = re.compile(r"(\d+) (.*?)(?=, \d|\.?$)", re.DOTALL)
 
 
@@ -59,13 +60,17 @@ class Command(click.Command):
             key, value = match[1], match[2].strip()
             if not (parameter := known.get(key)):
                 help_ = f"`make help-{self.name}` lists what it takes"
-                raise BadInput(f"{self.name} takes no {key}={near(key, known)}: {help_}")
+                raise BadInput(f"{self.name} takes no {key}={near(key.upper(), known)}: {help_}")
             if isinstance(parameter, click.Argument):
                 words.append(value)
             elif parameter.opts[0] in flags:
-                words += [parameter.opts[0]] if value not in ("", "0", "no") else []
+                if value not in YES + NO:
+                    raise BadInput(f"{key}={value}: expected 1, or 0 to leave it out")
+                words += [parameter.opts[0]] if value in YES else []
             elif value:
                 words.append(f"{parameter.opts[0]}={value}")
+            elif isinstance(parameter.type, Number | Whole):
+                say(f"note: {key}= is empty, so its default holds")
         return super().parse_args(ctx, words)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -101,12 +106,6 @@ class Command(click.Command):
 def name_of(parameter: click.Parameter) -> str:
     """What a parameter is called where it is written NAME=value."""
     return (parameter.metavar or parameter.opts[0].strip("-")).upper()
-
-
-def near(word: str, words: Iterable[str]) -> str:
-    """Which of these words was probably meant, in brackets, or nothing."""
-    closest = difflib.get_close_matches(word, [*words], 1)
-    return f" (did you mean {closest[0]}?)" if closest else ""
 
 
 def _about(option: click.Option) -> str:
@@ -282,8 +281,16 @@ threshold_option = click.option(
 )
 results_option = click.option("--results", type=PATH, default=RESULTS, help="The folder for records.")
 records_option = click.option("--record", "paths", default="", help="Records, or folders of them, with spaces between.")
-record_option = click.option("--record", "path", type=PATH, help="A record; by default the newest.")
-shown_option = click.option("--record", "path", cls=Shown, type=PATH, help="Show this record instead of making one.")
+record_option = click.option(
+    "--record", "path", type=PATH, help="A record, or a folder: its newest. By default the newest."
+)
+shown_option = click.option(
+    "--record",
+    "path",
+    cls=Shown,
+    type=PATH,
+    help="Show this record, or the newest of this folder, instead of making one.",
+)
 pythons_option = click.option("--pythons", default="", help="Serve with each of these Pythons: '3.12 3.13 3.14t'.")
 scheduler_option = click.option(
     "--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [work here]"

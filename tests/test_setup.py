@@ -83,6 +83,35 @@ def test_words_are_options(quick_bench: Bench) -> None:
     assert "FORMAT=csv" in quick_bench("table", "--record", "FORMAT=csv").stderr, "the value of an option is no word"
 
 
+def test_an_empty_number_is_named(quick_bench: Bench) -> None:
+    assert quick_bench("bench", "BUDGET=", "LADDER=none").stderr.startswith("note: BUDGET= is empty")
+
+
+def test_a_folder_is_its_newest_record(quick_bench: Bench) -> None:
+    folder = "results/reference/default"
+    (path,) = (ROOT / folder).glob("*-bench.json")
+    whole = quick_bench("table", f"RECORD={folder}").stdout
+    assert whole == quick_bench("table", f"RECORD={path.relative_to(ROOT)}").stdout
+    words = ("diff", "A=uvicorn", "B=fastapi")
+    assert quick_bench(*words, f"RECORD={folder}").stdout.startswith("fastapi makes ")
+    assert quick_bench("anatomy", f"RECORD={folder}").stdout.startswith("A request to fastapi takes ")
+
+
+def test_a_verdict_under_make_is_not_taken_for_a_failure(quick_bench: Bench) -> None:
+    records = sorted((ROOT / "results" / "reference" / "clients").glob("*.json"))
+    sides = {f"A={records[1]}", f"B={records[0]}"}
+    done = quick_bench("compare", *sides, MAKE_WORDS="")
+    assert done.returncode in (3, 4), done.stderr
+    line = f"Nothing went wrong: exit code {done.returncode} is the verdict, which make calls an error."
+    assert done.stderr.splitlines()[-1] == line
+    assert "Nothing went wrong" not in quick_bench("compare", *sides).stderr
+
+
+def test_help_of_a_command_runs_nothing() -> None:
+    said = sh("make", "-n", "help", "bench").stdout.splitlines()
+    assert [line for line in said if "asgi_anatomy" in line] == [".venv/bin/python -m asgi_anatomy bench --help"]
+
+
 def test_words_come_from_make(quick_bench: Bench) -> None:
     said = quick_bench("table", MAKE_WORDS="FORMAT BASELINE", FORMAT="csv", BASELINE='it\'s "quoted" $HOME')
     assert """no layer 'it\\'s "quoted" $HOME'""" in said.stderr
@@ -95,7 +124,7 @@ def test_words_come_from_make(quick_bench: Bench) -> None:
     [
         (["ladders", "NAMSE=1"], "ladders takes no NAMSE= (did you mean NAMES?): `make help-ladders`"),
         (["tabel"], "there is no command 'tabel' (did you mean table?): `make help` lists them"),
-        (["bench-starlet"], "unknown layer 'starlet': did you mean 'starlette'?"),
+        (["bench-starlet"], "unknown layer 'starlet' (did you mean starlette?)"),
         (["table-starlette"], "there is no command 'table-starlette'"),
         (["bench-starlette", "LAYERS=uvicorn"], "bench-starlette names a layer, and so does LAYERS=uvicorn"),
         (["sweep", "RECORD=x", "LAYERS=asyncio"], "RECORD= shows what there is, for which LAYERS= has no effect"),
@@ -111,6 +140,13 @@ def test_words_come_from_make(quick_bench: Bench) -> None:
         (["bench", "HOST=256.1.1.1"], "HOST=256.1.1.1 is not one that a server can listen on ("),
         (["bench", "HOST=::1"], "HOST=::1 is not one that a server can listen on ("),
         (["sweep", "HOST=192.0.2.1"], "HOST=192.0.2.1 is not one that a server can listen on ("),
+        (["bench", "layers=uvicorn"], "bench takes no layers= (did you mean LAYERS?): `make help-bench`"),
+        (["bench", "LADDER=stak"], "unknown ladder 'stak' (did you mean stack?): layers.toml has default,"),
+        (["table", "WIDE=2"], "WIDE=2: expected 1, or 0 to leave it out"),
+        (["serve"], "name a layer: `make serve-starlette` serves starlette"),
+        (["check-layer"], "name a layer, such as LAYER=starlette"),
+        (["history", "RECORD=none.jsonl"], "cannot read file of counted releases none.jsonl: No such file or directory"),
+        (["diff", "A=uvicorn", "B=fastapi", "RECORD=tests"], "no record of `make anatomy` in tests"),
     ],
 )
 def test_words_that_a_command_does_not_take(quick_bench: Bench, words: list[str], says: str) -> None:

@@ -10,7 +10,7 @@ from asgi_anatomy.anatomy.run import dissect
 from asgi_anatomy.anatomy.run import seconds as seconds_needed
 from asgi_anatomy.anatomy.text import anatomy_document, difference_document
 from asgi_anatomy.documents.origin import origin
-from asgi_anatomy.documents.store import REFERENCE, RESULTS, alike, anatomies, latest, read_record, require_folder
+from asgi_anatomy.documents.store import REFERENCE, RESULTS, alike, anatomies, at, latest, read_record, require_folder
 from asgi_anatomy.documents.trees import write_trees
 from asgi_anatomy.documents.words import plain, say, show
 from asgi_anatomy.errors import BadInput, Fault
@@ -59,7 +59,7 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes."""
     if path:
-        return show(printing.render(anatomy_document(read_record(path, Anatomy), split, printing.wide)))
+        return show(printing.render(anatomy_document(read_record(at(path, "anatomy"), Anatomy), split, printing.wide)))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
@@ -121,7 +121,8 @@ def diff_command(a: str, b: str, path: Path | None, printing: Printing) -> None:
     """Print which Python functions layer B calls more than layer A."""
     if not a or not b:
         raise BadInput("a difference needs two layers: set A= and B=")
-    source, record = (path, read_record(path, Anatomy)) if path else _newest({a, b})
+    named = at(path, "anatomy") if path else None
+    source, record = (named, read_record(named, Anatomy)) if named else _newest({a, b})
     show(printing.render(difference_document(record, a, b, os.path.relpath(source), printing.wide)))
 
 

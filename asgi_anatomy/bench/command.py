@@ -11,7 +11,7 @@ import click
 from asgi_anatomy.bench.run import measure_ladder
 from asgi_anatomy.bench.text import interpreters_document
 from asgi_anatomy.documents.origin import origin
-from asgi_anatomy.documents.store import latest, read_record
+from asgi_anatomy.documents.store import RESULTS, at, folders_of, latest, read_record, runs_like
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault, Problem, Stopped
 from asgi_anatomy.machine.cores import lane
@@ -83,7 +83,9 @@ def command(
     else:
         record = begin(plan)
         problem, path = measure(plan, record, results, announce)
-        document = decay_document(record, printing.wide, os.path.relpath(path) if path else "")
+        runs = runs_like(record, [results]) if path else []
+        shown = os.path.relpath(path) if path else ""
+        document = decay_document(record, printing.wide, shown, newest=results == RESULTS, runs=runs)
         failed = [row["layer"] for row in document.data.rows if row["cpu_us"] is None]
     show(printing.render(document))
     if problem:
@@ -154,8 +156,10 @@ def measure_each(pythons: str, plan: Plan, results: Path) -> tuple[dict[str, Ben
 @printing_options
 def table_command(path: Path | None, baseline: str, printing: Printing) -> None:
     """Print the decay table of a record."""
-    file = path or latest("bench", tell=say)
+    file = at(path, "bench") if path else latest("bench", tell=say)
     record = read_record(file, Measured)
+    runs = runs_like(record, folders_of(file)) if isinstance(record, Bench) and record.machine else []
     if baseline:
         record = rebased(record, baseline)
-    show(printing.render(decay_document(record, printing.wide, os.path.relpath(file))))
+    newest = not path and file.parent == RESULTS
+    show(printing.render(decay_document(record, printing.wide, os.path.relpath(file), newest, runs)))

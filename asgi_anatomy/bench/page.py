@@ -61,9 +61,7 @@ def picture(source: Source) -> Picture | Missing:
     whiskers = any(row.cpu_high is not None for row in shown.values())
     more = (
         "The faded part of a bar is what stands below the layer; the full colour is what it adds itself.",
-        "Whiskers: the 95% interval of the CPU time."
-        if whiskers
-        else "No whiskers: an interval needs more rounds of turns (BUDGET=).",
+        "Whiskers: the 95% interval of the CPU time." if whiskers else "No whiskers: too few rounds for an interval.",
     )
     return Picture("cost", TITLE, text, _cost_spec(shown, text), None, more)
 
@@ -76,6 +74,8 @@ def _cost_sentence(shown: Sequence[Figures]) -> str:
         return f"A {row.layer} request takes {micro(row.cpu_us or 0)} of CPU."
     most = max(added, key=lambda row: row.added_us or 0)
     adds = most.added_us or 0
+    if adds <= 0:
+        return "No layer costs more than the one that it stands on."
     below = (most.cpu_us or 0) - adds
     lower = f"{most.on} and all below it need ({micro(below)})"
     return f"{most.layer} adds most: {micro(adds)}, {than(adds, below)} {lower}."

@@ -7,7 +7,7 @@ import click
 from asgi_anatomy.compare.text import comparison_document
 from asgi_anatomy.compare.text import say as in_words
 from asgi_anatomy.compare.verdict import compare, obstacles
-from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.documents.store import at, read_record
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.options import PATH, Command, Printing, printing_options, threshold_option
@@ -30,7 +30,7 @@ def command(
     """
     if not a or not b:
         raise BadInput("a comparison needs two records: set A= and B=")
-    old, new = read_record(a, Measured), read_record(b, Measured)
+    old, new = read_record(at(a, "bench"), Measured), read_record(at(b, "bench"), Measured)
     why = [in_words(each) for each in obstacles(old, new)]
     if why and not force:
         raise BadInput(f"{a} and {b} should not be compared: {'; '.join(why)}. FORCE=1 compares them anyway")

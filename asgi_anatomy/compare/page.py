@@ -15,7 +15,8 @@ from asgi_anatomy.documents.part import Part, folded, html_table, of_pictures, p
 from asgi_anatomy.documents.source import Source
 from asgi_anatomy.documents.words import percent
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.turns.record import Measured
+from asgi_anatomy.machine.machine import identity, same_versions
+from asgi_anatomy.turns.record import Layers, Measured
 
 NAMED, TITLE = "beside", "The same layers in several records"
 LINE = 20
@@ -40,8 +41,21 @@ def picture(sources: Sequence[Source]) -> Picture | Missing:
         Column("decay", "decay", "%", "{decay:.1f}"), Column("low high", "95% interval", "", "{low:.1f} - {high:.1f}"),
         Column("cpu", "CPU µs/req", "", "{cpu:.1f}"),
     )  # fmt: skip
-    more = ("Point: decay. Line: its 95% interval. Different machines, Pythons or versions give different decays.",)
+    more = (f"Point: decay. Line: its 95% interval within that run. {_apart([source.record for source in sources])}",)
     return Picture(NAMED, TITLE, said, spec(rows, steps, said), Table(columns, rows), more)
+
+
+def _apart(records: Sequence[Layers]) -> str:
+    """What the records do not have in common, which may be why they differ."""
+    first, *others = records
+    differ = {
+        "machine": any(identity(first.machine, None) != identity(each.machine, None) for each in others),
+        "Python": any(first.python != each.python for each in others),
+        "versions": any(not same_versions(first.packages, each.packages) for each in others),
+    }
+    if names := [name for name, is_so in differ.items() if is_so]:
+        return f"The records differ in {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}."
+    return "All are of one machine, one Python and the same versions: this is how far runs differ."
 
 
 def values(sources: Sequence[Source]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import msgspec
 from asgi_anatomy.compare.verdict import Change, Obstacle, versions
 from asgi_anatomy.documents.document import Column, Document, Table
 from asgi_anatomy.documents.origin import cpu_name
+from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.record import Measured, Verdict
 
 COLUMNS = (
@@ -42,8 +43,15 @@ def _made(record: Measured) -> list[str]:
         f"{record.made:%Y-%m-%d %H:%M} UTC" if record.made else "no date",
         f"{machine.cores} cores {cpu_name(machine)}" if machine else "no machine",
         f"Python {python.version}" if python else "no Python",
-        f"suite {record.revision or 'of no known revision'}",
+        f"asgi-anatomy at {f'commit {record.revision}' if record.revision else 'an unknown commit'}",
     ]
+
+
+def _short_of_rounds(a: Measured, b: Measured) -> str:
+    """Which record has too few rounds, and what helps, where that can be measured again."""
+    short = [side for side, record in (("A", a), ("B", b)) if len(record.rounds) < ROUNDS]
+    where = f"too few rounds in {' and '.join(short)}" if short else "too few rounds had fast turns"
+    return f"{where}; record it with a longer BUDGET" if all(each.machine for each in (a, b)) else where
 
 
 def comparison_document(
@@ -62,7 +70,7 @@ def comparison_document(
         "",
         table,
         "",
-        *(["no interval: one of the records has too few rounds; record it with a longer BUDGET"] if lacking else []),
+        *([f"no interval: {_short_of_rounds(a, b)}"] if lacking else []),
         f"{cost}ratio: requests per CPU-second of B to those of A, each against {lowest} in its own record; {level}.",
         *(f"{side}: {', '.join(_made(record))}" for side, record in (("A", a), ("B", b))),
         *([f"differs: {'; '.join(differ)}"] if differ else []),

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -15,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from asgi_anatomy.documents.words import as_json, csv_cell, markdown, paragraph, plain, rounded
+from asgi_anatomy.documents.words import as_json, csv_cell, markdown, paragraph, plain, rounded, wrap
 from asgi_anatomy.documents.words import cell as escape_cell
 
 ROOM, LEAST = 24, 12
@@ -79,6 +78,18 @@ def grid_text(columns: Sequence[Cells], width: int, drawing: Drawing | None = No
         place, gap = (wrapping[0], gap) if wrapping else (0, 1)
         widths[place] -= max(0, min(_sum(fits, gap) - width, widths[place] - SHORTEST))
     return _text(fits, widths, gap)
+
+
+def folded(columns: Sequence[Cells], width: int) -> list[list[Cells]]:
+    """The columns in as few groups that fit the width as their order allows, each of which begins with the first."""
+    groups = [[*columns[:1]]]
+    for column in columns[1:]:
+        more = [*groups[-1], column]
+        if len(more) > 2 and _sum(_stacked(more, width, 1), 2) > width:
+            groups.append([columns[0], column])
+        else:
+            groups[-1] = more
+    return groups
 
 
 def _stacked(columns: Sequence[Cells], width: int, worth: int) -> list[Cells]:
@@ -265,7 +276,8 @@ class Table(msgspec.Struct, frozen=True):
     def for_people(self, form: str, wide: bool = False, width: int = WIDTH) -> str:
         """Text that fits the width, if that can be, or Markdown: headings and cells, aligned.
 
-        With `wide` nothing is ever cut off.
+        With `wide` nothing is ever cut off: text that is too wide is several tables below each other, each with the
+        first column.
         """
         columns = [each for each in self.columns if (each.name or each.show) and (wide or not each.wide)]
         clean = markdown if form == "markdown" else escape_cell
@@ -279,7 +291,11 @@ class Table(msgspec.Struct, frozen=True):
             found.append(Cells(clean(column.heading), cells, column.left, column.wraps))
         if form == "markdown":
             return grid_markdown(found)
-        return grid_text(found, width, self._drawing(rows), cut=not wide)
+        if not wide:
+            return grid_text(found, width, self._drawing(rows))
+        groups = folded(found, width)
+        drawing = self._drawing(rows) if len(groups) == 1 else None
+        return "\n\n".join(grid_text(group, width, drawing, cut=False) for group in groups)
 
     def _ordered(self, first: Column) -> tuple[list[Values], list[str]]:
         """The rows as they are shown, and what is drawn before each."""
@@ -330,17 +346,3 @@ class Document(msgspec.Struct, frozen=True):
             wrap(plain(each), min(width, PROSE)) if isinstance(each, str) else each.for_people(form, wide, width)
             for each in self.parts
         )
-
-
-def wrap(text: str, width: int) -> str:
-    """Prose in lines of this width; what a line continues is indented. No word, such as a path, is broken."""
-    lines = []
-    for line in text.split("\n"):
-        lines.append("")
-        for word in re.findall(r"\s*\S+", line):
-            fits = cell_len(lines[-1]) + cell_len(word) <= width
-            if fits or not lines[-1].strip() or cell_len(word.lstrip()) + 2 > width:  # too long for any line
-                lines[-1] += word
-            else:
-                lines.append(f"  {word.lstrip()}")
-    return "\n".join(lines)

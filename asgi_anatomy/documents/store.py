@@ -94,6 +94,8 @@ RESULTS = (ROOT if IS_CLONE else Path.cwd()) / "results"
 REFERENCE = ROOT / "results" / "reference"
 LARGEST = 256 * 2**20  # bytes: a larger file is not read as a record
 RUNNING = "running"
+RUNS = 9
+"""Other runs of the same that a table is compared with."""
 SPREAD = re.compile(rb'\[\n((?: *(?:"(?:[^"\\]|\\.)*"|[-+.\w]+),?\n)+) *\]')
 """An array of strings and numbers that has a line for each. No string has a line break in it."""
 NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?-")
@@ -247,6 +249,11 @@ def latest(kind: str, *folders: Path, tell: Callable[[str], None] | None = None)
     raise BadInput(f"no record of `make {kind}` in {where}: `make {kind}` makes one")
 
 
+def at(path: Path, kind: str) -> Path:
+    """The record that RECORD= names: that file, or the newest of a kind in that folder; raises BadInput."""
+    return latest(kind, path) if path.is_dir() else path
+
+
 def newest_in(folder: Path, kind: str, tell: Callable[[str], None] | None = None) -> Path | None:
     """The newest finished record of a kind in a folder, or None.
 
@@ -311,6 +318,24 @@ def alike(measured: Layers, counted: Layers) -> bool:
     """Whether times and counts have the same ladder, contract, workload, versions, Python and machine."""
     same = same_versions(measured.packages, counted.packages)
     return same and made_of(measured) == made_of(counted) and bool(shared(measured, counted))
+
+
+def runs_like(measured: Bench, folders: Iterable[Path]) -> list[Bench]:
+    """The newest other runs in these folders of what a bench measured by turns, with the same client; at most RUNS."""
+    paths = {path.resolve() for folder in folders for path in folder.glob("2*-bench.json")}
+    found: list[Bench] = []
+    for path in sorted(paths, key=_age, reverse=True):
+        with contextlib.suppress(BadInput):
+            record = read_record(path, Bench)
+            same = alike(measured, record) and [row.name for row in measured.layers] == [
+                row.name for row in record.layers
+            ]
+            how = record.turn_ms and (record.client, record.load) == (measured.client, measured.load)
+            if same and how and record.made != measured.made and record.stopped != RUNNING:
+                found.append(record)
+        if len(found) == RUNS:
+            break
+    return found
 
 
 def shared(a: Layers, b: Layers) -> set[tuple[str, str | None]]:

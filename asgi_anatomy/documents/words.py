@@ -14,9 +14,12 @@ import math
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+from rich.cells import cell_len
 
 from asgi_anatomy.suite.layers import IS_CLONE
 
@@ -195,6 +198,20 @@ def typed(text: str) -> str:
     return re.sub(rf"\bmake (?=(?:{'|'.join(PLACES)})\b)", "asgi-anatomy ", text)
 
 
+def wrap(text: str, width: int) -> str:
+    """Prose in lines of this width; what a line continues is indented. No word, such as a path, is broken."""
+    lines = []
+    for line in text.split("\n"):
+        lines.append("")
+        for word in re.findall(r"\s*\S+", line):
+            fits = cell_len(lines[-1]) + cell_len(word) <= width
+            if fits or not lines[-1].strip() or cell_len(word.lstrip()) + 2 > width:  # too long for any line
+                lines[-1] += word
+            else:
+                lines.append(f"  {word.lstrip()}")
+    return "\n".join(lines)
+
+
 def show(text: str) -> None:
     """Print a result on standard output."""
     try:
@@ -206,6 +223,8 @@ def show(text: str) -> None:
 
 def say(what: str) -> None:
     """Print a line on standard error, escaped: it may quote a server, pip or another machine."""
+    text = typed(plain(what))
     with contextlib.suppress(OSError):
         if sys.stderr:  # None where it is closed
-            print(typed(plain(what)), file=sys.stderr, flush=True)
+            shown = wrap(text, shutil.get_terminal_size().columns) if sys.stderr.isatty() else text
+            print(shown, file=sys.stderr, flush=True)

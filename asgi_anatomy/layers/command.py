@@ -30,20 +30,24 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
 
 
 @click.command("ladders", cls=Command)
+@click.option("--ladder", default="", help="Only this one, with what each of its layers adds.")
 @click.option("--names", is_flag=True, help="Print names only.")
 @click.pass_obj
-def command(catalogue_file: Path, /, names: bool) -> None:
+def command(catalogue_file: Path, /, ladder: str, names: bool) -> None:
     """List the ladders and their layers."""
     catalogue = read_catalogue(catalogue_file)
     if names:
         return show(plain("\n".join(catalogue.ladders)))
-    for ladder in catalogue.ladders.values():
-        table = layers_table(catalogue, ladder.name)
-        show(Printing("text", wide=False).render(Document([f"{ladder.name}: {ladder.adds}", table, ""], table)))
+    table = layers_table(catalogue, ladder or "default")
+    shown: list[str | Table] = [f"{ladder}: {catalogue.ladders[ladder].adds}", table] if ladder else []
+    for name, each in catalogue.ladders.items() if not ladder else ():
+        shown += [f"{name}: {each.question or each.adds}", f"  {' '.join(each.layers)}", ""]
+    shown += [] if ladder else ["make ladders LADDER=stack says what each layer of one adds."]
+    show(Printing("text", wide=False).render(Document(shown, table)))
 
 
 @click.command("check-layer", cls=Command)
-@click.argument("name", metavar="LAYER")
+@click.argument("name", metavar="LAYER", default="")
 @click.pass_context
 def check_layer_command(context: click.Context, /, name: str) -> None:
     """Say what a layer's entry, file and answers lack.
@@ -122,7 +126,7 @@ def build_command(catalogue_file: Path, /, only: str) -> None:
 
 
 @click.command("serve", cls=Command)
-@click.argument("layer")
+@click.argument("layer", default="")
 @host_option
 @click.option(
     "--port", default=8000, show_default=True, type=Whole(0, 65535), help="Where it listens, 0 for any free port."
@@ -130,6 +134,8 @@ def build_command(catalogue_file: Path, /, only: str) -> None:
 @click.pass_context
 def serve_command(context: click.Context, /, layer: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
+    if not layer.strip():
+        raise BadInput("name a layer: `make serve-starlette` serves starlette, `make ladders` lists them all")
     chosen = read_catalogue(context.obj).one(layer)
     require_ports(host, port)
     if failed := build([chosen], say):

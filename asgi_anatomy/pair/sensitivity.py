@@ -17,7 +17,7 @@ import msgspec
 
 from asgi_anatomy.documents.document import Column, Document, Table, Values
 from asgi_anatomy.documents.origin import described, origin
-from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.documents.store import at, read_record
 from asgi_anatomy.documents.words import show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.versions import read_versions
@@ -222,7 +222,9 @@ def command(
 ) -> None:
     """Print how often `pair` finds injected slow-downs (takes hours)."""
     if path:
-        return show(printing.render(sensitivity_document(read_record(path, Sensitivity), printing.wide)))
+        return show(
+            printing.render(sensitivity_document(read_record(at(path, "sensitivity"), Sensitivity), printing.wide))
+        )
     percents = _numbers(sizes)
     layer = read_catalogue(catalogue_file).one("uvicorn")
     selection = two(layer, layer, read_contract())

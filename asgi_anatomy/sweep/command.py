@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from asgi_anatomy.documents.origin import origin
-from asgi_anatomy.documents.store import read_record, require_folder
+from asgi_anatomy.documents.store import at, read_record, require_folder
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.connections import allow_files, limits, obstacle
@@ -87,7 +87,8 @@ def command(
     at saturation. With RATE, requests are sent at a fixed rate instead, where latency says something about a service.
     """
     if path:
-        return show(printing.render(sweep_document(read_record(path, Sweep), printing.wide, os.path.relpath(path))))
+        file = at(path, "sweep")
+        return show(printing.render(sweep_document(read_record(file, Sweep), printing.wide, os.path.relpath(file))))
     rates = read_rates(rate) if rate.strip() else []
     counts = read_numbers(numbers) if numbers.strip() else [] if rates else read_numbers(NUMBERS)
     if rates and len(counts) > 1:

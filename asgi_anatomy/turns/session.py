@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from asgi_anatomy.documents.document import WIDEST
@@ -28,6 +29,8 @@ from asgi_anatomy.turns.wrk import require_files, require_wrk
 
 SHARE = 0.01
 """Of the time so far, what drawing tables may have taken."""
+BAR = 24
+"""Columns of the bar."""
 BELOW = 3
 """Lines of a terminal that a table must leave: the bar, an empty line, the cursor."""
 
@@ -47,9 +50,10 @@ class Display:
         self.drawing = 0.0  # seconds of CPU time that tables took
         self.last = 0.0  # ... and the last of them alone
         self.table = ""
-        columns = (BarColumn(), TextColumn("{task.completed:.0f} s of {task.total:.0f} s"), TimeRemainingColumn())
-        self.bar = Progress(TextColumn("{task.description}", markup=False), *columns, auto_refresh=False)
-        self.task = self.bar.add_task("", total=seconds)
+        what = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+        columns = (BarColumn(bar_width=BAR), TextColumn("{task.fields[time]}"), TimeRemainingColumn())
+        self.bar = Progress(what, *columns, auto_refresh=False, expand=True)
+        self.task = self.bar.add_task("", total=seconds, time="")
         self.live: Live | None = None
         if self.console.is_terminal:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
@@ -81,11 +85,15 @@ class Display:
 
     def _show(self, what: str, done: float) -> None:
         if self.live:
-            self.bar.update(self.task, description=what, completed=done, total=self.seconds)
+            self.bar.update(self.task, description=what, completed=done, total=self.seconds, time=self._time(done))
             self._refresh()
         else:
-            line = f"{done:4.0f} s of {self.seconds:.0f} s: {what}"
+            line = f"{self._time(done)}: {what}"
             self.console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    def _time(self, done: float) -> str:
+        """The seconds that are done, and of how many; a first round, which always ends, may take longer than those."""
+        return f"{done:4.0f} s{'' if done > self.seconds else f' of {self.seconds:.0f} s'}"
 
     def _refresh(self) -> None:
         if self.live:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from asgi_anatomy.documents.document import Bars, Column, Document, Table, Values
 from asgi_anatomy.documents.notes import Note, marked, marks, plain_notes, row_notes
 from asgi_anatomy.documents.origin import LINE, described, driven, ending, made, named, workload_lines
+from asgi_anatomy.suite.workloads import USER
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.levels import Levels
@@ -20,6 +21,7 @@ from asgi_anatomy.turns.verdict import FLOOR
 
 LONGEST = 7200
 """Seconds: no longer BUDGET is ever suggested."""
+ONE_SPEED = "all turns at one speed: only another run would show that it is a slow one"
 MATTERS = 5.0
 """Points by which a plain wrk must read higher before it is mentioned."""
 FIRST = ("layer", "on", "decay", "decay_low", "decay_high", "cpu_us", "added_us", "rps_per_core", "note")
@@ -100,20 +102,26 @@ def live_table(record: Measured, width: int) -> str:
     return _table(record, figures(record), {}).for_people("text", width=width)
 
 
-def decay_document(record: Measured, wide: bool = False, path: str = "") -> Document:
-    """The table of a record, notes on its rows, and where it comes from."""
+def decay_document(
+    record: Measured, wide: bool = False, path: str = "", newest: bool = False, runs: Sequence[Bench] = ()
+) -> Document:
+    """The table of a record, notes on its rows, where it comes from, and how far it is from other runs of the same.
+
+    `newest` says that commands find the record without its path.
+    """
     rows = figures(record)
     notes = row_notes(record, rows)
     table = _table(record, rows, notes)
     if wide:
         lines = [f"{row['layer']}: {row['note']}" for row in table.rows if row["note"]]
-        return Document([table, *lines, "", *in_full(record, rows, path)], table)
+        last = [*filter(None, [between_runs(record, runs)]), *([f"Record: {path}"] if path else [])]
+        return Document([table, *lines, "", *in_full(record, rows), *last], table)
     signs = marks(notes.values())
     with_marks = [
         {**row, "marks": "".join(signs.get(note.short, "") for note in notes[row["layer"]])} for row in table.rows
     ]
     shown = replace(table, rows=with_marks)
-    return Document([*named(record), shown, *marked(notes), "", *_in_short(record, rows, path)], table)
+    return Document([*named(record), shown, *marked(notes), "", *_in_short(record, rows, path, newest, runs)], table)
 
 
 def _table(
@@ -136,8 +144,8 @@ def _table(
     return Table([column for column in COLUMNS if not only or column.heading in only], values, FIRST)
 
 
-def _in_short(record: Measured, rows: Sequence[Figures], path: str) -> list[str]:
-    """A few lines: what a decay is, how the run went, its machine, its record, and what to do next.
+def _in_short(record: Measured, rows: Sequence[Figures], path: str, newest: bool, runs: Sequence[Bench]) -> list[str]:
+    """A few lines: what a figure is, how the run went, its machine, its record, and what to do next.
 
     Without a path, as on a page, not the last two; a record that was made elsewhere has no last one.
     """
@@ -147,13 +155,16 @@ def _in_short(record: Measured, rows: Sequence[Figures], path: str) -> list[str]
         f"decay: % fewer requests per {per} than the layer it stands on{interval}"
         if any(row.on for row in record.layers)
         else "req/s per core: 1,000,000 / CPU µs",
+        "CPU µs: CPU time per request, by turns on one core" if record.turn_ms else "",
         _how(record, rows),
+        ONE_SPEED if record.turn_ms and record.rounds and not Levels(record).speeds else "",
+        between_runs(record, runs),
         *_wake_ups(rows),
         f"Source: {record.source}" if record.source else "",
         made(record),
     ]
     if path:
-        lines += [f"Record: {path}", _next(record, rows)]
+        lines += [f"Record: {path}", _next(record, rows, "" if newest else f" RECORD={path}")]
     elif record.stopped:
         lines.append(ending(record))
     return [*filter(None, lines)]
@@ -177,6 +188,19 @@ def _how(record: Measured, rows: Sequence[Figures]) -> str:
         for clauses in ([*seconds, *rounds, *last], [*seconds, *last])
     )
     return whole if len(whole) <= LINE else shorter
+
+
+def between_runs(record: Measured, runs: Sequence[Bench]) -> str:
+    """How far the runs of the same layers on one machine are apart, in the layer that costs most; or nothing."""
+    rows = [row for row in map(_dearest, (record, *runs)) if row]
+    if len(rows) < 2 or len({row.layer for row in rows}) > 1:
+        return ""
+    costs = sorted(row.cpu_us or 0 for row in rows)
+    return f"{len(rows)} runs of this on this machine: {rows[0].layer} {costs[0]:,.1f} to {costs[-1]:,.1f} µs"
+
+
+def _dearest(record: Measured) -> Figures | None:
+    return max((row for row in figures(record) if row.cpu_us), key=lambda row: row.cpu_us or 0, default=None)
 
 
 def _without_cpu_times(record: Measured) -> bool:
@@ -217,26 +241,42 @@ def _missed(record: Measured, rows: Sequence[Figures]) -> float | None:
     return target if target and any(row.margin and row.margin > target for row in rows) else None
 
 
-def _next(record: Measured, rows: Sequence[Figures]) -> str:
-    """What to do next."""
+def _next(record: Measured, rows: Sequence[Figures], at: str) -> str:
+    """What to type next; `at` is the option that names the record, or empty."""
     if record.stopped:
         return ending(record)
     if not record.machine:
         return ""
-    worst = max((row.margin for row in rows if row.margin), default=0.0)
-    if not worst and any(row.decay is not None for row in rows):
-        needed = math.ceil((record.seconds or 0) * ROUNDS / max(1, len(record.rounds)) / 10) * 10
-        if len(record.rounds) < ROUNDS and 0 < needed <= LONGEST:
-            return f"Next: BUDGET={needed} for margins; WIDE=1 for every column"
-    if target := _missed(record, rows):
-        needed = math.ceil((record.seconds or 0) * (worst / target) ** 2 / 10) * 10
-        if 0 < needed <= LONGEST:
-            return f"Next: BUDGET={needed} for ±{target:g} pp; make report; WIDE=1 for every column"
-    ladder = f" LADDER={record.ladder}" if isinstance(record, Bench) and record.ladder not in ("", "default") else ""
-    return f"Next: make anatomy{ladder}; make report; WIDE=1 for every column"
+    steps = [f"make anatomy{_which(record)}"]
+    if isinstance(record, Bench) and (more := _longer(record, rows)):
+        needed, what_for = more
+        steps = [f"make bench{_which(record)} BUDGET={needed} for {what_for}"]
+    steps += [f"make table{at} WIDE=1"] if at else ["make report", "make table WIDE=1"]
+    return f"Next: {'; '.join(steps)}"
 
 
-def in_full(record: Measured, rows: Sequence[Figures], path: str = "") -> list[str]:
+def _which(record: Measured) -> str:
+    """The options that name its layers and its workload."""
+    ladder = getattr(record, "ladder", "")
+    named = f" LAYERS='{' '.join(row.name for row in record.layers)}'"
+    which = "" if ladder == "default" else f" LADDER={ladder}" if ladder else named
+    return f"{which}{f' WORKLOAD={record.workload}' if record.workload != USER else ''}"
+
+
+def _longer(record: Bench, rows: Sequence[Figures]) -> tuple[int, str] | None:
+    """The BUDGET that would give margins, or those that were asked for, where it is not longer than anybody waits."""
+    if any(row.request or row.packages for row in record.layers):  # a server of the user's own: it has more options
+        return None
+    worst, count = max((row.margin or 0.0 for row in rows), default=0.0), len(record.rounds)
+    target, decays = _missed(record, rows), any(row.decay is not None for row in rows)
+    times = (worst / target) ** 2 if target else ROUNDS / max(1, count) if decays and count < ROUNDS else 0.0
+    needed = math.ceil((record.seconds or 0) * times / 10) * 10
+    if not 0 < needed <= LONGEST:
+        return None
+    return needed, f"±{target:g} pp" if target else "margins"
+
+
+def in_full(record: Measured, rows: Sequence[Figures]) -> list[str]:
     """What the words mean, the method, and where it was made."""
     wrk, has_decays = driven(record.load), any(row.on for row in record.layers)
     lines = ["req/s per core: 1,000,000 / CPU µs."]
@@ -286,4 +326,4 @@ def in_full(record: Measured, rows: Sequence[Figures], path: str = "") -> list[s
             f"In {stopped} of {len(record.rounds)} rounds the container was throttled, since it had used up its share"
             " of the CPU."
         )
-    return [*lines, *described(record, wide=True), *([f"Record: {path}"] if path else [])]
+    return [*lines, *described(record, wide=True)]

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from asgi_anatomy.cli import needs_group
 from asgi_anatomy.counts.changes import LIMIT
 from asgi_anatomy.documents.origin import origin
-from asgi_anatomy.documents.store import read_record, require_folder
+from asgi_anatomy.documents.store import at, read_record, require_folder
 from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault
 from asgi_anatomy.machine.cores import lane
@@ -116,7 +116,7 @@ def command(
     ONLY=time), 4 unclear (ONLY=time), or BISECT found no step.
     """
     if path:
-        return show(_render(read_record(path, Versus), printing))
+        return show(_render(read_record(at(path, "versus"), Versus), printing))
     if scheduler:
         if bisected or only == "time":
             raise BadInput("SCHEDULER= is for counts of two sides: leave it out with BISECT=1 or ONLY=time")

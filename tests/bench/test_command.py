@@ -179,7 +179,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path: Path, number: signal.Signals
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("bench", "--layers", "starlet"), "unknown layer 'starlet': did you mean 'starlette'?"),
+        (("bench", "--layers", "starlet"), "unknown layer 'starlet' (did you mean starlette?)"),
         (("bench", "--ladder", "rope"), "unknown ladder 'rope'"),
         (("bench", "--results", "/proc/none"), "cannot write to /proc/none"),
         (("bench", "--threads", "9", "--connections", "4"), "9 threads need at least as many connections"),

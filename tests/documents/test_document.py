@@ -3,8 +3,9 @@
 import pytest
 from rich.cells import cell_len
 
-from asgi_anatomy.documents.document import Column, Document, Table, branches, wrap
+from asgi_anatomy.documents.document import Column, Document, Table, branches
 from asgi_anatomy.documents.origin import described, made
+from asgi_anatomy.documents.words import wrap
 from asgi_anatomy.machine.machine import Machine, Python
 from asgi_anatomy.turns.record import Anatomy, now
 

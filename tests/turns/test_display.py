@@ -182,3 +182,10 @@ os.write(1, b"the signal was lost")
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, timeout=20, check=False)
     assert done.stdout == b""
     assert done.returncode == 1
+
+
+def test_a_first_round_that_takes_longer_than_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display(10)
+    display.tell("round 1", 9)
+    display.tell("round 1", 18)
+    assert capsys.readouterr().err.splitlines() == ["   9 s of 10 s: round 1", "  18 s: round 1"]

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import pytest
 from rich.cells import cell_len
 
 from asgi_anatomy.documents.document import Document
-from asgi_anatomy.documents.store import read_record
+from asgi_anatomy.documents.store import RUNNING, encode, read_record, runs_like
 from asgi_anatomy.suite.layers import ROOT
+from asgi_anatomy.turns.decay import figures
 from asgi_anatomy.turns.record import Bench as Record
 from asgi_anatomy.turns.record import Latency
-from asgi_anatomy.turns.table import FIRST, decay_document
+from asgi_anatomy.turns.table import FIRST, ONE_SPEED, decay_document
 from tests.records import Simulation, plain
 from tests.records import ladder as by_turns
 
@@ -76,7 +78,7 @@ def test_json(ladder: Record) -> None:
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_what_people_read(ladder: Record, form: str) -> None:
-    text = decay_document(ladder, wide=True).render(form, wide=True)
+    text = decay_document(ladder, wide=True).render(form, wide=True, width=300)
     lines = [html.unescape(line).replace("|", " ").replace("└", " ").split() for line in text.splitlines()]
     rows = {cells[0]: cells for cells in lines if cells}
     assert rows["high"][:6] == ["high", "low", "60.0", "-", "+14.3", "23.8"]
@@ -159,12 +161,15 @@ def test_margins_of_too_few_rounds_and_of_a_missed_target() -> None:
     made = ten()
     made.precision = 0.1
     assert "(target ±0.1)" in decay_document(made).render("text")
-    assert re.search("Next: BUDGET=[0-9]+ for ±0.1 pp", decay_document(made, path="x").render("text"))
+    text = " ".join(decay_document(made, path="x").render("text").split())
+    assert re.search(
+        "Next: make bench LAYERS='layer0xx .* layer9xx' BUDGET=[0-9]+ for ±0.1 pp; make table RECORD=x", text
+    )
     made.rounds = made.rounds[:4]
     text = decay_document(made, path="x").render("text")
     assert " ±?" in text
     assert "no margins: too few rounds" in text
-    assert re.search("Next: BUDGET=[0-9]+ for margins", text)
+    assert re.search(r"BUDGET=[0-9]+\s+for margins", text)
 
 
 def test_what_a_plain_wrk_shows_is_wide_only() -> None:
@@ -175,3 +180,35 @@ def test_what_a_plain_wrk_shows_is_wide_only() -> None:
     assert "sleeps per req" in head
     (row,) = (line.split() for line in text.splitlines() if "└ starlette" in line)
     assert {"42.5", "0.90"} <= {*row}, "27.5 µs and the wake-ups"
+
+
+def test_every_column_fits_a_terminal() -> None:
+    """Several tables below each other, each with the layers' names, and every column in one of them."""
+    for made in (by_turns(), by_turns(two_speeds=True)):
+        text = decay_document(made, wide=True).render("text", wide=True)
+        assert max(map(cell_len, text.splitlines())) <= 80
+        heads = [line for line in text.splitlines() if line.startswith("layer ")]
+        assert len(heads) > 2
+        assert " ".join(" ".join(heads).split()).count("lowest - highest") == 2
+
+
+def test_runs_of_one_machine_stand_beside_each_other(tmp_path: Path) -> None:
+    """But none with another workload, client or machine, and none that another process has not finished."""
+    runs = [by_turns(seed) for seed in range(5)]
+    for day, each in enumerate(runs, 1):
+        each.made = datetime(2026, 1, day, tzinfo=UTC)
+    runs[2].workload, runs[3].client = "headers", "other"
+    runs[4].stopped = RUNNING
+    for each in runs:
+        (tmp_path / f"{each.made:%Y%m%d}-000000-bench.json").write_bytes(encode(each))
+    found = runs_like(runs[0], [tmp_path])
+    assert [each.made for each in found] == [runs[1].made]
+    costs = sorted(max(row.cpu_us or 0 for row in figures(each)) for each in runs[:2])
+    line = f"2 runs of this on this machine: fastapi {costs[0]:,.1f} to {costs[1]:,.1f} µs"
+    assert line in decay_document(runs[0], runs=found).render("text")
+    assert "runs of this" not in decay_document(runs[0]).render("text")
+
+
+def test_a_core_that_is_slow_throughout_looks_calm_and_the_table_says_so() -> None:
+    assert ONE_SPEED in decay_document(by_turns()).render("text")
+    assert ONE_SPEED not in decay_document(by_turns(rounds=20, two_speeds=True)).render("text")
