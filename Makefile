@@ -23,11 +23,12 @@ default:
 	echo
 	echo 'Every command takes PYTHON=python3.13: the Python to serve and measure with.'
 
-# `make help bench` is `make help-bench`: it runs nothing.
-ifeq (help,$(firstword $(MAKECMDGOALS)))
-of := $(wordlist 2,2,$(MAKECMDGOALS))
+venv:
+	sh scripts/setup.sh $(python)
+
+ifneq (,$(filter help,$(MAKECMDGOALS)))  # `make help bench` is `make help-bench`: it runs nothing else
 help: venv
-	.venv/bin/python -m asgi_anatomy $(of) --help
+	.venv/bin/python -m asgi_anatomy $(firstword $(filter-out help,$(MAKECMDGOALS))) --help
 
 %: ;
 else
@@ -50,9 +51,6 @@ test-faults: venv
 setup: venv
 	sh scripts/tools.sh wrk
 
-venv:
-	sh scripts/setup.sh $(python)
-
 tools:
 	sh scripts/tools.sh
 
@@ -61,7 +59,6 @@ lock:
 
 clean:
 	sh scripts/clean.sh
-
 endif
 
 Makefile: ;

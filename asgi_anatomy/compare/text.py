@@ -48,10 +48,9 @@ def _made(record: Measured) -> list[str]:
 
 
 def _short_of_rounds(a: Measured, b: Measured) -> str:
-    """Which record has too few rounds, and what helps, where that can be measured again."""
+    """Which record has too few rounds."""
     short = [side for side, record in (("A", a), ("B", b)) if len(record.rounds) < ROUNDS]
-    where = f"too few rounds in {' and '.join(short)}" if short else "too few rounds had fast turns"
-    return f"{where}; record it with a longer BUDGET" if all(each.machine for each in (a, b)) else where
+    return f"too few rounds in {' and '.join(short)}" if short else "too few rounds had fast turns"
 
 
 def comparison_document(
@@ -63,6 +62,7 @@ def comparison_document(
     level = f"{100 * (1 - 0.05 / len(changes)):.4g}% interval{'s, 95% for all together' if len(changes) > 1 else ''}"
     lowest = a.layers[0].name
     differ = [f"{name}: {old or 'none'} -> {new or 'none'}" for name, old, new in versions(a, b)]
+    unclear = any(change.verdict == "unclear" for change in changes)
     lacking = any(change.ratio_low is None for change in changes)
     cost = f"CPU: CPU time per request, as a multiple of {lowest}'s in the same record. " if wide else ""
     said: list[str | Table] = [
@@ -71,6 +71,7 @@ def comparison_document(
         table,
         "",
         *([f"no interval: {_short_of_rounds(a, b)}"] if lacking else []),
+        *(["unclear: record both again with a longer BUDGET"] if unclear and a.machine and b.machine else []),
         f"{cost}ratio: requests per CPU-second of B to those of A, each against {lowest} in its own record; {level}.",
         *(f"{side}: {', '.join(_made(record))}" for side, record in (("A", a), ("B", b))),
         *([f"differs: {'; '.join(differ)}"] if differ else []),
@@ -87,7 +88,7 @@ def sentence(changes: Sequence[Change], threshold: float) -> str:
         return f"same: {who} as many requests per CPU-second in B as in A, within {threshold:g}%."
     if verdict == "unclear":
         names = ", ".join(each.layer for each in found) if len(found) <= 3 else f"{len(found)} of {len(changes)} layers"
-        what = f"whether B differs from A in {names}: record both with a longer BUDGET"
+        what = f"whether B differs from A in {names}"
     else:
         most = max(found, key=lambda each: abs(1 - each.ratio))
         few = "fewer" if verdict == "slower" else "more"

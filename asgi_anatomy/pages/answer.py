@@ -69,7 +69,7 @@ def _than(row: Figures) -> str:
     """How much more or less a layer takes than what it stands on, as far as its interval bears that out."""
     added, low, high = row.added_us or 0, row.added_low, row.added_high
     if low is not None and high is not None and low <= 0 <= high:
-        return f"not measurably more or less than {row.on}"
+        return f"measurably neither more nor less than {row.on}"
     if low is None and abs(added) < CLOSE * (row.cpu_us or 0):
         return f"about as much as {row.on}"
     return f"{micro(abs(added))} {'less' if added < 0 else 'more'} than {row.on}"

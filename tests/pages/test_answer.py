@@ -45,7 +45,9 @@ def holds(said: str, record: Measured) -> None:
         of = [row for row in rows if row.on == below and micro(abs(row.added_us or 0)) == f"{number}{NBSP}µs"]
         assert [row for row in of if ((row.added_us or 0) < 0) == (how == "less")], said
         assert [row for row in of if row.added_low is None or row.added_low * (row.added_high or 0) > 0], said
-    for below in re.findall(r"(?:not measurably more or less than|about as much as) ([^\s,;]+?)[.,;]? ", f"{said} "):
+    for below in re.findall(
+        r"(?:measurably neither more nor less than|about as much as) ([^\s,;]+?)[.,;]? ", f"{said} "
+    ):
         assert any(row.on == below for row in rows), said
     told = {micro(abs(each)) for row in rows for each in (row.cpu_us, row.added_us) if each is not None}
     assert {f"{number}{NBSP}µs" for number in re.findall(r"([\d,.]+)\sµs", said)} <= told, said
