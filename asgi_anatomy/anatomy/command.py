@@ -59,7 +59,8 @@ def command(
 ) -> None:
     """Count exactly where the work of one request goes."""
     if path:
-        return show(printing.render(anatomy_document(read_record(at(path, "anatomy"), Anatomy), split, printing.wide)))
+        kept = read_record(at(path, "anatomy"), Anatomy)
+        return show(printing.render(anatomy_document(kept, split, printing.wide, os.path.relpath(path))))
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
     selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
@@ -81,7 +82,7 @@ def command(
 
     problem, _ = carry_out(count, record, results, seconds_needed(selection, cores.width))
     _write_trees(record, results)
-    show(printing.render(anatomy_document(record, split, printing.wide)))
+    show(printing.render(anatomy_document(record, split, printing.wide, os.path.relpath(results))))
     if printing.form in ("text", "markdown") and (beside := _beside(record, results)):
         path, measured = beside
         show(plain(f"\nMeasured, from {os.path.relpath(path)}:\n"))

@@ -48,7 +48,7 @@ def anatomy_table(record: Anatomy) -> Table:
     return Table(COLUMNS, [msgspec.structs.asdict(line) for line in lines(record)])
 
 
-def anatomy_document(record: Anatomy, split: bool = False, wide: bool = False) -> Document:
+def anatomy_document(record: Anatomy, split: bool = False, wide: bool = False, at: str = "results") -> Document:
     """A sentence, the table and the splits; with `split`, CSV and JSON get the rows of the splits instead of it."""
     table = anatomy_table(record)
     parts: list[str | Table] = [sentence(record), "", table]
@@ -63,7 +63,7 @@ def anatomy_document(record: Anatomy, split: bool = False, wide: bool = False) -
         for unit, by_name in units(counts).items()
         for name, count in by_name.items()
     ]
-    return Document([*parts, "", *_notes(record, wide)], Table(SPLIT, rows) if split else table)
+    return Document([*parts, "", *_notes(record, wide, at)], Table(SPLIT, rows) if split else table)
 
 
 def sentence(record: Anatomy) -> str:
@@ -152,7 +152,7 @@ def _split(record: Anatomy, unit: str) -> Table | None:
     return Table([Column("", show=lambda row: str(row[""]), left=True), *map(column, layers)], rows)
 
 
-def _notes(record: Anatomy, wide: bool) -> list[str]:
+def _notes(record: Anatomy, wide: bool, at: str) -> list[str]:
     """What is not sure or missing, how it was counted, and where."""
     notes = named(record)
     for counts in record.anatomy:
@@ -170,7 +170,7 @@ def _notes(record: Anatomy, wide: bool) -> list[str]:
     if not wide:
         how = "instructions by valgrind (±0.2%), Python calls and bytecodes by sys.monitoring, system calls by strace"
         took = f" in {record.seconds:.0f} s" if record.seconds is not None else ""
-        return [*notes, f"Counted{took}, per request on one connection: {how}.", *described(record), *_next(record)]
+        return [*notes, f"Counted{took}, per request on one connection: {how}.", *described(record), *_next(record, at)]
     notes.append(
         "instructions: in user space, the median of repeats on one connection under valgrind, minus what the server"
         " does while idle; spread: between the repeats. Python calls and bytecodes: by sys.monitoring, with the garbage"
@@ -192,14 +192,17 @@ def _collector(record: Anatomy) -> list[str]:
     return [f"Garbage collector, instructions per request: {', '.join(ran) or 'none'}."] if taken else []
 
 
-def _next(record: Anatomy) -> list[str]:
-    """What to type next: the difference between the layer that runs most bytecodes and the one that it stands on."""
+def _next(record: Anatomy, at: str) -> list[str]:
+    """What to type next: the difference between the layer that runs most bytecodes and the one that it stands on.
+
+    The record is `at`, or the newest in that folder.
+    """
     trees = {counts.layer: sum(counts.bytecodes.values()) for counts in record.anatomy if counts.tree}
     pairs = [(row.on, row.name) for row in record.layers if {row.on, row.name} <= trees.keys()]
     if not pairs:
         return []
     a, b = max(pairs, key=lambda pair: trees[pair[1]])
-    return [f"`make diff A={a} B={b}` names the functions that {b} adds; WIDE=1 has every column and component."]
+    return [f"Next: make diff A={a} B={b} names the functions that {b} adds; make anatomy RECORD={at} WIDE=1"]
 
 
 DIFF_COLUMNS = (

@@ -52,10 +52,15 @@ def _apart(records: Sequence[Layers]) -> str:
         "machine": any(identity(first.machine, None) != identity(each.machine, None) for each in others),
         "Python": any(first.python != each.python for each in others),
         "versions": any(not same_versions(first.packages, each.packages) for each in others),
+        "how wrk drives servers": any(_driving(first) != _driving(each) for each in others),
     }
     if names := [name for name, is_so in differ.items() if is_so]:
         return f"The records differ in {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}."
     return "All are of one machine, one Python and the same versions: this is how far runs differ."
+
+
+def _driving(record: Layers) -> object:
+    return (record.client, record.load, record.turn_ms) if isinstance(record, Measured) else None
 
 
 def values(sources: Sequence[Source]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What a page or a picture is about: records of layers, in time and counted, or one record of another kind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ class Source(msgspec.Struct, dict=True):
     counted: Anatomy | None = None
     measured_path: str = ""
     counted_path: str = ""
+    runs: Sequence[Bench] = ()
+    """Other runs of the same on the same machine."""
 
     @property
     def record(self) -> Layers:

@@ -10,12 +10,13 @@ stands on.
 from collections.abc import Sequence
 
 from asgi_anatomy.documents.source import Source
-from asgi_anatomy.documents.words import NBSP, micro, thousands
+from asgi_anatomy.documents.words import NBSP, counted, micro, thousands
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.pair.text import sentence
 from asgi_anatomy.suite.layers import BAD_TEMPLATE, read_catalogue
 from asgi_anatomy.turns.decay import Figures
 from asgi_anatomy.turns.record import Pair
+from asgi_anatomy.turns.table import between_runs
 from asgi_anatomy.turns.verdict import outcome
 
 OWN_US = 5000
@@ -124,7 +125,9 @@ def _ground(source: Source) -> list[str]:
         return [said]
     margins = [row.margin for row in source.figures if row.margin is not None]
     ends = [*dict.fromkeys(f"±{each:.1f}" for each in (min(margins), max(margins)))] if margins else []
-    known = f" Decays are known to {' to '.join(ends)} points." if ends else ""
+    lacking = sum(row.decay is not None and row.margin is None for row in source.figures)
+    without = f"; {counted(lacking, 'decay')} had too few rounds for a margin" if lacking else ""
+    known = f" Decays are known to {' to '.join(ends)} points{without}." if ends else ""
     if not margins and any(row.decay is not None for row in source.figures):
         known = " Too few rounds for margins: these figures are indicative only."
     count = len(record.rounds)
@@ -135,4 +138,6 @@ def _ground(source: Source) -> list[str]:
             f" In {100 * speeds.slow:.0f}% of the turns, neighbours made the core up to {speeds.times:.1f} times as"
             " slow: these do not count."
         )
-    return [f"By turns on one core: {count} round{'s' * (count != 1)}{length}.{known}{slow}"]
+    runs = between_runs(record, source.runs)
+    said = f"By turns on one core: {count} round{'s' * (count != 1)}{length}.{known}{slow}"
+    return [f"{said} {runs}." if runs else said]

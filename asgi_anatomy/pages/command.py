@@ -24,6 +24,7 @@ from asgi_anatomy.documents.store import (
     newest_in,
     read_all,
     read_record,
+    runs_like,
     schema,
     shared,
 )
@@ -90,7 +91,8 @@ def gather(records: Mapping[Path, Kind], called: str = "") -> list[Shown]:
             counts_path, counts = pair or (None, None)
             used |= {counts_path} if counts_path else set()
             place = _shown(counts_path) if counts_path else ""
-            timed.append(Source(called or label(path, paths), record, counts, _shown(path), place))
+            runs = runs_like(record, folders_of(path)) if isinstance(record, Bench) and record.machine else []
+            timed.append(Source(called or label(path, paths), record, counts, _shown(path), place, runs))
         elif path in anatomies:
             continue
         elif KINDS[record.kind].page:

@@ -97,6 +97,7 @@ def part(catalogue: Catalogue, ladder: str, measured: Bench | None, counted: Ana
         "\n".join(f"- {row['layer']}: {markdown(row['note'])}." for row in rows if row["note"]),
         f"Produced by {' and '.join(_commands(ladder, measured))}.",
         " ".join(map(markdown, described(measured or counted, wide=True))),
+        f"Counted in {python_name(counted.python)}." if measured else "",
     )
     return "\n\n".join(filter(None, parts))
 

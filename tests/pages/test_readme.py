@@ -22,6 +22,37 @@ def test_the_tables_are_those_of_the_records(quick_bench: Bench) -> None:
     assert "fastapi " in (ROOT / "README.md").read_text()
 
 
+def test_each_page_says_for_whom_it_is() -> None:
+    lacking = [
+        path.name
+        for path in (ROOT / "docs").glob("*.md")
+        if not re.match(r"# .+\n\n\*For .+\.\*\n\n", path.read_text(encoding="utf-8"))
+    ]
+    assert not lacking
+
+
+def test_the_first_screen_needs_no_glossary() -> None:
+    """The answer, what to type, the picture and a table of four rows, in words that are explained there."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    assert text.index("<!-- answer -->") < text.index("make bench ") < text.index("cost-light.svg")
+    assert text.index("cost-light.svg") < text.index("<!-- table -->") < text.index("| you want to know |")
+    said = re.sub(r"`[^`]*`|<[^>]*>", "", text)
+    assert not re.findall(r"\b(?:pp|solo|ladders?|dumproute|turns slow|target)\b", said)
+    table = text.partition("<!-- table -->")[2].partition("<!-- end table -->")[0].strip().splitlines()
+    assert [line.split()[1] for line in table[2:]] == ["asyncio", "uvicorn", "starlette", "fastapi"]
+
+
+def test_a_ladder_that_was_timed_and_not_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its times are shown, and what to type for counts."""
+    (tmp_path / "default").mkdir()
+    timed = latest("bench", REFERENCE / "default")
+    (tmp_path / "default" / timed.name).symlink_to(timed)
+    monkeypatch.setattr(asgi_anatomy.pages.readme, "REFERENCE", tmp_path)
+    text = ladder_part(read_catalogue(), "default")
+    assert "| CPU µs |" in text
+    assert text.endswith("`make anatomy LADDER=default`.")
+
+
 def test_a_ladder_without_reference_records() -> None:
     """Its part of the page says how to make them, and lists the layers."""
     found = read_catalogue()
