@@ -145,7 +145,7 @@ def test_words_come_from_make(quick_bench: Bench) -> None:
         (["table", "WIDE=2"], "WIDE=2: expected 1, or 0 to leave it out"),
         (["serve"], "name a layer: `make serve-starlette` serves starlette"),
         (["check-layer"], "name a layer, such as LAYER=starlette"),
-        (["history", "RECORD=none.jsonl"], "cannot read file of counted releases none.jsonl: No such file or directory"),
+        (["history", "RECORD=none.jsonl"], "cannot read file of counted releases none.jsonl: No such file"),
         (["diff", "A=uvicorn", "B=fastapi", "RECORD=tests"], "no record of `make anatomy` in tests"),
     ],
 )
