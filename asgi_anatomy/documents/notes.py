@@ -48,10 +48,10 @@ def marked(notes: Mapping[str, Sequence[Note]]) -> list[str]:
 def row_notes(record: Measured, found: Sequence[Figures] = ()) -> dict[str, list[Note]]:
     """What a reader must know of each layer's row; `found` are the record's figures, if the caller has them."""
     by_name = {row.layer: row for row in found or figures(record)}
-    return {row.name: _row(record, row, by_name[row.name]) for row in record.layers}
+    return {row.name: _row(record, row, by_name[row.name], by_name.get(row.on or "")) for row in record.layers}
 
 
-def _row(record: Measured, row: Row, found: Figures) -> list[Note]:
+def _row(record: Measured, row: Row, found: Figures, below: Figures | None) -> list[Note]:
     if row.faults:
         return [Note(row.faults[0], fails=True)]
     notes = [Note(told, _short_terms(row))] if (told := terms(row)) else []
@@ -61,7 +61,9 @@ def _row(record: Measured, row: Row, found: Figures) -> list[Note]:
     if found.cpu_us is None and not any(note.fails for note in notes):
         notes.append(Note("not measured", fails=True))
     elif row.on and found.decay is None and found.cpu_us is not None:
-        notes.append(Note(f"no decay: {row.on} has no figure", fails=True))
+        known = below and below.cpu_us is not None
+        why = f"no round has turns that count of both it and {row.on}" if known else f"{row.on} has no figure"
+        notes.append(Note(f"no decay: {why}", fails=True))
     if (found.idle or 0.0) > IDLE:
         notes.append(
             Note(f"uses {found.idle:.1f}% of a core while nobody asks it anything, which is not in its figures")

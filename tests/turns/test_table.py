@@ -212,3 +212,12 @@ def test_runs_of_one_machine_stand_beside_each_other(tmp_path: Path) -> None:
 def test_a_core_that_is_slow_throughout_looks_calm_and_the_table_says_so() -> None:
     assert ONE_SPEED in decay_document(by_turns()).render("text")
     assert ONE_SPEED not in decay_document(by_turns(rounds=20, two_speeds=True)).render("text")
+
+
+def test_two_layers_without_a_round_in_common_have_figures_and_no_decay() -> None:
+    made = by_turns()
+    for place, each in enumerate(made.rounds):
+        each.turns = [turn for turn in each.turns if turn.layer != ("asyncio", "uvicorn")[place % 2]]
+    text = decay_document(made).render("text")
+    assert "uvicorn: no decay: no round has turns that count of both it and asyncio" in " ".join(text.split())
+    assert "asyncio has no figure" not in text
