@@ -1,10 +1,12 @@
-"""Call trees as files: collapsed stacks, and the JSON of https://www.speedscope.app, weighted by bytecodes per request.
+"""Call trees as files: collapsed stacks, and the JSON of https://www.speedscope.app, weighted by bytecodes per request;
+and as the page stores them.
 
 Speedscope's format has frames that all profiles share, and per profile samples of frame numbers, each with a weight.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from asgi_anatomy.counts.trees import collapsed
 from asgi_anatomy.documents.store import write_whole
@@ -80,3 +82,32 @@ def write_trees(record: Anatomy, folder: Path) -> list[Path]:
             write_whole(text.encode(), path)
             written.append(path)
     return written
+
+
+class Calls:
+    """The call trees of a page, in which calls that are alike, with all that they call, are stored once.
+
+    `rows` are the number of a function's name, calls and bytecodes per request, and the numbers of the rows below.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self.rows: dict[tuple[float, ...], int] = {}
+
+    def packed(self, data: Any) -> Any:
+        """A part's data, with the number of a row for each tree."""
+        if isinstance(data, Frame):
+            return self._row(data)
+        return {key: self.packed(value) for key, value in data.items()} if isinstance(data, dict) else data
+
+    def _row(self, frame: Frame) -> int:
+        below = [self._row(child) for child in frame.children]
+        name = self.names.setdefault(frame.name, len(self.names))
+        row = (name, _brief(frame.calls, 3), _brief(frame.bytecodes, 2), *below)
+        return self.rows.setdefault(row, len(self.rows))
+
+
+def _brief(value: float, digits: int) -> float:
+    """Rounded, and without a point where that is whole."""
+    value = round(value, digits)
+    return int(value) if value.is_integer() else value

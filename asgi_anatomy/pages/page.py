@@ -8,6 +8,7 @@ from asgi_anatomy.compare.page import part as beside_part
 from asgi_anatomy.documents.draw import CONFIG, bundle, style_sheet
 from asgi_anatomy.documents.part import Part, script, text
 from asgi_anatomy.documents.source import Shown, Source, matrices
+from asgi_anatomy.documents.trees import Calls
 from asgi_anatomy.kinds import KINDS, page_of
 from asgi_anatomy.turns.record import Bench
 
@@ -27,12 +28,15 @@ def page(sources: Sequence[Shown], more: Sequence[Bench] = ()) -> str:
     main = page_of(next(kind for kind in KINDS if any(source.kind == kind for source in sources)))
     title = main.TITLE
     articles = "".join(_article(number, source, parts[number], several) for number, source in enumerate(sources))
+    calls = Calls()
     data = {
         "config": CONFIG,
         "labels": [source.label for source in sources],
-        "parts": [{part.key: part.data for part in own if part.data is not None} for own in parts],
+        "parts": [{part.key: calls.packed(part.data) for part in own if part.data is not None} for own in parts],
         "charts": [_specs(own) for own in parts],
         "together": _specs(together),
+        "names": [*calls.names],
+        "calls": [*calls.rows],
     }
     drawn = any(part.charts for own in [*parts, together] for part in own)
     joint = f'<div class="joint">{"".join(part.render(-1, 2) for part in together)}</div>' if together else ""

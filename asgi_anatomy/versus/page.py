@@ -5,7 +5,7 @@ import msgspec
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.icicle import KEY as TREE_KEY
 from asgi_anatomy.documents.icicle import TITLE as TREE_TITLE
-from asgi_anatomy.documents.icicle import icicle, packed
+from asgi_anatomy.documents.icicle import drawn, icicle
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.words import to_type
@@ -83,7 +83,8 @@ def _tree(judged: list[Judged], a: str) -> list[Part]:
         return [Part(TREE_KEY, TREE_TITLE, body=paragraphs([why], "missing"))]
     first = next(layer for layer in judged if layer.row.layer in after)
     layer, metrics = first.row.layer, first.metrics
-    changed = [f"{metrics[name].delta:+,.6g} {unit}" for name, unit in UNITS.items() if name in metrics]
+    deltas = {unit: metrics[name].delta for name, unit in UNITS.items() if name in metrics}
+    changed = [f"{delta:{'+' if delta else ''},.6g} {unit}" for unit, delta in deltas.items()]
     words = f"B against A on {layer}: {', '.join(changed)} per request." if changed else ""
     body = icicle(after, layer, {"": "nothing", "A": f"A, {a}"}, "A", "A")
-    return [Part(TREE_KEY, TREE_TITLE, words, (), body, packed(bytecodes, layer, after, before))]
+    return [Part(TREE_KEY, TREE_TITLE, words, (), body, drawn(bytecodes, after, before))]

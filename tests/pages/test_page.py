@@ -1,12 +1,14 @@
 """The page in a browser without a network, and what docs/ has of it."""
 
+import html
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,15 @@ import msgspec
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
+from asgi_anatomy.counts.trees import frames
 from asgi_anatomy.documents.store import REFERENCE, encode, latest, read_record
+from asgi_anatomy.documents.trees import Calls
 from asgi_anatomy.history.record import keep, write_all
 from asgi_anatomy.suite.layers import ROOT
-from asgi_anatomy.turns.record import Anatomy, Layers, Measured, Pair, Sensitivity
+from asgi_anatomy.turns.record import Anatomy, Frame, Layers, Measured, Pair, Sensitivity
 from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import CATALOGUE, Bench, require, require_tool
 from tests.records import LADDER, SLEEPS, WAKING_US, counted, ladder, layer, release, versus
@@ -126,6 +132,19 @@ def axe() -> str:
     return AXE.read_text() if AXE.exists() else ""
 
 
+def violations(browser: webdriver.Chrome, axe: str, where: str) -> list[str]:
+    """What axe has against a part of the page; nothing where there is no axe."""
+    if not axe:
+        return []
+    browser.execute_script(axe + ";window.axe = axe;")
+    found: list[str] = browser.execute_async_script(
+        "axe.run(arguments[0], {resultTypes: ['violations']}).then((found) => arguments[1](found.violations"
+        ".map((each) => each.id + ': ' + each.nodes.map((node) => node.html).slice(0, 3).join(' '))))",
+        where,
+    )
+    return found
+
+
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: int, scheme: str) -> None:
     visit(browser, page, width, scheme)
@@ -139,13 +158,8 @@ def test_it_looks_right(browser: webdriver.Chrome, page: Path, axe: str, width: 
         assert min(charts) > 5, "every chart is drawn"
         assert f"ladder {EVIL}" in browser.find_element("css selector", ".joint").text, "the heat map of workloads"
         assert not browser.execute_script(PROBLEMS)
-        if axe and source == 0 and (width, scheme) in AUDITED:
-            browser.execute_script(axe + ";window.axe = axe;")
-            wrong = browser.execute_async_script(
-                "axe.run(document, {resultTypes: ['violations']}).then((found) => arguments[0](found.violations"
-                ".map((each) => each.id + ': ' + each.nodes.map((node) => node.html).slice(0, 3).join(' '))))"
-            )
-            assert not wrong
+        if source == 0 and (width, scheme) in AUDITED:
+            assert not violations(browser, axe, "html")
     paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     assert not browser.get_log("browser"), "nothing on the console"  # type: ignore[no-untyped-call]
@@ -196,51 +210,209 @@ def test_tables(browser: webdriver.Chrome, page: Path) -> None:
     assert {line.count("|") for line in lines} == {6}
 
 
-def test_the_call_tree(browser: webdriver.Chrome, page: Path) -> None:
-    visit(browser, page, 1280, "light")
-    tree = "const tree = one('section.tree').icicle, boxes = () => all('section.tree g').filter((each) => each.node);"
-    whole = browser.execute_script(
-        tree + "return [boxes().length, tree.root.allb, boxes().map((each) => each.node.name)]"
-    )
+TREE = "const tree = one('article:not([hidden]) section.tree').icicle, boxes = [...tree.drawn];"
+CHOOSE = "tree[arguments[0]].value = arguments[1]; tree[arguments[0]].dispatchEvent(new Event('change'));"
+CHOSEN = "return [tree.top.name, tree.layer.value, tree.against.value, tree.search.value];"
+
+
+def calls_of(layer: str) -> list[Frame]:
+    """The calls of one request in the reference record."""
     record = read_record(latest("anatomy", REFERENCE / "default"), Anatomy)
-    bytecodes = {each.layer: sum(each.bytecodes.values()) for each in record.anatomy}
-    assert whole[0] > 50
-    assert whole[1] == pytest.approx(bytecodes["fastapi"], rel=0.01)
-    place = whole[2].index("starlette:Route.handle")
-    zoom = """
-        boxes()[arguments[0]].dispatchEvent(new MouseEvent('click'));
-        const width = document.activeElement.querySelector('rect').getAttribute('width');
-        return [tree.top.name, tree.out.disabled, boxes().length, Number(width), tree.place.clientWidth];
+    (tree,) = [each.tree for each in record.anatomy if each.layer == layer and each.tree]
+    return [*frames(tree)]
+
+
+def bytecodes(calls: Iterable[Frame]) -> float:
+    return sum(frame.bytecodes for frame in calls)
+
+
+def press(browser: webdriver.Chrome, *keys: str) -> str:
+    """Press keys where the focus is; returns what the call tree says then."""
+    browser.switch_to.active_element.send_keys(*keys)
+    said: str = browser.execute_script(TREE + "return tree.detail.textContent")
+    return said
+
+
+def shows(browser: webdriver.Chrome, chosen: list[str]) -> None:
+    """Wait until the call tree shows this."""
+    WebDriverWait(browser, 5).until(lambda _: browser.execute_script(TREE + CHOSEN) == chosen, str(chosen))
+
+
+def test_the_call_tree_is_walked_and_zoomed_by_keys(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light")
+    count, whole = browser.execute_script(TREE + "return [boxes.length, tree.root.allb]")
+    assert count > 50
+    assert whole == pytest.approx(bytecodes(calls_of("fastapi")), rel=1e-4)
+    focus = "tree.drawn.get(tree.nodes.find((each) => each.name === 'starlette:Route.handle')).focus()"
+    browser.execute_script(TREE + focus)
+    assert press(browser, Keys.ENTER).startswith("starlette: Route.handle: ")
+    zoomed = """
+        const width = Number(one('rect', document.activeElement).getAttribute('width'));
+        const path = all('button', tree.path).map((each) => each.textContent);
+        return [boxes.length, width === tree.icicle.clientWidth, path];
     """
-    zoomed = browser.execute_script(tree + zoom, place)
-    assert zoomed[:2] == ["starlette:Route.handle", False]
-    assert zoomed[2] < whole[0]
-    assert zoomed[3] == zoomed[4], "as wide as the page"
-    key = """
-        document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}));
-        return [document.activeElement.node.name, tree.top.name];
+    fewer, wide, path = browser.execute_script(TREE + zoomed)
+    assert 1 < fewer < count
+    assert wide, "as wide as the page"
+    assert path[:3] == ["one request", "uvicorn RequestResponseCycle.run_asgi", "ProxyHeadersMiddleware.__call__"]
+    assert path[-3:] == ["fastapi APIRouter.app", "APIRoute.handle", "starlette Route.handle"]
+    assert press(browser, Keys.ARROW_DOWN).startswith("fastapi: request_response.<locals>.app: ")
+    assert press(browser, Keys.ESCAPE).startswith("fastapi: APIRoute.handle: ")
+    browser.execute_script(TREE + "one('button', tree.path).focus()")
+    assert press(browser, Keys.ENTER).startswith("one request: "), "the path leads back to the whole"
+
+
+def test_a_search_counts_what_it_finds_and_goes_through_it(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light")
+    calls = calls_of("fastapi")
+    (handle,) = (frame for frame in calls if frame.name == "fastapi:APIRoute.handle")
+    share = 100 * bytecodes([handle, *frames(handle)]) / bytecodes(calls)
+    browser.execute_script(TREE + "tree.search.focus()")
+    found = "return tree.found.textContent"
+    press(browser, "FASTAPI:apiroute.h")
+    assert browser.execute_script(TREE + found) == f"1 frame, {share:.1f}% of the request", "with what it calls"
+    press(browser, Keys.CONTROL + "a", Keys.NULL, "json")
+    hits = [frame for frame in calls if "json" in frame.name.lower()]
+    once = {id(frame): frame for hit in hits for frame in (hit, *frames(hit))}
+    assert len(once) < sum(1 + len([*frames(hit)]) for hit in hits), "some hits are below others"
+    share = 100 * bytecodes(once.values()) / bytecodes(calls)
+    assert browser.execute_script(TREE + found) == f"{len(hits)} frames, {share:.1f}% of the request"
+    lit = "return boxes.filter(([, box]) => !box.classList.contains('dim')).map(([node]) => node.name)"
+    names = browser.execute_script(TREE + lit)
+    assert names
+    assert all("json" in name.lower() for name in names)
+    places = [press(browser, key).split(":")[0] for key in (Keys.ENTER, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_UP)]
+    assert places == [f"{place} of {len(hits)}" for place in (1, 2, 1, len(hits))]
+    wide = "return Number(one('.hit rect', tree.icicle).getAttribute('width'))"
+    assert browser.execute_script(TREE + wide) >= 4, "the picture zooms to where the hit can be seen"
+    browser.execute_script(TREE + "tree.drawn.get(tree.top).focus()")
+    assert press(browser, "n").startswith(f"1 of {len(hits)}: ")
+    assert press(browser, "N").startswith(f"{len(hits)} of {len(hits)}: ")
+    focused = browser.execute_script(TREE + "return document.activeElement.node === tree.hit")
+    assert focused
+
+
+def test_the_sentence_and_the_table_follow_the_layer(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 1280, "light")
+    read = """
+        const rows = [...one('tbody', tree.part).rows].map((row) => [...row.cells].map((each) => each.textContent));
+        return [tree.sentence.textContent, one('summary', tree.part).textContent, rows];
     """
-    assert browser.execute_script(tree + key, "ArrowDown")[0] == "fastapi:request_response.<locals>.app"
-    assert browser.execute_script(tree + key, "Escape")[1] == "fastapi:APIRoute.handle"
-    find = """
-        tree.zoom(tree.root);
-        tree.search.value = arguments[0];
-        tree.search.dispatchEvent(new Event('input'));
-        const lit = boxes().filter((each) => !each.classList.contains('dim'));
-        return [lit.length && lit.every((each) => each.node.name.includes('uvicorn')), tree.detail.textContent];
+    as_built = (
+        "return new DOMParser().parseFromString(arguments[0], 'text/html').querySelector('section.tree').innerHTML"
+    )
+    before = browser.execute_script(as_built, page.read_text())
+    said, title, rows = browser.execute_script(TREE + read)
+    assert f">{html.escape(said)}<" in before, "as the page says it without JavaScript"
+    assert f">{title}<" in before
+    assert [html.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", before)] == [*chain(*rows)]
+    said, title, rows = browser.execute_script(TREE + CHOOSE + read, "layer", "uvicorn")
+    calls = calls_of("uvicorn")
+    functions, made = {frame.name for frame in calls}, sum(frame.calls for frame in calls)
+    assert said.startswith(f"One uvicorn request makes {made:,.0f} calls of {len(functions)} functions; most")
+    assert title == f"The {len(rows)} functions of uvicorn with the most bytecodes"
+    assert {row[0] for row in rows} <= functions
+    browser.execute_script(TREE + CHOOSE, "layer", "fastapi")
+    said, title, rows = browser.execute_script(TREE + CHOOSE + read, "against", "starlette")
+    more = bytecodes(calls_of("fastapi")) - bytecodes(calls_of("starlette"))
+    assert re.match(rf"fastapi against starlette: \+\d+ Python calls, \+{more:,.0f}\b", said)
+    assert title == "The 40 functions that differ most from starlette: more or less in fastapi"
+    assert ["starlette:Router.app", "-1"] in [row[:2] for row in rows], "FastAPI has a router of its own"
+
+
+def test_what_is_looked_at_in_the_call_tree_is_in_the_address(browser: webdriver.Chrome, page: Path, axe: str) -> None:
+    """On a telephone, by touch: a link to a place, a tap, another record, and Back through all of it."""
+    here = "#layer=fastapi&against=starlette&zoom=fastapi%3AAPIRoute.handle&search=json"
+    place = ["fastapi:APIRoute.handle", "fastapi", "starlette", "json"]
+    visit(browser, page, 390, "dark", here)
+    assert browser.execute_script(TREE + CHOSEN) == place
+    assert browser.execute_script("return scrollY") > 0
+    assert not browser.execute_script(PROBLEMS)
+    assert not violations(browser, axe, "section.tree")
+    assert browser.execute_script(TREE + "return tree.path.clientHeight") < 40, "its path is one line"
+    tap = """
+        tree.icicle.scrollIntoView({behavior: 'instant'});
+        const child = tree.top.children.find((each) => each.name === 'starlette:Route.handle');
+        const box = tree.drawn.get(child).getBoundingClientRect();
+        return {x: box.x + 9, y: box.y + 9};
     """
-    only, said = browser.execute_script(tree + find, "UVICORN")
-    assert only
-    assert re.match(r"\d+ functions in \d+ places: [\d,]+ bytecodes of their own", said)
-    against = """
-        tree.search.value = '';
-        tree.against.value = 'starlette';
-        tree.against.dispatchEvent(new Event('change'));
-        return [tree.root.alla, tree.root.allb, tree.detail.textContent];
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    for touch, points in (("touchStart", [browser.execute_script(TREE + tap)]), ("touchEnd", [])):
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": touch, "touchPoints": points})
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    tapped = ["starlette:Route.handle", *place[1:]]
+    shows(browser, tapped)
+    browser.execute_script("one('nav a[data-show=\"1\"]').click()")
+    assert browser.execute_script("return location.hash") == "#show=1"
+    link = "#layer=starlette&zoom=starlette:Router.app"
+    follow = """
+        const link = document.createElement('a');
+        link.href = arguments[0];
+        one('article:not([hidden])').append(link);
+        link.click();
     """
-    below, own, said = browser.execute_script(tree + against)
-    assert (below, own) == pytest.approx((bytecodes["starlette"], bytecodes["fastapi"]), rel=0.01)
-    assert "bytecodes in starlette" in said
+    browser.execute_script(follow, link)
+    linked = ["starlette:Router.app", "starlette", "", ""]
+    assert browser.execute_script(TREE + CHOSEN) == linked
+    assert browser.execute_script("return address.get().show") == "1", "a link stays in its record"
+    for before in (["one request", LONGEST, "", ""], tapped, place):
+        browser.back()
+        shows(browser, before)
+    visit(browser, page, 390, "dark", "#layer=none&against=none&zoom=none~7&show=0")
+    assert browser.execute_script(TREE + CHOSEN) == ["one request", "fastapi", "", ""], "what is not here is not said"
+    second = "return tree.nodes.filter((each) => each.name === tree.top.name).indexOf(tree.top)"
+    visit(browser, page, 390, "dark", "#zoom=starlette:wrap_app_handling_exceptions.<locals>.wrapped_app~2")
+    assert browser.execute_script(TREE + second) == 1
+
+
+def test_the_call_tree_is_printed_whole_and_in_light_colours(browser: webdriver.Chrome, page: Path) -> None:
+    visit(browser, page, 390, "dark", "#zoom=fastapi:FastAPI.__call__")
+    view = "one('section.tree .icicle svg').getAttribute('viewBox').split(' ')[2]"
+    browser.execute_script(f"addEventListener('beforeprint', () => {{ window.printed = {view}; }})")
+    browser.print_page()
+    assert browser.execute_script("return printed") == "720", "drawn for paper, not for the screen"
+    WebDriverWait(browser, 5).until(lambda _: browser.execute_script(f"return {view}") == "350")
+    paper = {"width": 718, "height": 1040, "deviceScaleFactor": 1, "mobile": False}  # A4
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    seen = """
+        const svg = one('svg', tree.icicle), box = svg.getBoundingClientRect();
+        const shown = (what) => all(what, tree.part).filter((each) => each.getClientRects().length).length;
+        const ink = getComputedStyle(one('text', svg)).fill;
+        return [box.left, box.right, box.height, ink, shown('select'), shown('.path li')];
+    """
+    left, right, height, ink, tools, path = browser.execute_script(TREE + seen)
+    assert (left, right) == (0, 718)
+    assert height < 1040
+    assert (ink, tools) == ("rgb(255, 255, 255)", 0), "as FastAPI's colour has it in light"
+    assert path == 4, "what it is zoomed to"
+
+
+def test_two_call_trees_are_one(browser: webdriver.Chrome, page: Path) -> None:
+    """A layer that is wrapped in another stays the same layer; what is called twice is two calls."""
+    visit(browser, page, 1280, "light")
+    joined = """
+        const tree = (name, ...below) => ({name, calls: 1, own: 1, below});
+        const show = ({a, b, below}) => [(a ? 'a' : '') + (b ? 'b' : '') + ' ' + (a || b).name, ...below.map(show)];
+        const lower = tree('', tree('app', tree('read'), tree('read')), tree('gone'));
+        const upper = tree('', tree('wrap', tree('new'), tree('app', tree('read'), tree('read'), tree('read'))));
+        return [show(join(lower, upper)), show(join(upper, lower))];
+    """
+    up, down = browser.execute_script(joined)
+    app = ["ab app", ["ab read"], ["ab read"]]
+    assert up == ["ab ", ["a gone"], ["b wrap", ["b new"], [*app, ["b read"]]]]
+    assert down == ["ab ", ["a wrap", ["a new"], [*app, ["a read"]]], ["b gone"]]
+
+
+def test_calls_that_are_alike_are_stored_once() -> None:
+    read = Frame("c", "read", 1, 5.004)
+    calls = Calls()
+    trees = {"low": Frame("", "", 0, 0, [read]), "high": Frame("", "", 0, 0, [Frame("b", "wrap", 0.5, 2.25, [read])])}
+    assert calls.packed({"colours": {"c": 1}, "trees": trees}) == {"colours": {"c": 1}, "trees": {"low": 1, "high": 3}}
+    assert [*calls.names] == ["c:read", ":", "b:wrap"]
+    assert [*calls.rows] == [(0, 1, 5), (1, 0, 0, 0), (2, 0.5, 2.25, 0), (1, 0, 0, 2)]
 
 
 def rounded(path: Path) -> str:
@@ -390,7 +562,7 @@ def test_releases(bench: Bench, tmp_path: Path) -> None:
     ]
 
 
-def test_two_versions(bench: Bench, tmp_path: Path) -> None:
+def test_two_versions(bench: Bench, browser: webdriver.Chrome, tmp_path: Path) -> None:
     """The verdict in words, the functions, and both call trees of each layer; charts have none of it."""
     a, same, more = counted(100_000, 500), counted(100_000, 500), counted(110_000, 520)
     assert more.tree
@@ -405,10 +577,16 @@ def test_two_versions(bench: Bench, tmp_path: Path) -> None:
     assert '">0 -&gt; 1</td>' in text, "a function that only B calls"
     (data,) = re.findall(r'id="data">(.*?)</script>', text)
     found = json.loads(data)["parts"][0]["tree"]
-    assert found["layer"] == LONGEST, "the layer that the verdict is about comes first"
-    whole = {side: {name: tree[3][0][2] for name, tree in found[side].items()} for side in ("before", "trees")}
+    assert [*found["trees"]] == [LONGEST, "low"], "the layer that the verdict is about comes first"
+    calls = json.loads(data)["calls"]
+    whole = {side: {name: calls[calls[at][3]][2] for name, at in found[side].items()} for side in ("before", "trees")}
     assert whole == {"before": {LONGEST: 500, "low": 500}, "trees": {LONGEST: 520, "low": 500}}
     assert '<option value="A" selected>A, pack 1</option>' in text, "it opens on the difference"
+    visit(browser, tmp_path / "v.html", 1280, "light")
+    says = "return tree.sentence.textContent"
+    assert browser.execute_script(TREE + says) in re.findall(r'<p class="sentence">(.*?)</p>', text)
+    low = "B against A on low: 0 Python calls, 0 bytecodes per request."
+    assert browser.execute_script(TREE + CHOOSE + says, "layer", "low") == low
     charts = bench("charts", "--record", tmp_path / "v.json")
     assert charts.returncode == 2
     assert "v is a record of `make versus`, which has no charts" in charts.stderr

@@ -4,13 +4,16 @@ const all = (what, where = document) => [...where.querySelectorAll(what)];
 const one = (what, where = document) => where.querySelector(what);
 const drawn = [];
 
-// The address: #own_ms=5&rps=2000&show=1
+// The address: #own_ms=5&rps=2000&show=1, and the keys of the call tree. A value of null is left out of it.
 const address = {
+  whole: {layer: null, against: null, zoom: null, search: null},
+  ofTree(given) { return Object.keys(this.whole).some((key) => key in given); },
   get: () => Object.fromEntries(new URLSearchParams(location.hash.slice(1))),
-  set(values) {
+  set(values, push = false) {
     const all = new URLSearchParams(location.hash.slice(1));
-    for (const [key, value] of Object.entries(values)) all.set(key, value);
-    history.replaceState(null, '', '#' + all);
+    for (const [key, value] of Object.entries(values)) if (value === null) all.delete(key); else all.set(key, value);
+    const hash = String(all) && `#${all}`;
+    history[push && hash !== location.hash ? 'pushState' : 'replaceState']({}, '', hash || location.pathname + location.search);
   },
 };
 
@@ -43,8 +46,8 @@ function show(number) {
 }
 all('nav a').forEach((link) => link.addEventListener('click', (event) => {
   event.preventDefault();
-  address.set({show: link.dataset.show});
-  show(Number(link.dataset.show));
+  address.set({show: link.dataset.show, ...address.whole}, true);
+  dispatchEvent(new Event('hashchange'));
 }));
 
 // What it means for you
