@@ -24,7 +24,7 @@ from asgi_anatomy.documents.charts import (
     x,
     y,
 )
-from asgi_anatomy.documents.document import Column, Table
+from asgi_anatomy.documents.document import Column, Table, Values
 from asgi_anatomy.documents.draw import Missing, Picture, Spec
 from asgi_anatomy.documents.part import Part, of_pictures
 from asgi_anatomy.documents.source import Matrix, Source
@@ -142,7 +142,7 @@ def _brief(row: Figures) -> str:
     return "" if row.decay is None else f"{minus(-row.decay, 1)}{margin}%"
 
 
-# Decays with their intervals, each beside the decay by instructions: what differs is caches and the kernel.
+# Decays with their intervals, each beside the decay by instructions and by user time, which leaves out the kernel.
 
 DECAYS_TITLE = "What each layer loses against the one below it"
 DECAYS_COLUMNS = (
@@ -150,6 +150,7 @@ DECAYS_COLUMNS = (
     Column("on", "on", left=True),
     Column("decay", "decay", "%", "{decay:.1f}"),
     Column("low high", "95% interval", "", "{low:.1f} - {high:.1f}"),
+    Column("user", "by user time", "%", "{user:.1f}"),
     Column("counted", "by instructions", "%", "{counted:.1f}"),
 )
 
@@ -189,6 +190,7 @@ def _decays_rows(source: Source) -> Rows:
             {
                 "layer": layer.name, "on": layer.on, "decay": decay, "counted": by_instructions,
                 "low": figures and figures.decay_low, "high": figures and figures.decay_high, "figure": figure,
+                "user": figures and figures.user_decay,
             }
         )  # fmt: skip
     return rows
@@ -203,10 +205,16 @@ def _decays_sentence(rows: Rows) -> str:
     if not both:
         return f"{text}{'' if key == 'decay' else ' by instructions'}."
     apart = max(both, key=lambda row: abs(row["decay"] - row["counted"]))
-    gap = apart["counted"] - apart["decay"]
     whose = "its decay" if apart is most else f"that of {apart['layer']}"
-    more = f"{abs(gap):.1f} points {'more' if gap > 0 else 'less'}"
-    return f"{text}. By instructions {whose} is {more}: what differs is caches and the kernel."
+    text += f". By instructions {whose} is {_beside(apart, 'counted')}"
+    if apart["user"] is None:
+        return f"{text}: they leave out the kernel's work."
+    return f"{text}; by user time, which leaves out the kernel as they do, it is {_beside(apart, 'user')}."
+
+
+def _beside(row: Values, key: str) -> str:
+    gap = row[key] - row["decay"]
+    return f"{abs(gap):.1f} points {'more' if gap > 0 else 'less'}"
 
 
 def _decays_spec(rows: Rows, text: str) -> Spec:

@@ -35,6 +35,9 @@ class Counters(msgspec.Struct, frozen=True):
 
     cpu_ns: int
     """Nanoseconds on a CPU, also of processes that have ended."""
+    user_ns: int
+    system_ns: int
+    """The same in user space and in the kernel: see Meter.split_ns."""
     switches: int
     """Involuntary context switches of those that live."""
     sleeps: int
@@ -98,13 +101,30 @@ class Meter:
 
     def cpu_ns(self) -> int:
         """CPU time of all processes it had. A control group knows it of processes that sleep; so let it be at rest."""
-        if self.group:
-            with contextlib.suppress(OSError, StopIteration):
-                lines = (self.group / "cpu.stat").read_text().splitlines()
-                return 1000 * next(int(line.split()[1]) for line in lines if line.startswith("usage_usec "))
+        if times := self._of_group("usage_usec"):
+            return times[0]
         clocks = self.clocks_ns()
         self.waited = sum(map(waited_ns, self.known))
         return clocks + self.waited
+
+    def split_ns(self) -> tuple[int, int]:
+        """CPU time of all processes it had in user space, and in the kernel.
+
+        The kernel counts which of the two each tick of its clock hits, and divides the CPU time likewise: so this is a
+        sample, and without a control group in hundredths of a second. It takes many ticks to say anything.
+        """
+        if times := self._of_group("user_usec", "system_usec"):
+            return times[0], times[1]
+        every = [times_ns(pid) for pid in self.known]
+        return sum(user + waited for user, _, waited, _ in every), sum(own + waited for _, own, _, waited in every)
+
+    def _of_group(self, *keys: str) -> list[int]:
+        """These times of its control group, in nanoseconds; empty without one."""
+        with contextlib.suppress(OSError, KeyError):
+            if self.group:
+                stat = dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())
+                return [1000 * int(stat[key]) for key in keys]
+        return []
 
     def sleeps(self) -> int:
         """Voluntary context switches of the processes known, all threads."""
@@ -122,7 +142,7 @@ class Meter:
                 rss += 1024 * int(status.get("VmRSS", "0 kB").split()[0])
         counts = [switches(pid) for pid in self.known]
         sleeps, involuntary = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-        return Counters(self.cpu_ns(), involuntary, sleeps, peak, rss)
+        return Counters(self.cpu_ns(), *self.split_ns(), involuntary, sleeps, peak, rss)
 
 
 def switches(pid: int) -> tuple[int, int]:
@@ -136,12 +156,19 @@ def switches(pid: int) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def waited_ns(pid: int) -> int:
-    """CPU time of the children that a process waited for, to a hundredth of a second."""
+def times_ns(pid: int) -> list[int]:
+    """CPU time of a process in user space and in the kernel, and the same of the children that it waited for, to a
+    hundredth of a second: utime, stime, cutime and cstime of proc_pid_stat(5), which are those of getrusage(2).
+    """
     with contextlib.suppress(OSError):
         after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, after[13:15])) * 1_000_000_000 // TICK
-    return 0
+        return [int(ticks) * 1_000_000_000 // TICK for ticks in after[11:15]]
+    return [0, 0, 0, 0]
+
+
+def waited_ns(pid: int) -> int:
+    """CPU time of the children that a process waited for, to a hundredth of a second."""
+    return sum(times_ns(pid)[2:])
 
 
 def ignores_children(pid: int) -> bool:

@@ -8,8 +8,8 @@ them, and where no layer can, as on macOS, so have all.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable
 from statistics import fmean, median
 from typing import Any
 
@@ -17,7 +17,7 @@ import msgspec
 
 from asgi_anatomy.turns.estimate import Estimate, Sample, combine, decay, mean_of
 from asgi_anatomy.turns.levels import Levels
-from asgi_anatomy.turns.record import Measured, Row, Window
+from asgi_anatomy.turns.record import Instance, Measured, Row, Window
 
 BUSY = 0.95
 """Share of its core below which not the server was the limit."""
@@ -54,6 +54,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     added_us: float | None = None
     added_low: float | None = None
     added_high: float | None = None
+    user_us: float | None = None
+    """The part of `cpu_us` in user space ..."""
+    user_low: float | None = None
+    user_high: float | None = None
+    system_us: float | None = None
+    """... and in the kernel, as that samples them."""
+    system_low: float | None = None
+    system_high: float | None = None
+    user_decay: float | None = None
+    """The decay by user time alone, in percent."""
+    user_decay_low: float | None = None
+    user_decay_high: float | None = None
     rps_per_core: float | None = None
     rps_per_core_low: float | None = None
     rps_per_core_high: float | None = None
@@ -69,6 +81,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     bound: bool = False
     """The server was not the limit: `plain_rps` is a lower bound, latencies are upper bounds."""
     plain_cpu_us: float | None = None
+    plain_system_us: float | None = None
+    """The part of it in the kernel."""
     plain_decay: float | None = None
     sleeps: float | None = None
     """How often wrk slept per request in plain windows."""
@@ -129,6 +143,44 @@ class Costs:
                 levels[row.name] = level
         return levels
 
+    def kernel(self, name: str, rounds: Container[int]) -> Sample | None:
+        """The kernel's share of a layer's CPU time in these rounds, 0 to 1: all their time counts alike, so that many
+        ticks of few rounds say more than few of many.
+        """
+        parts: list[tuple[int, Instance | Window]]
+        if self._is_plain(name):
+            parts = [(each.round, each) for each in good_windows(self.record, self.rows[name])]
+        else:
+            every = enumerate(self.record.rounds)
+            parts = [(number, each) for number, round_ in every for each in round_.instances if each.layer == name]
+        user, system = Counter[int](), Counter[int]()
+        for number, part in parts:
+            if number in rounds and part.user_ns is not None and part.system_ns is not None:
+                user[number] += part.user_ns
+                system[number] += part.system_ns
+        total = {number: float(sum_) for number, sum_ in (user + system).items()}
+        return mean_of({number: system[number] / each for number, each in total.items()}, total)
+
+    def split(self, name: str, level: Sample | None) -> list[Sample | None]:
+        """µs of CPU time per request in user space and in the kernel, of a layer's level."""
+        share = self.kernel(name, level.without) if level else None
+        if not level or not share:
+            return [None, None]
+        return [
+            combine(lambda log, kernel: math.exp(log) * (1 - kernel), level, share),
+            combine(lambda log, kernel: math.exp(log) * kernel, level, share),
+        ]
+
+    def user_decay(self, name: str) -> Sample | None:
+        """The decay by user time alone, in percent; None for a layer in plain windows."""
+        on, step = self.rows[name].on, self.ratio(name)
+        if on is None or step is None or self._is_plain(name) or self._is_plain(on):
+            return None
+        lower, upper = self.kernel(on, step.without), self.kernel(name, step.without)
+        if not lower or not upper:
+            return None
+        return combine(lambda log, low, high: 100 * (1 - math.exp(log) * (1 - low) / (1 - high)), step, lower, upper)
+
     def _is_plain(self, name: str) -> bool:
         return bool(self.rows[name].plain) or not self.record.turn_ms
 
@@ -182,6 +234,7 @@ def _figures(
     rps = [window.rps for window in windows]
     latencies = [window.latency_us for window in windows if window.latency_us]
     instances = [one for round_ in record.rounds for one in round_.instances if one.layer == row.name and not one.fault]
+    user, system = costs.split(row.name, level)
     upper, lower, idle = plain[row.name], plain.get(row.on or ""), costs.levels.idle.get(row.name)
     return Figures(
         layer=row.name,
@@ -189,6 +242,9 @@ def _figures(
         **_with_interval("decay", step, decay),
         margin=margin_of(step.estimate) if step else None,
         **_with_interval("cpu_us", level, math.exp),
+        **_with_interval("user_us", user, float),
+        **_with_interval("system_us", system, float),
+        **_with_interval("user_decay", costs.user_decay(row.name), float),
         **_with_interval("added_us", costs.added(row.name), float),
         **_with_interval("rps_per_core", level, lambda log: 1e6 / math.exp(log)),
         share=100 * math.exp(lowest.value - level.value) if level and lowest else None,
@@ -200,6 +256,7 @@ def _figures(
         plain_rps_high=max(rps, default=None),
         bound=bool(windows) and not row.waits and all(each.busy is not None and each.busy < BUSY for each in windows),
         plain_cpu_us=upper,
+        plain_system_us=_median(window.system_us for window in good_windows(record, row)),
         plain_decay=100 * (1 - lower / upper) if upper and lower else None,
         sleeps=_median(window.sleeps for window in windows),
         p50_us=_median(latency.p50 for latency in latencies),

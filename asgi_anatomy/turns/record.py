@@ -97,6 +97,10 @@ class Instance(msgspec.Struct, kw_only=True):
     cpu_from: Literal["group", "clocks", "waited"] = "clocks"
     """Where CPU times come from: a control group; the clocks of processes that lived throughout; or these and what
     parents know of children that have ended, in hundredths of a second, so that only the sum over the round counts."""
+    user_ns: Count | None = None
+    """CPU time of the server in its turns, in user space, as the kernel samples it; null: unknown."""
+    system_ns: Count | None = None
+    """The same in the kernel."""
     idle_cpu_ns: Count | None = None
     """CPU time of the server while nobody asked it anything, in `idle_us`."""
     idle_us: Count = 0
@@ -140,6 +144,9 @@ class Window(msgspec.Struct, kw_only=True):
     cores: Annotated[int, Meta(ge=1)] = 1
     """How many cores the server had; more than one only for a layer with several processes."""
     server_cpu_ns: Count | None = None
+    user_ns: Count | None = None
+    """The part of it in user space, and in the kernel, as the kernel samples them."""
+    system_ns: Count | None = None
     client_cpu_ns: Count | None = None
     client_sleeps: Count | None = None
     """How often wrk slept until an answer came: a server pays for each time that it wakes wrk on another core."""
@@ -162,6 +169,13 @@ class Window(msgspec.Struct, kw_only=True):
         """CPU time of the server, microseconds per request."""
         served = self.requests + self.unanswered
         return self.server_cpu_ns / 1e3 / served if self.server_cpu_ns and self.requests else None
+
+    @property
+    def system_us(self) -> float | None:
+        """The part of it in the kernel."""
+        if self.cpu_us is None or self.user_ns is None or not self.system_ns:
+            return None
+        return self.cpu_us * self.system_ns / (self.user_ns + self.system_ns)
 
     @property
     def busy(self) -> float | None:

@@ -58,6 +58,18 @@ def _span(key: str, name: str, form: str) -> Column:
     return Column(f"{low} {high}", name, "", f"{{{low}:{form}}} - {{{high}:{form}}}", wide=True)
 
 
+def _around(key: str, name: str) -> Column:
+    """A figure in µs with half of its interval."""
+    keys = f"{key}_us", f"{key}_low", f"{key}_high"
+
+    def shown(row: Values) -> str:
+        figure, low, high = (row[each] for each in keys)
+        margin = "" if low is None else f" ±{(high - low) / 2:,.1f}"
+        return "-" if figure is None else f"{figure:,.1f}{margin}"
+
+    return Column(" ".join(keys), name, "", shown, wide=True)
+
+
 COLUMNS = (
     Column("layer", "layer", "", "{layer}{marks}", left=True, tree="on"),
     Column("on", "on", left=True, wide=True),
@@ -87,6 +99,10 @@ COLUMNS = (
     Column("rss_start", "started", "MiB", _mebibytes("rss_start"), wide=True),
     Column("rss_end", "at the end", "MiB", _mebibytes("rss_end"), wide=True),
     Column("rss_requests", "after requests", "", "{rss_requests:,.0f}", wide=True),
+    _around("user", "user µs"),
+    _around("system", "system µs"),
+    Column("plain_system_us", "plain system µs", "", _cpu("plain_system_us"), wide=True),
+    Column("user_decay user_decay_low user_decay_high"),
     Column("", bars=Bars("under_us", "cpu_us", "µs")),
 )
 
@@ -223,6 +239,15 @@ def _wake_ups(rows: Sequence[Figures]) -> list[str]:
     ]
 
 
+def _split(rows: Sequence[Figures]) -> list[str]:
+    if all(row.system_us is None for row in rows):
+        return []
+    return [
+        "user, system: CPU µs outside the kernel and in it, as its clock samples them, ± at 95% from the scatter of"
+        " rounds."
+    ]
+
+
 def _margins(record: Measured, rows: Sequence[Figures]) -> str:
     margins = sorted(row.margin for row in rows if row.margin is not None)
     if not margins:
@@ -303,6 +328,7 @@ def in_full(record: Measured, rows: Sequence[Figures]) -> list[str]:
         lines.append("CPU µs/req was not measured: it is 1,000,000 / req/s, as if each server had filled its core.")
     lines += [
         *workload_lines(record),
+        *_split(rows),
         "share: requests per CPU-second, in percent of the lowest layer's. idle CPU: percent of a core that a server"
         " uses while nobody asks it anything, subtracted.",
         "MiB: resident memory, summed over a layer's processes, once started, and at the end after that many requests.",

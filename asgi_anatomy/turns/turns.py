@@ -56,6 +56,7 @@ class Seat:
             layer=self.name, start_bytes=server.start_bytes, cpu_from="group" if server.meter.group else "clocks"
         )
         self.last: Reading | None = None
+        self.split = (0, 0)
 
     def pause(self) -> None:
         """Stop the client, and wait until the server is at rest."""
@@ -99,6 +100,10 @@ class Seat:
             client_sleeps=after.client.sleeps - before.client.sleeps,
         )
 
+    def count_split(self) -> None:
+        """Take the server's time in user space and in the kernel since `split` was read."""
+        self.instance.user_ns, self.instance.system_ns = map(grown, self.split, self.server.meter.split_ns())
+
     def finish(self) -> None:
         """Take what the client counted, once it was told to end."""
         summary, server, instance = self.client.finish(), self.server, self.instance
@@ -140,6 +145,8 @@ class Seats:
             with self.takes_faults(seat):
                 seat.pause()
         self.cycle()
+        for seat in self.live:
+            seat.split = seat.server.meter.split_ns()
         self.cycles, self.began = 0, time.monotonic()
 
     def cycle(self) -> None:
@@ -151,7 +158,9 @@ class Seats:
         self.cycles += 1
 
     def idle(self) -> None:
-        """Count what each server does while nobody asks it anything."""
+        """Count what each server does while nobody asks it anything, once it is known how it divided its turns."""
+        for seat in self.live:
+            seat.count_split()
         before = {seat.name: (time.monotonic(), seat.server.meter.cpu_ns()) for seat in self.live}
         time.sleep(IDLE)
         for seat in self.live:

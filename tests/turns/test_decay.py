@@ -1,6 +1,8 @@
 """The table against known answers: by turns, and by plain windows."""
 
+import math
 import random
+import re
 
 import msgspec
 import pytest
@@ -13,7 +15,8 @@ from asgi_anatomy.suite.layers import ROOT
 from asgi_anatomy.turns.decay import Costs, figures
 from asgi_anatomy.turns.record import Bench as Record
 from asgi_anatomy.turns.record import Latency, Turn
-from tests.records import BETWEEN, SIZE, TURN, Simulation
+from asgi_anatomy.turns.table import COLUMNS, decay_table
+from tests.records import BETWEEN, CLIENT_US, SIZE, TURN, Simulation
 from tests.records import plain as record
 
 PUBLISHED = ROOT / "results" / "published.json"
@@ -91,6 +94,50 @@ def test_what_a_server_does_while_nobody_asks_is_subtracted() -> None:
     assert high.idle == pytest.approx(2)
     assert high.cpu_us == pytest.approx(100, rel=0.01)
     assert "uses 2.0% of a core while nobody asks it anything" in note(made, "high")
+
+
+def sampled(made: Record, kernel: float, hertz: int = 250) -> None:
+    """Divide the CPU time of each instance as a kernel does that has so many ticks a second."""
+    chance = random.Random(5)
+    for round_ in made.rounds:
+        for instance in round_.instances:
+            spent = sum(turn.cpu_ns or 0 for turn in round_.turns if turn.layer == instance.layer)
+            ticks = round(spent / 1e9 * hertz)
+            hits = sum(chance.random() < kernel for _ in range(ticks))
+            instance.system_ns = round(spent * hits / ticks)
+            instance.user_ns = spent - instance.system_ns
+
+
+def test_user_and_system_time_add_up_with_the_error_of_their_sampling() -> None:
+    made = turned(rounds=40)
+    sampled(made, 0.2)
+    for row in figures(made):
+        assert row.cpu_us
+        assert row.user_us
+        assert row.system_us
+        assert row.system_low is not None
+        assert row.system_high is not None
+        assert row.user_us + row.system_us == pytest.approx(row.cpu_us, rel=0.001)
+        ticks = 40 * 8 * TURN * 250 * row.cpu_us / (row.cpu_us + CLIENT_US)
+        error = row.cpu_us * math.sqrt(0.2 * 0.8 / ticks)
+        assert row.system_us == pytest.approx(0.2 * row.cpu_us, abs=4 * error)
+        assert (row.system_high - row.system_low) / 2 == pytest.approx(2 * error, rel=0.5)
+    high = figures(made)[2]
+    assert high.user_decay == pytest.approx(75, abs=2), "the kernel has the same share of both"
+    shown = decay_table(made).rows[2]
+    columns = {column.name: column for column in COLUMNS}
+    assert re.fullmatch(r"[\d.]+ ±[\d.]+", columns["system µs"].cell(shown))
+
+
+def test_a_round_whose_split_fell_has_none() -> None:
+    made = turned()
+    assert [row.system_us for row in figures(made)] == [None] * 3
+    sampled(made, 0.2)
+    for round_ in made.rounds[1:]:
+        round_.instances[2].user_ns = round_.instances[2].system_ns = None
+    high = figures(made)[2]
+    assert high.system_us
+    assert high.system_low is None, "one round has no interval"
 
 
 def test_turns_whose_cpu_time_is_unknown_are_left_out() -> None:

@@ -29,7 +29,8 @@ WORKLOADS = [path for path in KEPT if path.parent.name == "workloads"]
 KEYS = (
     "layer,on,decay,decay_low,decay_high,cpu_us,added_us,rps_per_core,note,share,added_low,added_high,cpu_low,cpu_high,"
     "rps_per_core_low,rps_per_core_high,idle,rounds,turns,plain_rps,bound,plain_rps_low,plain_rps_high,plain_cpu_us,"
-    "plain_decay,sleeps,p50_us,p99_us,p99_low,p99_high,windows,margin,rss_start,rss_end,rss_requests"
+    "plain_decay,sleeps,p50_us,p99_us,p99_low,p99_high,windows,margin,rss_start,rss_end,rss_requests,"
+    "user_us,user_low,user_high,system_us,system_low,system_high,plain_system_us,user_decay,user_decay_low,user_decay_high"
 )
 """An interface: keys are only ever added, at the end."""
 

@@ -147,6 +147,10 @@ def test_requests_are_what_wrk_counted(seen: Seen, name: str) -> None:
     assert instance.idle_us > 250_000
     assert instance.idle_cpu_ns is not None
     assert instance.idle_cpu_ns < 5e6
+    assert instance.user_ns
+    assert instance.system_ns, "it reads from a socket and writes to it"
+    whole = sum(turn.cpu_ns or 0 for turn in seen.of(name))
+    assert instance.user_ns + instance.system_ns == pytest.approx(whole, abs=0.1 * whole + 2e7), "of its turns alone"
 
 
 def test_the_loop_takes_turns_without_a_client(seen: Seen) -> None:
