@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from asgi_anatomy.turns.record import (
     Latency,
     Layers,
     Load,
+    Measured,
     Round,
     Row,
     Turn,
@@ -55,6 +56,8 @@ def by_turns(seed: int, costs: Mapping[str, float], speed: float = 1.0, rounds: 
     return made
 
 
+KERNEL_US = 4.0
+"""What a request costs every layer in the kernel, by turns."""
 WAKING_US, SLEEPS = 15.0, 0.9
 """What a plain wrk costs starlette and all above it per request, and how often it sleeps then."""
 
@@ -67,6 +70,7 @@ def ladder(seed: int = 1, rounds: int = 6, two_speeds: bool = False, like: Layer
     for place, each in enumerate(made.rounds):
         each.start = made.made + timedelta(seconds=8 * place)
     made.windows = [window(name, cost, place) for place in (rounds - 2, rounds - 1) for name, cost in LADDER.items()]
+    sampled(made, lambda name: KERNEL_US / LADDER[name])
     made.ladder, made.budget, made.seconds, made.precision = "default", 60.0, 8.0 * rounds, 5.0
     made.machine, made.python, made.contract, made.packages = XEON, PYTHON, "c", {"starlette": "1.0"}
     if like:
@@ -87,7 +91,8 @@ def window(name: str, cost: float, place: int) -> Window:
     waits = round(64 * whole) + place
     return Window(
         layer=name, round=place, requests=count, duration_us=1_000_000, unanswered=64,
-        server_cpu_ns=round(1000 * whole * (count + 64)),
+        server_cpu_ns=round(1000 * whole * (count + 64)), user_ns=round(1000 * (cost - KERNEL_US) * (count + 64)),
+        system_ns=round(1000 * (whole - cost + KERNEL_US) * (count + 64)),
         client_sleeps=round(SLEEPS * count) if wakes else 0,
         latency_us=Latency(p50=waits, p90=2 * waits, p99=3 * waits, p999=4 * waits, max=5 * waits),
     )  # fmt: skip
@@ -240,6 +245,18 @@ class Simulation:
     def unread(self) -> int:
         """How many answers lie unread at the end of a turn."""
         return self.chance.randint(0, UNREAD)
+
+
+def sampled(made: Measured, kernel: Callable[[str], float], hertz: int = 250) -> None:
+    """Divide the CPU time of each instance as a kernel would that has so many ticks a second; `kernel` is its share."""
+    chance = random.Random(5)
+    for round_ in made.rounds:
+        for instance in round_.instances:
+            spent = sum(turn.cpu_ns or 0 for turn in round_.turns if turn.layer == instance.layer)
+            ticks = round(spent / 1e9 * hertz)
+            hits = sum(chance.random() < kernel(instance.layer) for _ in range(ticks))
+            instance.system_ns = round(spent * hits / ticks)
+            instance.user_ns = spent - instance.system_ns
 
 
 def ladder_of(costs: Mapping[str, float], rounds: Sequence[Round]) -> Bench:

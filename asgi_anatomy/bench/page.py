@@ -427,14 +427,17 @@ def _turns_spec(rows: Rows, text: str) -> Spec:
     return specified(alt.layer(one, marks), 210, text)
 
 
-# What a request costs by turns, and how much more where wrk has a core of its own, on which it falls asleep.
+# What a request costs by turns, and what it would read under an ordinary wrk, which has a core of its own and sleeps.
 
-WAKEUPS_TITLE = "What a request costs more where wrk has a core of its own"
+WAKEUPS_TITLE = "What an ordinary wrk would show, and why it differs"
+HATCHES = 80
+"""Lines of a hatching as wide as the chart."""
 WAKEUPS_COLUMNS = (
     Column("layer", "layer", left=True),
     Column("cpu", "CPU µs by turns", "", "{cpu:,.1f}"),
-    Column("plain", "plain wrk", "", "{plain:,.1f}"),
+    Column("plain", "ordinary wrk", "", "{plain:,.1f}"),
     Column("more", "more", "", "{more:+,.1f}"),
+    Column("kernel", "of that in the kernel", "", "{kernel:+,.1f}"),
     Column("sleeps", "sleeps per req", "", "{sleeps:.2f}"),
 )
 
@@ -446,16 +449,18 @@ def wakeups_picture(source: Source) -> Picture | Missing:
         why = "no layer has both turns and plain windows: `make bench` ends with those, where there are two cores"
         return Missing("wake-ups", WAKEUPS_TITLE, why)
     most = max(rows, key=lambda row: row["more"])
-    text = f"With wrk on a core of its own a {most['layer']} request costs {micro(most['more'])} more"
-    text += f"; {most['words']}." if most["words"] else "."
+    text = f"An ordinary wrk reads {micro(most['plain'])} for a {most['layer']} request, {micro(most['more'])} more"
+    text += f" than by turns; {most['words']}." if most["words"] else " than by turns."
     if most["more"] <= 0:
-        text = "No layer needs more CPU time where wrk has a core of its own."
+        text = "No layer needs more CPU time under an ordinary wrk."
     more = [
-        "Full colour: CPU time of a server by turns, its client on the same core. Dashed: what it needs besides where"
-        " wrk runs on another core, as everybody runs it. Most of that is waking wrk, which sleeps until answers come;"
-        " some is data that moves between the cores' caches. A service whose clients are on other machines does not pay"
-        " for it."
+        "Full colour: CPU time of a server by turns, its client on the same core. Hatched: what it takes besides where"
+        " wrk has a core of its own, as everybody runs it. There wrk sleeps until an answer comes, and the server pays"
+        " for waking it; where wrk polls instead, the layers cost about what they do by turns (docs/METHOD.md)."
+        " A service whose clients are on other machines does not pay for it."
     ]
+    if most["more"] > 0 and most["kernel"] is not None:
+        more.append(f"Of what {most['layer']} takes besides, {micro(most['kernel'])} is time in the kernel.")
     if source.speeds:
         more.append("The core had two speeds: turns are at its fast one, plain windows at whichever it had.")
     table = Table(WAKEUPS_COLUMNS, rows)
@@ -469,9 +474,11 @@ def _wakeups_rows(source: Source) -> Rows:
         if source.record.row(row.layer).plain or not row.turns or not row.cpu_us or not row.plain_cpu_us:
             continue
         more, known = row.plain_cpu_us - row.cpu_us, row.sleeps is not None
+        split = row.plain_system_us is not None and row.system_us is not None
         rows.append(
             {
                 "layer": row.layer, "cpu": row.cpu_us, "plain": row.plain_cpu_us, "more": more, "sleeps": row.sleeps,
+                "kernel": (row.plain_system_us or 0) - (row.system_us or 0) if split else None,
                 "end": max(row.cpu_us, row.plain_cpu_us), "figure": f"{MINUS if more < 0 else '+'}{micro(abs(more))}",
                 "words": f"wrk sleeps {row.sleeps:.1f} times per request" if known else "",
                 "brief": f"{row.sleeps:.1f} sleeps" if known else "",
@@ -481,24 +488,38 @@ def _wakeups_rows(source: Source) -> Rows:
 
 
 def _wakeups_spec(rows: Rows, text: str) -> Spec:
-    """A full bar by turns, and dashed what is added to it."""
+    """A full bar by turns, and hatched what is added to it."""
     base = alt.Chart(data(rows)).encode(y=y())
-    scale = _cpu_axis(rows, max(row["end"] for row in rows))
+    largest = max(row["end"] for row in rows)
+    scale = _cpu_axis(rows, largest)
     tips = [
-        alt.Tooltip("layer:N"), _tip("cpu", "CPU µs by turns", ",.1f"), _tip("plain", "plain wrk", ",.1f"),
+        alt.Tooltip("layer:N"), _tip("cpu", "CPU µs by turns", ",.1f"), _tip("plain", "ordinary wrk", ",.1f"),
         _tip("sleeps", "sleeps per request", ".2f"),
     ]  # fmt: skip
     added = base.transform_filter("datum.more > 0").mark_bar(
-        size=BAR, **ON_LINE, fill="var(--soft)", stroke="var(--accent)", strokeDash=[3, 2], strokeWidth=1
+        size=BAR, **ON_LINE, fill="var(--paper)", stroke="var(--accent)", strokeWidth=1
+    )
+    lines = [line for row in rows for line in _hatching(row, largest / HATCHES)]
+    hatched = alt.Chart(data(lines)).mark_rule(
+        stroke="var(--accent)", strokeWidth=1, yOffset=LINE + BAR / 2, y2Offset=LINE - BAR / 2, aria=False
     )
     by_turns = base.mark_bar(size=BAR, **ON_LINE, fill="var(--accent)")
     chart = alt.layer(
         names(base),
         added.encode(x="cpu:Q", x2="plain:Q", tooltip=tips),
+        hatched.encode(x="from:Q", x2="to:Q", y=y(), y2="layer:N"),
         by_turns.encode(x=scale, x2=alt.datum(0), tooltip=tips).transform_calculate(end="datum.cpu"),
         *labels(base, scale),
     )
     return finished(chart, len(rows), text)
+
+
+def _hatching(row: dict[str, Any], step: float) -> Rows:
+    """Slanted lines over what an ordinary wrk shows besides; as steep as there is room."""
+    slant = min(2 * step, row["more"])
+    count = int((row["more"] - slant) / step) + 1 if row["more"] > 0 else 0
+    starts = [row["cpu"] + place * step for place in range(count)]
+    return [{"layer": row["layer"], "from": start, "to": start + slant} for start in starts]
 
 
 # What each layer of a ladder loses, by workload, as a heat map: the darker, the larger the decay.

@@ -6,7 +6,7 @@ hue, and each has a colour for the text on it.
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,11 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def painted(spec: dict[str, Any], colours: dict[str, str]) -> dict[str, Any]:
-    """A specification with its colours put in, for where there is no style sheet."""
-    text = json.dumps(spec)
+def painted(text: str, colours: dict[str, str]) -> str:
+    """A specification or a drawing with its colours put in, for where there is no style sheet."""
     for name, colour in colours.items():
         text = text.replace(f"var(--{name})", colour)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return text
 
 
 def style_sheet() -> str:
@@ -94,6 +92,20 @@ class Picture(msgspec.Struct, frozen=True):
     """How to read it, and what to note."""
 
 
+class Sketch(msgspec.Struct, frozen=True):
+    """A picture that is no chart: `drawn` makes its SVG, of a width in pixels, with a title or not, with links or not.
+
+    Its colours are those of a page, such as `var(--accent)`.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    drawn: Callable[[int, str, bool], str]
+    table: Table | None = None
+    more: tuple[str, ...] = ()
+
+
 class Missing(msgspec.Struct, frozen=True):
     """What a picture lacks, and how to make it, on one line."""
 
@@ -117,7 +129,8 @@ def _whole(spec: Spec, scheme: str, title: str) -> dict[str, Any]:
     }  # fmt: skip
     config = {**CONFIG, "background": "var(--paper)", "padding": MARGIN}
     whole = {"width": WIDTH, **spec, "title": head, "config": config}
-    return painted(plain_in(whole), COLOURS[scheme])
+    found: dict[str, Any] = json.loads(painted(json.dumps(plain_in(whole)), COLOURS[scheme]))
+    return found
 
 
 def svg(spec: Spec, scheme: str, title: str) -> str:
@@ -132,7 +145,11 @@ def png(spec: Spec, scheme: str, title: str) -> bytes:
     return drawn
 
 
-def draw(made: Iterable[Picture | Missing], folder: Path, with_png: bool = False) -> list[Missing]:
+NARROW = 390
+"""The width of a picture for a telephone."""
+
+
+def draw(made: Iterable[Picture | Sketch | Missing], folder: Path, with_png: bool = False) -> list[Missing]:
     """Write pictures into a folder, light and dark; returns those that are missing. Raises BadInput."""
     lacking = []
     try:
@@ -147,12 +164,25 @@ def draw(made: Iterable[Picture | Missing], folder: Path, with_png: bool = False
     return lacking
 
 
-def _draw(found: Picture, folder: Path, with_png: bool) -> None:
+def _draw(found: Picture | Sketch, folder: Path, with_png: bool) -> None:
+    if isinstance(found, Sketch):
+        return _draw_by_hand(found, folder, with_png)
     for scheme in COLOURS:
         path = folder / f"{found.name}-{scheme}.svg"
         path.write_text(svg(found.spec, scheme, found.title), encoding="utf-8")
         if with_png:
             path.with_suffix(".png").write_bytes(png(found.spec, scheme, found.title))
+
+
+def _draw_by_hand(found: Sketch, folder: Path, with_png: bool) -> None:
+    """Wide, and NARROW for a telephone, where a wide one could not be read."""
+    for suffix, width in (("", WIDTH + 2 * MARGIN), ("-narrow", NARROW)):
+        for scheme, colours in COLOURS.items():
+            path = folder / f"{found.name}{suffix}-{scheme}.svg"
+            drawn = painted(found.drawn(width, found.title, False), {**colours, "font": FONT})
+            path.write_text(drawn + "\n", encoding="utf-8")
+            if with_png:
+                path.with_suffix(".png").write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from asgi_anatomy.counts.figures import Line, lines
+from asgi_anatomy.counts.phases import Phase, times
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.suite.workloads import in_order
 from asgi_anatomy.turns.decay import Figures, figures
@@ -67,6 +68,17 @@ class Source(msgspec.Struct, dict=True):
     def speeds(self) -> Speeds | None:
         """The two speeds of the run's core, if it had two."""
         return self.levels.speeds if self.levels else None
+
+    @cached_property
+    def phases(self) -> dict[str, list[Phase]]:
+        """The phases of a request, in µs, to each layer that has user and system time, instructions and a call tree."""
+        counts = {each.layer: each for each in self.counted.anatomy} if self.counted else {}
+        found = {
+            row.layer: times(counts[row.layer], row.user_us, row.system_us)
+            for row in self.shown()
+            if row.layer in counts and row.user_us is not None and row.system_us is not None
+        }
+        return {layer: phases for layer, phases in found.items() if phases}
 
     def shown(self) -> list[Figures]:
         """The layers that have a figure."""

@@ -163,6 +163,14 @@ PICTURE = """\
 <img alt="{alt}" src="charts/{name}-light.svg">
 </picture>"""
 """As in README.md: light, or dark where the reader's system is."""
+SMALL = "(max-width: 600px)"
+REQUEST = f"""\
+<picture>
+<source media="{SMALL} and (prefers-color-scheme: dark)" srcset="docs/charts/request-narrow-dark.svg">
+<source media="{SMALL}" srcset="docs/charts/request-narrow-light.svg">
+<source media="(prefers-color-scheme: dark)" srcset="docs/charts/request-dark.svg">
+<img alt="One request from left to right: how many µs each phase takes" src="docs/charts/request-light.svg">
+</picture>"""
 
 
 def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]]:
@@ -207,7 +215,7 @@ def _front(measured: Bench | None, counted: Anatomy | None) -> dict[str, str]:
     """The parts of README.md: times and counts of the default ladder."""
     source = Source("default", measured, counted)
     again = NOT_YET.format("walk LADDER=default")
-    times = dict.fromkeys(("answer", "table", "ground", "yours", "provenance"), again)
+    times = dict.fromkeys(("answer", "table", "request", "ground", "yours", "provenance"), again)
     if measured:
         times = {
             "answer": _answer(source),
@@ -216,6 +224,8 @@ def _front(measured: Bench | None, counted: Anatomy | None) -> dict[str, str]:
             "yours": yours_table(source).for_people("markdown"),
             "provenance": "\n\n".join(map(markdown, in_full(measured, source.figures))),
         }
+    if measured:  # older records do not tell the kernel's time from the rest
+        times["request"] = REQUEST if source.phases else ""
     return {**times, "anatomy": _counts(counted) if counted else again}
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from asgi_anatomy.anatomy import page as anatomy_page
+from asgi_anatomy.anatomy import request
 from asgi_anatomy.bench import page as bench_page
 from asgi_anatomy.documents import icicle
 from asgi_anatomy.documents.document import Column, Table
-from asgi_anatomy.documents.draw import Missing, Picture
+from asgi_anatomy.documents.draw import Missing, Picture, Sketch
 from asgi_anatomy.documents.origin import warnings
 from asgi_anatomy.documents.part import Part, commands, definitions, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Source
@@ -186,6 +187,7 @@ def _course(source: Source) -> Part | None:
 Section = Callable[[Source], Part | None]
 SECTIONS: tuple[Section, ...] = (
     _answer,
+    request.part,
     _yours,
     _cost,
     _of("wake-ups", bench_page.WAKEUPS_TITLE, bench_page.wakeups_picture),
@@ -204,9 +206,10 @@ def parts(source: Source) -> list[Part]:
     return [part for section in SECTIONS if (part := section(source))]
 
 
-def pictures(source: Source) -> list[Picture | Missing]:
+def pictures(source: Source) -> list[Picture | Sketch | Missing]:
     """What `make charts` draws of records of layers."""
     return [
+        request.picture(source),
         bench_page.picture(source),
         bench_page.wakeups_picture(source),
         bench_page.decays_picture(source),

@@ -87,7 +87,10 @@ def take(
         after = at_rest(server)
         window.server_cpu_ns = None if server.meter.unknown else grown(before.cpu_ns, after.cpu_ns)
         window.switches = grown(before.switches, after.switches)
-        window.user_ns, window.system_ns = grown(before.user_ns, after.user_ns), grown(before.system_ns, after.system_ns)
+        window.user_ns, window.system_ns = (
+            grown(before.user_ns, after.user_ns),
+            grown(before.system_ns, after.system_ns),
+        )
         window.peak_bytes = after.peak_bytes
         window.rss_bytes = after.rss_bytes
     return window

@@ -415,6 +415,32 @@ def test_calls_that_are_alike_are_stored_once() -> None:
     assert [*calls.rows] == [(0, 1, 5), (1, 0, 0, 0), (2, 0.5, 2.25, 0), (1, 0, 0, 2)]
 
 
+@pytest.mark.parametrize(("width", "form"), [(1280, "wide"), (390, "narrow")])
+def test_one_request(browser: webdriver.Chrome, page: Path, width: int, form: str) -> None:
+    """The drawing that fits is shown; its words fit into it, and a click goes to the place in the call tree."""
+    visit(browser, page, width, "light", "#own_ms=5")
+    shown = """
+        const links = all('article:not([hidden]) section.request a').filter((each) => each.getClientRects().length);
+        const svg = links[0].closest('svg'), room = svg.getBoundingClientRect();
+        const outside = all('text', svg).filter((each) => {
+          const box = each.getBoundingClientRect();
+          return box.left < room.left - 1 || box.right > room.right + 1;
+        });
+        return [svg.parentNode.className, links.map((each) => one('text', each).textContent), outside.length];
+    """
+    place, words, outside = browser.execute_script(shown)
+    assert place == form
+    assert not outside
+    assert [each.rpartition(" ")[0] for each in words[:2]] == ["event loop", "parse"]
+    assert len(words) == 14
+    click = """
+        const link = all('section.request a').find((each) => one('text', each).textContent.startsWith('JSON'));
+        link.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
+        return location.hash;
+    """
+    assert browser.execute_script(click) == "#own_ms=5&layer=fastapi&zoom=starlette%3ARequest.json&show=0"
+
+
 def rounded(path: Path) -> str:
     """A picture without the last digits of its numbers, in which two processors may differ."""
     return re.sub(r"\d+\.\d{5,}", lambda found: f"{float(found[0]):.3f}", path.read_text())
@@ -432,8 +458,9 @@ def test_docs_are_those_of_the_reference_records(bench: Bench, tmp_path: Path) -
     drawn = {path.name: rounded(path) for path in (tmp_path / "charts").iterdir()}
     assert drawn == {path.name: rounded(path) for path in (ROOT / "docs" / "charts").iterdir()}, "type `make readme`"
     past = [f"history-{path.stem}" for path in (REFERENCE / "history").glob("*.json")]
+    request = [] if "no request" in done.stderr else ["request", "request-narrow"]
     assert {name for name in drawn if "light" in name and "matrix" not in name} == {
-        f"{name}-light.svg" for name in (*CHARTS, *past)
+        f"{name}-light.svg" for name in (*CHARTS, *past, *request)
     }
 
 

@@ -16,7 +16,7 @@ from asgi_anatomy.turns.decay import Costs, figures
 from asgi_anatomy.turns.record import Bench as Record
 from asgi_anatomy.turns.record import Latency, Turn
 from asgi_anatomy.turns.table import COLUMNS, decay_table
-from tests.records import BETWEEN, CLIENT_US, SIZE, TURN, Simulation
+from tests.records import BETWEEN, CLIENT_US, SIZE, TURN, Simulation, sampled
 from tests.records import plain as record
 
 PUBLISHED = ROOT / "results" / "published.json"
@@ -96,21 +96,9 @@ def test_what_a_server_does_while_nobody_asks_is_subtracted() -> None:
     assert "uses 2.0% of a core while nobody asks it anything" in note(made, "high")
 
 
-def sampled(made: Record, kernel: float, hertz: int = 250) -> None:
-    """Divide the CPU time of each instance as a kernel does that has so many ticks a second."""
-    chance = random.Random(5)
-    for round_ in made.rounds:
-        for instance in round_.instances:
-            spent = sum(turn.cpu_ns or 0 for turn in round_.turns if turn.layer == instance.layer)
-            ticks = round(spent / 1e9 * hertz)
-            hits = sum(chance.random() < kernel for _ in range(ticks))
-            instance.system_ns = round(spent * hits / ticks)
-            instance.user_ns = spent - instance.system_ns
-
-
 def test_user_and_system_time_add_up_with_the_error_of_their_sampling() -> None:
     made = turned(rounds=40)
-    sampled(made, 0.2)
+    sampled(made, lambda _: 0.2)
     for row in figures(made):
         assert row.cpu_us
         assert row.user_us
@@ -132,7 +120,7 @@ def test_user_and_system_time_add_up_with_the_error_of_their_sampling() -> None:
 def test_a_round_whose_split_fell_has_none() -> None:
     made = turned()
     assert [row.system_us for row in figures(made)] == [None] * 3
-    sampled(made, 0.2)
+    sampled(made, lambda _: 0.2)
     for round_ in made.rounds[1:]:
         round_.instances[2].user_ns = round_.instances[2].system_ns = None
     high = figures(made)[2]

@@ -176,7 +176,7 @@ def test_margins_of_too_few_rounds_and_of_a_missed_target() -> None:
 def test_what_a_plain_wrk_shows_is_wide_only() -> None:
     made = by_turns()
     assert "plain" not in decay_document(made).render("text")
-    text = decay_document(made, wide=True).render("text", wide=True, width=400)
+    text = decay_document(made, wide=True).render("text", wide=True, width=500)
     (head,) = (line for line in text.splitlines() if "plain CPU µs" in line)
     assert "sleeps per req" in head
     (row,) = (line.split() for line in text.splitlines() if "└ starlette" in line)
