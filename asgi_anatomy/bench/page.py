@@ -450,7 +450,10 @@ def wakeups_picture(source: Source) -> Picture | Missing:
         return Missing("wake-ups", WAKEUPS_TITLE, why)
     most = max(rows, key=lambda row: row["more"])
     text = f"An ordinary wrk reads {micro(most['plain'])} for a {most['layer']} request, {micro(most['more'])} more"
-    text += f" than by turns; {most['words']}." if most["words"] else " than by turns."
+    if source.speeds:
+        text += f"; part of that is the core, slow in {100 * source.speeds.slow:.0f}% of the turns."
+    else:
+        text += f" than by turns; {most['words']}." if most["words"] else " than by turns."
     if most["more"] <= 0:
         text = "No layer needs more CPU time under an ordinary wrk."
     more = [
@@ -462,7 +465,10 @@ def wakeups_picture(source: Source) -> Picture | Missing:
     if most["more"] > 0 and most["kernel"] is not None:
         more.append(f"Of what {most['layer']} takes besides, {micro(most['kernel'])} is time in the kernel.")
     if source.speeds:
-        more.append("The core had two speeds: turns are at its fast one, plain windows at whichever it had.")
+        more.append(
+            "The core had two speeds: turns are at its fast one, plain windows at whichever it had, so what is hatched"
+            " is not the wake-ups alone."
+        )
     table = Table(WAKEUPS_COLUMNS, rows)
     return Picture("wake-ups", WAKEUPS_TITLE, text, _wakeups_spec(rows, text), table, tuple(more))
 

@@ -539,6 +539,7 @@ def test_every_turn_is_drawn(bench: Bench, tmp_path: Path, two_speeds: bool) -> 
     assert all(ratio > 1.05 for ratio in slow)
     end = f"; {len(slow)} of them were slow and do not count." if slow else ", and all of them count."
     assert f"240 turns of 5 layers in 6 rounds{end}" in text
+    assert ("not the wake-ups alone" in text) == two_speeds
 
 
 def test_of_a_long_run_not_every_turn_is_drawn(bench: Bench, tmp_path: Path) -> None:
@@ -554,6 +555,7 @@ def test_turns_beside_plain_windows(bench: Bench, tmp_path: Path) -> None:
     rows = {row["layer"]: row for row in shown(bench, tmp_path, made)[1]["wake-ups"]}
     assert [*rows] == [*LADDER][:-1], "a layer that cannot take turns has nothing beside its windows"
     assert rows["starlette"]["more"] == pytest.approx(WAKING_US, abs=1)
+    assert rows["starlette"]["kernel"] == pytest.approx(WAKING_US, abs=2), "of two samples"
     assert rows["starlette"]["words"] == f"wrk sleeps {SLEEPS} times per request"
     assert rows["asyncio"]["more"] == pytest.approx(0, abs=0.2)
     made.windows = []
