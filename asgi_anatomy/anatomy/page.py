@@ -28,18 +28,18 @@ def picture(source: Source) -> Picture | Missing:
     return Picture("bytecodes", TITLE, sentence, chart, table(layers, "package"), (how,))
 
 
-def instructions_picture(source: Source) -> Picture | Missing:
+def instructions_picture(source: Source, name: str = "instructions") -> Picture | Missing:
     """Instructions of one request by component: the interpreter, the event loop, compiled packages."""
     anatomy = source.counted.anatomy if source.counted else []
     layers = {counts.layer: components(counts) for counts in anatomy if counts.instructions}
     if not layers:
         why = "no instructions of these layers: `make anatomy` counts them, with valgrind"
-        return Missing("instructions", INSTRUCTIONS_TITLE, why)
+        return Missing(name, INSTRUCTIONS_TITLE, why)
     layer, component, total, percent = _largest(layers)
     sentence = f"A {layer} request takes {thousands(total)} instructions; {component} executes {percent:.0f}% of them."
     how = "Counted in user space under valgrind, the median of repeats; the kernel's work is not in it."
     chart = spec(layers, "instructions", sentence)
-    return Picture("instructions", INSTRUCTIONS_TITLE, sentence, chart, table(layers, "component"), (how,))
+    return Picture(name, INSTRUCTIONS_TITLE, sentence, chart, table(layers, "component"), (how,))
 
 
 def _largest(layers: Mapping[str, Mapping[str, float]]) -> tuple[str, str, float, float]:

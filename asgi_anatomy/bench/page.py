@@ -37,10 +37,6 @@ ON_LINE: dict[str, Any] = {"yOffset": LINE, "y2Offset": LINE}
 TRACK: dict[str, Any] = {**ON_LINE, "stroke": "var(--faint)", "strokeWidth": 6, "aria": False}
 
 
-def _tip(key: str, title: str, form: str) -> Any:
-    return alt.Tooltip(f"{key}:Q", title=title, format=form)
-
-
 def _cpu_axis(rows: Rows, largest: float) -> Any:
     """An axis of CPU time with room for the words at the end of bars."""
     pixels = 92 + 6.7 * max(len(row["words"]) for row in rows)
@@ -99,7 +95,7 @@ def _cost_spec(shown: dict[str, Figures], text: str) -> Spec:
             parts.append(
                 {
                     "layer": row.layer, "part": below.layer, "from": begin, "to": end, "own": below is row,
-                    "odd": place % 2,
+                    "odd": place % 2, "tip": f"{below.layer}: {micro(end)} with all that is below",
                 }
             )  # fmt: skip
             begin = end
@@ -115,7 +111,7 @@ def _cost_spec(shown: dict[str, Figures], text: str) -> Spec:
             x=alt.X("from:Q"),
             x2="to:Q",
             fill=alt.condition("datum.own", alt.value("var(--accent)"), faded),
-            tooltip=[alt.Tooltip("part:N", title="layer"), _tip("to", "CPU µs/req", ",.1f")],
+            description="tip:N",
         )
     )
     return finished(alt.layer(names(base), bars, *interval(base, rows), *labels(base, scale)), len(rows), text)
@@ -191,6 +187,7 @@ def _decays_rows(source: Source) -> Rows:
                 "layer": layer.name, "on": layer.on, "decay": decay, "counted": by_instructions,
                 "low": figures and figures.decay_low, "high": figures and figures.decay_high, "figure": figure,
                 "user": figures and figures.user_decay,
+                "by_count": "" if by_instructions is None else f"{by_instructions:.1f}% by instructions",
             }
         )  # fmt: skip
     return rows
@@ -237,11 +234,11 @@ def _decays_spec(rows: Rows, text: str) -> Spec:
         *interval(solid, rows),
         solid.transform_calculate(place="datum.decay")
         .mark_point(yOffset=LINE, size=80, filled=True, color="var(--accent)", opacity=1)
-        .encode(x=scale, tooltip=[alt.Tooltip("layer:N"), _tip("decay", "decay %", ".1f")]),
+        .encode(x=scale, description="figure:N"),
         hollow.mark_point(
             yOffset=LINE, size=170, shape="diamond", filled=False, fill="transparent", stroke="var(--ink)",
             strokeWidth=1.5, opacity=1,
-        ).encode(x=scale, tooltip=[alt.Tooltip("layer:N"), _tip("counted", "decay % by instructions", ".1f")]),
+        ).encode(x=scale, description="by_count:N"),
     )  # fmt: skip
     return finished(chart, len(rows), text)
 
@@ -307,7 +304,6 @@ def _latency_spec(rows: Rows, text: str) -> Spec:
     axis = alt.Axis(title="latency, logarithmic", values=places, labelExpr=label, labelOverlap=True, labelFlush=True)
     scale = alt.X("p50:Q", axis=axis, scale=alt.Scale(type="log", domain=[low, high], nice=False))
     base = alt.Chart(data(rows)).encode(y=y())
-    tips = ["layer:N", *(_tip(key, f"{key} µs", ",.0f") for key in ("p50", "p99"))]
     line = base.mark_rule(**ON_LINE, strokeWidth=1.5, aria=False)
     dot = base.mark_point(yOffset=LINE, size=70, filled=True, opacity=1, color="var(--accent)")
     bar = base.mark_tick(yOffset=LINE, size=14, thickness=3, color="var(--ink)", opacity=1)
@@ -317,8 +313,8 @@ def _latency_spec(rows: Rows, text: str) -> Spec:
         base.mark_rule(**TRACK).encode(x=scale, x2="p99:Q"),
         line.encode(x="p50_low:Q", x2="p50_high:Q", stroke=alt.value("var(--accent)")),
         line.encode(x="p99_low:Q", x2="p99_high:Q", stroke=alt.value("var(--ink)")),
-        dot.encode(x=scale, tooltip=tips),
-        bar.encode(x="p99:Q", tooltip=tips),
+        dot.encode(x=scale, description="figure:N"),
+        bar.encode(x="p99:Q", description="figure:N"),
     )
     return finished(chart, len(rows), text)
 
@@ -328,7 +324,7 @@ def _latency_spec(rows: Rows, text: str) -> Spec:
 TURNS_TITLE = "Every turn of the run"
 HIGHEST = 4.0
 """Times its layer's figure: a turn that cost more is drawn there."""
-MOST = 1500
+MOST = 300
 """Turns that are drawn: of a longer run, every second, third ... one."""
 TURNS_COLUMNS = (
     Column("layer", "layer", left=True),
@@ -415,16 +411,15 @@ def _turns_spec(rows: Rows, text: str) -> Spec:
         axis=alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, '.1f') + ' \u00d7'"),
         scale=alt.Scale(domain=[min(0.8, *ratios) / 1.05, max(1.3, *ratios) * 1.05], nice=False, zero=False),
     )
-    tips = ["layer:N", alt.Tooltip("round:Q"), _tip("ratio", "times its figure", ".2f")]
-    base = alt.Chart(data(shown)).encode(x=at, y=ratio, tooltip=tips)
+    base = alt.Chart(data(shown)).encode(x=at, y=ratio)
     one = alt.Chart(data([{"ratio": 1}])).mark_rule(stroke="var(--ink)", strokeDash=[2, 3], aria=False).encode(y=ratio)
-    looks: dict[str, tuple[Any, Any]] = {
-        "shape": ("cross", "circle"), "size": (22, 14), "angle": (45, 0), "color": ("var(--slow)", "var(--accent)"),
-    }  # fmt: skip
-    marks = base.mark_point(filled=True, opacity=0.8, aria=False).encode(
-        **{key: alt.condition("datum.slow", alt.value(slow), alt.value(usual)) for key, (slow, usual) in looks.items()}
+    usual = base.transform_filter("!datum.slow").mark_point(
+        filled=True, size=14, color="var(--accent)", fillOpacity=0.8, opacity=1, aria=False
     )
-    return specified(alt.layer(one, marks), 210, text)
+    slow = base.transform_filter("datum.slow").mark_point(
+        size=18, shape="M-1,-1L1,1M-1,1L1,-1", color="var(--slow)", opacity=1, aria=False
+    )
+    return specified(alt.layer(one, usual, slow), 210, text)
 
 
 # What a request costs by turns, and what it would read under an ordinary wrk, which has a core of its own and sleeps.
@@ -488,6 +483,7 @@ def _wakeups_rows(source: Source) -> Rows:
                 "end": max(row.cpu_us, row.plain_cpu_us), "figure": f"{MINUS if more < 0 else '+'}{micro(abs(more))}",
                 "words": f"wrk sleeps {row.sleeps:.1f} times per request" if known else "",
                 "brief": f"{row.sleeps:.1f} sleeps" if known else "",
+                "tip": f"{row.layer}: {micro(row.cpu_us)} by turns, {micro(row.plain_cpu_us)} under an ordinary wrk",
             }
         )  # fmt: skip
     return rows
@@ -498,10 +494,6 @@ def _wakeups_spec(rows: Rows, text: str) -> Spec:
     base = alt.Chart(data(rows)).encode(y=y())
     largest = max(row["end"] for row in rows)
     scale = _cpu_axis(rows, largest)
-    tips = [
-        alt.Tooltip("layer:N"), _tip("cpu", "CPU µs by turns", ",.1f"), _tip("plain", "ordinary wrk", ",.1f"),
-        _tip("sleeps", "sleeps per request", ".2f"),
-    ]  # fmt: skip
     added = base.transform_filter("datum.more > 0").mark_bar(
         size=BAR, **ON_LINE, fill="var(--paper)", stroke="var(--accent)", strokeWidth=1
     )
@@ -512,9 +504,9 @@ def _wakeups_spec(rows: Rows, text: str) -> Spec:
     by_turns = base.mark_bar(size=BAR, **ON_LINE, fill="var(--accent)")
     chart = alt.layer(
         names(base),
-        added.encode(x="cpu:Q", x2="plain:Q", tooltip=tips),
+        added.encode(x="cpu:Q", x2="plain:Q", description="tip:N"),
         hatched.encode(x="from:Q", x2="to:Q", y=y(), y2="layer:N"),
-        by_turns.encode(x=scale, x2=alt.datum(0), tooltip=tips).transform_calculate(end="datum.cpu"),
+        by_turns.encode(x=scale, x2=alt.datum(0), description="tip:N").transform_calculate(end="datum.cpu"),
         *labels(base, scale),
     )
     return finished(chart, len(rows), text)
@@ -528,17 +520,16 @@ def _hatching(row: dict[str, Any], step: float) -> Rows:
     return [{"layer": row["layer"], "from": start, "to": start + slant} for start in starts]
 
 
-# What each layer of a ladder loses, by workload, as a heat map: the darker, the larger the decay.
+# What each layer of a ladder costs, by workload, as a heat map: the darker, the dearer than the layer below.
 
 MATRIX_TITLE = "What each layer costs, by workload"
-ROOMY = 104
-"""Pixels of a cell from which it has room for margins."""
 DARKEST = 0.55
 """The opacity of a decay of 100%: the words on it can still be read, in light and dark."""
 MATRIX_COLUMNS = (
     Column("workload", "workload", left=True), Column("layer", "layer", left=True), Column("on", "on", left=True),
-    Column("decay", "decay", "%", "{decay:.1f}"), Column("low high", "95% interval", "", "{low:.1f} - {high:.1f}"),
-    Column("added", "+ µs/req", "", "{added:+,.1f}"), Column("around", "±", "µs", "{around:,.1f}"),
+    Column("cpu", "CPU µs/req", "", "{cpu:,.1f}"), Column("added", "+ µs/req", "", "{added:+,.1f}"),
+    Column("around", "±", "µs", "{around:,.1f}"), Column("times", "times the layer below", "", "{times:.2f}"),
+    Column("note", "note", left=True),
 )  # fmt: skip
 
 
@@ -557,28 +548,29 @@ def matrix_picture(matrix: Matrix) -> Picture | Missing:
         return Missing(name, MATRIX_TITLE, f"no layer of the ladder {matrix.ladder} has figures in two workloads")
     text = workloads_sentence(costs)
     pairs = dict.fromkeys(f"{row['layer']} on {row['on']}" for row in rows)
-    more = (
-        "In each cell: the decay (% fewer requests per CPU-second than the layer below), and the CPU time that the"
-        f" layer adds to a request, both ± half of a 95% interval. {', '.join(pairs)}.",
-    )
+    more = (f"In each cell: how many times the CPU time of the layer below a request takes. {', '.join(pairs)}.",)
     title, spec = f"{MATRIX_TITLE}: ladder {matrix.ladder}", _matrix_spec(rows, text.split(". ")[0])
-    return Picture(name, title, text, spec, Table(MATRIX_COLUMNS, rows), more)
+    lacking = [
+        {"workload": cell.workload, "layer": cell.row.layer, "on": cell.row.on, "note": _why_not(cell)}
+        for cell in every
+        if cell.row.decay is None
+    ]
+    return Picture(name, title, text, spec, Table(MATRIX_COLUMNS, [*rows, *lacking]), more)
+
+
+def _why_not(cell: Cell) -> str:
+    """Why there is no ratio."""
+    return f"{cell.row.layer if not cell.row.cpu_us else cell.row.on} has no figure in this workload"
 
 
 def _matrix_row(cell: Cell) -> dict[str, Any]:
-    row, around = cell.row, cell.added_margin
-    decay, added = row.decay or 0.0, row.added_us
-    loses = f"{decay:.1f}".replace("-", MINUS)
-    adds = "" if added is None else minus(added, 1 if abs(added) < 1000 else 0)
+    row, decay = cell.row, cell.row.decay or 0.0
+    times = 1 / (1 - decay / 100)
     return {
-        "workload": cell.workload, "layer": row.layer, "on": row.on,
-        "decay": decay, "low": row.decay_low, "high": row.decay_high, "added": added, "around": around,
-        "shade": min(abs(decay), 100.0) / 100 * DARKEST,
-        "short": [f"{loses}%", adds],
-        "long": [
-            f"{loses}%" if row.margin is None else f"{loses} ±{row.margin:.1f}%",
-            f"{adds} µs" if around is None else f"{adds} ±{around:.1f} µs",
-        ],
+        "workload": cell.workload, "layer": row.layer, "on": row.on, "decay": decay, "times": times,
+        "cpu": row.cpu_us, "added": row.added_us, "around": cell.added_margin, "note": "",
+        "shade": min(abs(decay), 100.0) / 100 * DARKEST, "words": f"{times:.2f}\u00a0\u00d7",
+        "tip": f"{cell.workload}, {row.layer}: {micro(row.cpu_us or 0)}, {times:.2f} times {row.on}",
     }  # fmt: skip
 
 
@@ -599,17 +591,12 @@ def _matrix_spec(rows: Rows, text: str) -> Spec:
         x=alt.X("layer:N", sort=None, axis=head, scale=alt.Scale(padding=0.03)),
         y=alt.Y("workload:N", sort=None, axis=side, scale=alt.Scale(padding=0.06)),
     )
-    tips = [
-        alt.Tooltip("workload:N"), alt.Tooltip("layer:N"), alt.Tooltip("on:N"),
-        _tip("decay", "decay %", ".1f"), _tip("added", "+ µs/req", "+,.1f"),
-    ]  # fmt: skip
-    words = alt.value(expr(f"bandwidth('x') >= {ROOMY} ? datum.long : datum.short"))
     chart = alt.layer(
         base.mark_rect(cornerRadius=2).encode(
             color=alt.condition("datum.decay < 0", alt.value("var(--part3)"), alt.value("var(--accent)")),
             opacity=alt.Opacity("shade:Q", scale=None, legend=None),
-            tooltip=tips,
+            description="tip:N",
         ),
-        base.mark_text(align="center", lineHeight=16, dy=-8, fontSize=small, aria=False).encode(text=words),
+        base.mark_text(align="center", fontSize=small, aria=False).encode(text="words:N"),
     )
-    return specified(chart, len(workloads) * 44, text)
+    return specified(chart, len(workloads) * 34, text)

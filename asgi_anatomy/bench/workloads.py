@@ -207,7 +207,8 @@ def _grids(
 def sentence(costs: Spread) -> str:
     """What the matrix says of the costs of layers, in µs and in percent."""
     cases, near = costs.same + len(costs.different) + costs.unsure, f"within {100 * (NEAR - 1):.0f}%"
-    percent = f"in percent it is from {costs.lowest:.1f} to {costs.highest:.1f}"
+    ratios = sorted((1 / (1 - costs.lowest / 100), 1 / (1 - costs.highest / 100)))
+    percent = f"a request takes {ratios[0]:.2f} to {ratios[1]:.2f} times what it takes the layer below"
     if costs.same == cases:
         return f"In µs every layer adds about the same as to {costs.base} ({near}); {percent}."
     text = f"In µs a layer adds about the same as to {costs.base} ({near}) in {costs.same} of {cases} cases; {percent}."

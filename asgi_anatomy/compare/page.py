@@ -8,7 +8,7 @@ import altair as alt
 
 from asgi_anatomy.compare.text import comparison_document, say
 from asgi_anatomy.compare.verdict import compare, obstacles
-from asgi_anatomy.documents.charts import WIDE, data, expr, not_at_zero, specified
+from asgi_anatomy.documents.charts import WIDE, data, expr, specified, zero
 from asgi_anatomy.documents.document import Column, Table
 from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.part import Part, folded, html_table, of_pictures, paragraphs
@@ -94,11 +94,10 @@ def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) ->
         row["edge"] = low if row["right"] else high
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[top, 0], nice=False))
     axis = alt.Axis(
-        title="decay, %", values=[*range(least, 101, 20)], labelOverlap=True, labelFlush=True, gridOpacity=not_at_zero()
+        title="decay, %", values=[*range(least, 101, 20)], labelOverlap=True, labelFlush=True, gridColor=zero()
     )
     scale = alt.Scale(domain=[least, 100], nice=False)
     base = alt.Chart(data(shown)).encode(y=y)
-    tips = ["record:N", "layer:N", alt.Tooltip("figure:N", title="decay")]
     label = alt.value(expr(f"{WIDE} ? datum.record + '  ' + datum.figure : datum.record"))
     words = base.mark_text(
         align=expr("datum.right ? 'right' : 'left'"), dx=expr("datum.right ? -9 : 9"), fontSize=12,
@@ -111,7 +110,7 @@ def spec(rows: list[dict[str, Any]], steps: list[tuple[Any, Any]], said: str) ->
         names.encode(y=y, x=alt.value(0), text="name:N"),
         *([rule.encode(x=alt.X("low:Q", axis=axis, scale=scale), x2="high:Q")] if known else []),
         base.mark_point(filled=True, size=70, opacity=1, color="var(--accent)").encode(
-            x=alt.X("decay:Q", axis=axis, scale=scale), tooltip=tips),
+            x=alt.X("decay:Q", axis=axis, scale=scale), description="figure:N"),
         words.encode(x=alt.X("edge:Q", axis=axis, scale=scale), text=label),
     )  # fmt: skip
     return specified(chart, top, said)

@@ -11,7 +11,8 @@ from typing import Any
 import altair as alt
 
 from asgi_anatomy.documents.document import Column, Table
-from asgi_anatomy.documents.draw import PARTS, Spec
+from asgi_anatomy.documents.draw import Spec
+from asgi_anatomy.documents.palette import GREY, number
 from asgi_anatomy.documents.words import thousands
 
 STEP = 48
@@ -41,13 +42,13 @@ def y() -> Any:
 def x(field: str, title: str, largest: float | str, **more: Any) -> Any:
     """An axis from 0, whose labels never overlap."""
     top = expr(largest) if isinstance(largest, str) else largest
-    axis = alt.Axis(title=title, labelFlush=True, labelOverlap=True, gridOpacity=not_at_zero(), **more)
+    axis = alt.Axis(title=title, labelFlush=True, labelOverlap=True, gridColor=zero(), **more)
     return alt.X(field, axis=axis, scale=alt.Scale(domainMin=0, domainMax=top, nice=False, zero=True))
 
 
-def not_at_zero() -> Any:
-    """No line of the grid where the names begin."""
-    return alt.condition("datum.value !== 0", alt.value(1), alt.value(0))
+def zero() -> Any:
+    """The line of the grid at 0 is darker than the others: bars and shares begin there."""
+    return alt.condition("datum.value === 0", alt.value("var(--line)"), alt.value("var(--faint)"))
 
 
 def room(largest: float, pixels: float) -> str:
@@ -80,7 +81,7 @@ def interval(base: Chart, rows: list[dict[str, Any]]) -> list[Chart]:
 def names(base: Chart) -> Chart:
     """The names of the layers, above their bars; long ones are smaller where there is little room beside a figure."""
     size = expr(f"{WIDE} ? 14 : max(9, min(14, (width - {FIGURE}) / (0.7 * length(datum.layer))))")
-    return base.mark_text(align="left", dy=NAME, fontWeight=600, fontSize=size, aria=False).encode(
+    return base.mark_text(align="left", dx=4, dy=NAME, fontWeight=600, fontSize=size, aria=False).encode(
         x=alt.value(0), text="layer:N"
     )
 
@@ -137,12 +138,14 @@ def data(values: list[dict[str, Any]]) -> Any:
 Wholes = Mapping[str, Mapping[str, float]]
 """By layer, a count for each part."""
 REST = "the rest"
+PARTS = 8
+"""How many parts of a whole are drawn by themselves; the rest is one part."""
 
 
 def largest(wholes: Wholes) -> list[str]:
     """The parts that are the largest over all layers; "the rest" is not one of them.
 
-    In the order in which layers bring them in, so that what two layers share stands at the same place in both.
+    Those with a colour of their own stand first, always in the same order.
     """
     sums: dict[str, float] = {}
     for parts in wholes.values():
@@ -150,8 +153,7 @@ def largest(wholes: Wholes) -> list[str]:
             if name != REST:
                 sums[name] = max(sums.get(name, 0), count)
     kept = sorted(sums, key=lambda name: -sums[name])[:PARTS]
-    brought = {name: next(place for place, parts in enumerate(wholes.values()) if parts.get(name)) for name in kept}
-    return sorted(kept, key=lambda name: (brought[name], -sums[name]))
+    return sorted(kept, key=lambda name: (number(name), -sums[name]))
 
 
 def folded(wholes: Wholes) -> dict[str, dict[str, float]]:
@@ -161,38 +163,39 @@ def folded(wholes: Wholes) -> dict[str, dict[str, float]]:
     for layer, parts in wholes.items():
         found[layer] = {name: parts.get(name, 0.0) for name in own}
         found[layer][REST] = sum(count for name, count in parts.items() if name not in own)
-    return found if any(parts[REST] for parts in found.values()) else {
-        layer: {name: count for name, count in parts.items() if name != REST} for layer, parts in found.items()
-    }  # fmt: skip
+    return found
+
+
+OTHERS = "others"
 
 
 def spec(wholes: Wholes, unit: str, said: str) -> dict[str, Any]:
     """The chart; a part that is wide enough says its name."""
-    parts = folded(wholes)
-    order = [*next(iter(parts.values()))]
     rows: list[dict[str, Any]] = []
-    for layer, counts in parts.items():
+    for layer, counts in folded(wholes).items():
         end = 0.0
-        for place, (name, count) in enumerate(counts.items()):
-            colour = 9 if name == REST else place + 1
+        for name, count in counts.items():
             if count:
-                rows.append({"layer": layer, "part": name, "count": count, "from": end, "to": end + count, "n": colour})
+                colour = number(name)
+                key = OTHERS if colour == GREY else name
+                tip = f"{layer}: {count:,.0f} {unit} of {name}"
+                rows.append(
+                    {"layer": layer, "part": name, "key": key, "tip": tip, "from": end, "to": end + count, "n": colour}
+                )
             end += count
-    totals = [{"layer": layer, "figure": thousands(sum(counts.values()))} for layer, counts in parts.items()]
-    top = max(sum(counts.values()) for counts in parts.values())
-    colours = [f"var(--part{9 if name == REST else place + 1})" for place, name in enumerate(order)]
+    totals = [{"layer": layer, "figure": thousands(sum(parts.values()))} for layer, parts in wholes.items()]
+    top = max(sum(parts.values()) for parts in wholes.values())
+    keys = dict(sorted({row["key"]: row["n"] for row in rows}.items(), key=lambda each: each[1]))
     scale = x("from:Q", f"{unit} per request", top, values=ticks(top), labelExpr=_label(top))
     legend = alt.Legend(columns=expr("width < 400 ? 2 : width < 560 ? 3 : width < 700 ? 4 : 5"))
-    segments = alt.Chart(data(rows)).encode(y=y(), x=scale, x2="to:Q")
+    colours = alt.Scale(domain=[*keys], range=[f"var(--part{each})" for each in keys.values()])
+    segments = alt.Chart(data(rows)).encode(y=y(), x=scale, x2="to:Q", description="tip:N")
     bars = segments.mark_bar(
         size=BAR + 4, yOffset=LINE, y2Offset=LINE, stroke="var(--paper)", strokeWidth=1
-    ).encode(
-        color=alt.Color("part:N", sort=order, scale=alt.Scale(domain=order, range=colours), legend=legend),
-        tooltip=["layer:N", "part:N", alt.Tooltip("count:Q", format=",.0f", title=unit)],
-    )  # fmt: skip
+    ).encode(color=alt.Color("key:N", sort=None, scale=colours, legend=legend))  # fmt: skip
     fits = f"(datum.to - datum.from) / {top:.6g} * width > 7.2 * length(datum.part) + 8"
     base = alt.Chart(data(totals)).encode(y=y())
-    inks = "[" + ",".join(f"'var(--on{each})'" for each in range(1, PARTS + 2)) + "][datum.n - 1]"
+    inks = "[" + ",".join(f"'var(--on{each})'" for each in range(1, GREY + 1)) + "][datum.n - 1]"
     words = (
         alt.Chart(data(rows))
         .transform_calculate(middle="(datum.from + datum.to) / 2")
@@ -202,7 +205,7 @@ def spec(wholes: Wholes, unit: str, said: str) -> dict[str, Any]:
         )
     )
     chart = alt.layer(names(base), right(base, "figure", fontWeight=600), bars, words)
-    return finished(chart, len(parts), said)
+    return finished(chart, len(wholes), said)
 
 
 def _label(top: float) -> str:

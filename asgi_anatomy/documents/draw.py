@@ -1,44 +1,24 @@
 """Pictures: their colours, light and dark, how charts look, and drawing them as SVG and PNG without a browser.
 
-A specification names a colour as a page does: `var(--accent)`. Parts of stacked bars differ in lightness as well as in
-hue, and each has a colour for the text on it.
+A specification names a colour as a page does: `var(--accent)`.
 """
 
-import functools
+import html
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import vl_convert
 
 from asgi_anatomy.documents.document import Table
-from asgi_anatomy.documents.words import plain_in
+from asgi_anatomy.documents.palette import DARK, LIGHT
+from asgi_anatomy.documents.words import plain, plain_in
 from asgi_anatomy.errors import BadInput
 
-LIGHT = {
-    "paper": "#ffffff", "raised": "#f6f7f9", "ink": "#1b1f24", "muted": "#57606c", "faint": "#e8eaee",
-    "line": "#c5cbd3", "accent": "#0a5bd3", "on-accent": "#ffffff",
-    "soft": "#e3edfc", "slow": "#b3500a", "on-slow": "#ffffff",
-    "under1": "#e2e6eb", "under2": "#ced5dd",
-    "part1": "#2f6db5", "part2": "#e8ac4e", "part3": "#1c786d", "part4": "#f0c9c2", "part5": "#7d5ea8",
-    "part6": "#93c9ec", "part7": "#776a17", "part8": "#dc9dc0", "part9": "#c3cad2",
-    "on1": "#ffffff", "on2": "#1b1f24", "on3": "#ffffff", "on4": "#1b1f24", "on5": "#ffffff", "on6": "#1b1f24",
-    "on7": "#ffffff", "on8": "#1b1f24", "on9": "#1b1f24",
-}  # fmt: skip
-DARK = {
-    "paper": "#0f1216", "raised": "#171b21", "ink": "#e8eaed", "muted": "#a0a9b5", "faint": "#232931",
-    "line": "#434b56", "accent": "#6ea8ff", "on-accent": "#0f1216",
-    "soft": "#1a2a44", "slow": "#f2994a", "on-slow": "#0f1216",
-    "under1": "#262c34", "under2": "#363f4a",
-    "part1": "#5b93dd", "part2": "#f0bd66", "part3": "#45aa9b", "part4": "#f3d3cd", "part5": "#a98ad6",
-    "part6": "#b3dcf5", "part7": "#b3a445", "part8": "#f0b6d3", "part9": "#4d5661",
-    "on1": "#0f1216", "on2": "#0f1216", "on3": "#0f1216", "on4": "#0f1216", "on5": "#0f1216", "on6": "#0f1216",
-    "on7": "#0f1216", "on8": "#0f1216", "on9": "#ffffff",
-}  # fmt: skip
-PARTS = 8
-"""How many parts of a whole get a colour of their own; the rest is one part."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 CONFIG: dict[str, Any] = {
     "font": FONT,
@@ -185,8 +165,65 @@ def _draw_by_hand(found: Sketch, folder: Path, with_png: bool) -> None:
                 path.with_suffix(".png").write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
 
 
-@functools.cache
-def bundle() -> str:
-    """Vega, Vega-Lite and vegaEmbed as one script, about 0.9 MB."""
-    script: str = vl_convert.javascript_bundle()
-    return script
+SVG = "{http://www.w3.org/2000/svg}"
+KEPT = {
+    "d", "dy", "fill", "fill-opacity", "font-size", "font-weight", "height", "opacity", "rx", "stroke",
+    "stroke-dasharray", "stroke-opacity", "stroke-width", "text-anchor", "transform", "width", "x", "x2", "y", "y2",
+}  # fmt: skip
+"""What of Vega's attributes is seen."""
+INHERITED = {"fill", "font-size", "font-weight", "stroke", "stroke-width", "text-anchor"}
+DEFAULTS = {("opacity", "1"), ("font-weight", "normal"), ("transform", "translate(0,0)")}
+
+
+def inline(spec: Spec, width: int, tooltips: bool) -> str:
+    """As SVG for a page, whose style sheet has its colours and font; a mark's description becomes its tooltip."""
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(plain_in({"width": width, **spec, "config": CONFIG})))
+    size, body = root.get("viewBox", ""), "".join(_lean(each, tooltips) for each in root)
+    label = html.escape(plain(spec["description"]))
+    return f'<svg viewBox="{size}" role="img" aria-label="{label}">{body}</svg>'
+
+
+def _lean(element: ElementTree.Element, tooltips: bool) -> str:
+    """An element without what is not seen; what all children of a group have in common is said once, by the group."""
+    tag = element.tag.removeprefix(SVG)
+    found = _attributes(element)
+    if tag == "g":
+        _share(element, found)
+    elif not _drawn(element, tag):
+        return ""
+    inside = html.escape(plain(element.text or ""), quote=False)
+    inside += "".join(_lean(child, tooltips) for child in element)
+    if tooltips and tag == "path" and element.get("aria-roledescription") != "line mark":
+        words = element.get("aria-label", "")
+        inside = f"<title>{html.escape(plain(words), quote=False)}</title>" if words else ""
+    if tag == "g" and not (inside and found):
+        return inside
+    attributes = "".join(f' {name}="{html.escape(value)}"' for name, value in found.items())
+    return f"<{tag}{attributes}>{inside}</{tag}>" if inside else f"<{tag}{attributes}/>"
+
+
+def _drawn(element: ElementTree.Element, tag: str) -> bool:
+    """Whether there is anything of it to see."""
+    if tag in ("text", "tspan"):
+        return bool("".join(element.itertext()).strip())
+    hidden = element.get("opacity") == "0" or element.get("display") == "none" or element.get("class") == "background"
+    return not hidden and (tag != "path" or bool(element.get("d")))
+
+
+def _attributes(element: ElementTree.Element) -> dict[str, str]:
+    found = {name: re.sub(r"-?\d+\.\d+", _rounded, value) for name, value in element.items() if name in KEPT}
+    return {name: value for name, value in found.items() if (name, value) not in DEFAULTS}
+
+
+def _rounded(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def _share(group: ElementTree.Element, found: dict[str, str]) -> None:
+    """Move to a group what all of its children have and would inherit."""
+    for name in INHERITED:
+        values = {child.get(name) for child in group}
+        if len(group) > 1 and len(values) == 1 and (value := values.pop()) is not None:
+            found[name] = value
+            for child in group:
+                del child.attrib[name]

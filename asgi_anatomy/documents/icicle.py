@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgi_anatomy.counts.trees import by_function, frames
-from asgi_anatomy.documents.charts import largest
 from asgi_anatomy.documents.document import Column, Table
+from asgi_anatomy.documents.palette import GREY, number
 from asgi_anatomy.documents.part import Part, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Source
 from asgi_anatomy.turns.record import Frame
@@ -79,5 +79,5 @@ def drawn(
     wholes: Mapping[str, Mapping[str, float]], trees: Mapping[str, Frame], before: Mapping[str, Frame] | None = None
 ) -> dict[str, Any]:
     """What the script draws: `wholes` are the bytecodes of packages; `before` each layer's tree in side A, if any."""
-    colours = {name: place + 1 for place, name in enumerate(largest(wholes))}
+    colours = {name: place for parts in wholes.values() for name in parts if (place := number(name)) != GREY}
     return {"colours": colours, "trees": trees, **({"before": before} if before else {})}

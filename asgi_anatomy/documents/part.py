@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from asgi_anatomy.documents.document import Column, Table, Values
-from asgi_anatomy.documents.draw import Missing, Picture, Spec
+from asgi_anatomy.documents.draw import Missing, Picture, Spec, inline
 from asgi_anatomy.documents.words import plain, plain_in
 
 
@@ -61,7 +61,7 @@ def _side(column: Column) -> str:
 
 def _cell(column: Column, row: Values) -> str:
     value = _number(row.get(column.keys.split()[0]))
-    order = "" if value is None else f' data-value="{value}"'
+    order = "" if value is None else f' data-value="{value:.6g}"'
     return f"<td{_side(column)}{order}>{text(column.cell(row))}</td>"
 
 
@@ -72,6 +72,10 @@ def _number(value: Any) -> float | int | None:
 def folded(title: str, inside: str) -> str:
     """Something that is shown when its title is clicked."""
     return f"<details><summary>{text(title)}</summary>{inside}</details>"
+
+
+WIDE, NARROW = 896, 350
+"""Pixels of a chart on a page: charts are drawn twice, and the style sheet shows the one that fits the screen."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -92,7 +96,9 @@ class Part(msgspec.Struct, frozen=True):
         head = "" if self.hero else f"<h{level}>{text(self.title)}</h{level}>"
         said = f'<p class="sentence">{text(self.sentence)}</p>' if self.sentence else ""
         plots = "".join(
-            f'<div class="chart" data-source="{number}" data-chart="{text(name)}"></div>' for name, _ in self.charts
+            f'<div class="chart" data-chart="{text(name)}"><div class="wide">{inline(spec, WIDE, True)}</div>'
+            f'<div class="narrow">{inline(spec, NARROW, False)}</div></div>'
+            for name, spec in self.charts
         )
         style = "hero" if self.hero else self.key
         about = f'class="{text(style)}" data-source="{number}" data-part="{text(self.key)}"'

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import msgspec
 
-from asgi_anatomy.documents.charts import data, specified
+from asgi_anatomy.documents.charts import data, specified, zero
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Missing, Picture
 from asgi_anatomy.documents.part import Part, commands, definitions, of_pictures, paragraphs, text
@@ -67,6 +67,7 @@ def _rows(series: Series) -> list[dict[str, Any]]:
         {
             "place": place, "release": plain(series.points[place].version), "part": line, "count": change.b,
             "percent": change.percent,
+            "tip": f"{plain(series.points[place].version)}, {line}: {change.b:,.0f} per request",
         }
         for line, key in lines_of(series).items()
         for place, change in course(series, key).items()
@@ -96,7 +97,9 @@ def _spec(series: Series, sentence: str) -> dict[str, Any]:
     percents = [row["percent"] for row in rows]
     room = ROOM * max(max(percents) - min(percents), 1.0)
     versions = [plain(point.version) for point in series.points]
-    axis = alt.Axis(title=f"since {versions[series.points.index(series.counted[0])]}", labelExpr=AXIS, tickCount=5)
+    axis = alt.Axis(
+        title=f"since {versions[series.points.index(series.counted[0])]}", labelExpr=AXIS, tickCount=5, gridColor=zero()
+    )
     names = alt.Axis(
         title=None, values=[*range(len(versions))], labelOverlap=True, grid=False,
         labelExpr=f"{json.dumps(versions)}[datum.value]",
@@ -105,12 +108,6 @@ def _spec(series: Series, sentence: str) -> dict[str, Any]:
     domain = [min(percents) - room, max(percents) + room]
     y = alt.Y("percent:Q", axis=axis, scale=alt.Scale(domain=domain, nice=False))
     colours = alt.Scale(domain=["own", "dependencies"], range=["var(--accent)", "var(--muted)"])
-    tooltip = [
-        "release:N",
-        "part:N",
-        alt.Tooltip("count:Q", format=",.0f", title="per request"),
-        alt.Tooltip("percent:Q", format="+.2f", title="% since the first"),
-    ]
     lines = alt.Chart(data(rows)).mark_line(interpolate="step-after", strokeWidth=2, point={"size": 24, "filled": True})
     colour = alt.Color("part:N", legend=alt.Legend(), scale=colours)
     labels = _labels(series, rows)
@@ -122,7 +119,7 @@ def _spec(series: Series, sentence: str) -> dict[str, Any]:
         for side in ("left", "center", "right")
         if (some := [label for label in labels if (label["up"], label["side"]) == (up, side)])
     ]
-    return specified(alt.layer(lines.encode(x=x, y=y, color=colour, tooltip=tooltip), *words), HEIGHT, sentence)
+    return specified(alt.layer(lines.encode(x=x, y=y, color=colour, description="tip:N"), *words), HEIGHT, sentence)
 
 
 TITLE = "What each release cost"

@@ -100,7 +100,7 @@ def gather(records: Mapping[Path, Kind], called: str = "") -> list[Shown]:
         else:
             say(f"note: {_shown(path)} is a record of `make {record.kind}`, which has no picture yet: left out")
     alone = [
-        Source(label(path, paths), None, record, "", _shown(path))
+        Source(called or label(path, paths), None, record, "", _shown(path))
         for path, record in anatomies.items()
         if path not in used
     ]
@@ -154,16 +154,21 @@ def command(catalogue_file: Path, /, drawn: Drawn) -> None:
     show(plain(os.path.relpath(target)))
 
 
+ON_PAGE_ONLY = ("decays", "latency")
+"""Charts of the reference records that no page of docs/ shows."""
+
+
 @click.command("charts", cls=Command)
 @drawn_options
 @click.pass_obj
 def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
     """Draw the charts of a record, light and dark.
 
-    Of the reference records, those of the default ladder, and one of each package's releases, as SVG only.
+    Of the reference records, those that README.md and docs/ show, as SVG only.
     """
     _only_one(drawn)
     needs_group("report")
+    from asgi_anatomy.anatomy.page import instructions_picture
     from asgi_anatomy.bench.page import matrix_picture
     from asgi_anatomy.documents.draw import draw
     from asgi_anatomy.history.page import reference_picture
@@ -175,6 +180,11 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
             reference_picture(source.record)
             for source in sources
             if isinstance(source, Subject) and source.kind == "history"
+        ]
+        pictures += [
+            instructions_picture(source, "frameworks")
+            for source in sources
+            if isinstance(source, Source) and source.ladder == "frameworks"
         ]
         sources = sources[:1]
     else:
@@ -197,6 +207,8 @@ def charts_command(catalogue_file: Path, /, drawn: Drawn) -> None:
         by_itself = " by itself" if grids else ""
         what = f"only {len(labels)} of {len(sources)} records {'is' if len(labels) == 1 else 'are'} drawn{by_itself}"
         say(f"note: {what}, {', '.join(labels)}; `make report` shows all")
+    if drawn.reference:
+        pictures = [picture for picture in pictures if picture.name not in ON_PAGE_ONLY]
     for missing in draw([*pictures, *grids], folder, with_png=not drawn.reference):
         say(f"note: no {missing.name}: {missing.why}")
     show(plain(os.path.relpath(folder)))
@@ -218,7 +230,7 @@ def _pictures(source: Shown) -> list[Any]:
 def readme_command(catalogue_file: Path, /, check: bool) -> None:
     """Regenerate the generated parts of README.md and docs/.
 
-    With their charts and docs/report.html, from the reference records.
+    With their charts, from the reference records.
     """
     for path, parts in pages(read_catalogue(catalogue_file), read_contract()).items():
         old = path.read_text(encoding="utf-8")
@@ -228,8 +240,7 @@ def readme_command(catalogue_file: Path, /, check: bool) -> None:
         if new != old:
             path.write_text(new, encoding="utf-8")
     if not check:
-        for each in ("charts", "report"):
-            run_in_group("report", each, "--reference")
+        run_in_group("report", "charts", "--reference")
 
 
 @click.command("schema", cls=Command)

@@ -188,7 +188,13 @@ def pages(catalogue: Catalogue, contract: Contract) -> dict[Path, dict[str, str]
             "sensitivity": sensitivity_document(tried).render("markdown") if tried else NOT_YET.format("sensitivity"),
         },
         ROOT / "docs" / "ANATOMY.md": {
-            "anatomy": anatomy_document(counted, wide=True).render("markdown", wide=True)
+            "anatomy": "\n\n".join(
+                [
+                    _picture("bytecodes", "Bytecodes of one request in each layer, by package"),
+                    _picture("instructions", "Instructions of one request in each layer, by component"),
+                    anatomy_document(counted, wide=True).render("markdown", wide=True),
+                ]
+            )
             if counted
             else NOT_YET.format("anatomy")
         },
@@ -292,7 +298,10 @@ def ladder_part(catalogue: Catalogue, ladder: str) -> str:
     """A ladder's part of docs/LADDERS.md, from its reference records, or how to make them."""
     measured, counted = newest(ladder, "bench", Bench), newest(ladder, "anatomy", Anatomy)
     if counted:
-        return part(catalogue, ladder, measured, counted)
+        found = part(catalogue, ladder, measured, counted)
+        if ladder == "frameworks":
+            found += "\n\n" + _picture("frameworks", "Instructions of one request in each framework, by component")
+        return found
     if measured:
         shown, again = decay_document(measured).render("markdown"), f"anatomy LADDER={ladder}"
     else:

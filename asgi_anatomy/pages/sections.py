@@ -125,7 +125,7 @@ def command(record: Layers) -> str:
 
 STEPS_MS = (0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 STEPS_RPS = (10, 20, 50, 100, 200, 500, 1000, 2000, 3000, 5000, 7000, 10_000, 20_000, 50_000, 100_000)
-OWN_MS, RPS = 5.0, 2000.0
+OWN_MS, RPS = 1.0, 2000.0
 """Where the sliders stand at first; the address keeps what they are moved to (assets/page.js)."""
 COLUMNS = (
     Column("layer", "layer", left=True),
@@ -144,7 +144,9 @@ def _yours(source: Source) -> Part | None:
     rows = [row(layer, cpu_us, OWN_MS, RPS) for layer, cpu_us in costs.items()]
     body = (
         '<div class="sliders">'
-        + _slider("own_ms", "CPU time of your own code per request", STEPS_MS.index(OWN_MS), len(STEPS_MS), "5 ms")
+        + _slider(
+            "own_ms", "CPU time of your own code per request", STEPS_MS.index(OWN_MS), len(STEPS_MS), f"{OWN_MS:g} ms"
+        )
         + _slider("rps", "Requests per second", STEPS_RPS.index(RPS), len(STEPS_RPS), "2,000")
         + "</div>"
         + html_table(Table(COLUMNS, rows), "What it means for you")
@@ -169,7 +171,9 @@ def _of(key: str, title: str, picture: Callable[[Source], Picture | Missing]) ->
     return lambda source: of_pictures(key, title, picture(source))
 
 
-def _cost(source: Source) -> Part:
+def _cost(source: Source) -> Part | None:
+    if not source.measured:
+        return None
     part = of_pictures("cost", bench_page.TITLE, bench_page.picture(source))
     if not part.charts or not source.table:
         return part
@@ -177,6 +181,16 @@ def _cost(source: Source) -> Part:
     lacking = [f"{row['layer']} has no figure: {row['note']}" for row in source.table.rows if row["layer"] not in shown]
     figures = folded("The figures", html_table(source.table, "The decay table"))
     return msgspec.structs.replace(part, body=paragraphs(lacking, "missing") + part.body + figures)
+
+
+def _wakeups(source: Source) -> Part | None:
+    found = bench_page.wakeups_picture(source) if source.measured else None
+    return of_pictures("wake-ups", bench_page.WAKEUPS_TITLE, found) if found else None
+
+
+def _latency(source: Source) -> Part | None:
+    found = bench_page.latency_picture(source) if source.measured else None
+    return of_pictures("latency", bench_page.LATENCY_TITLE, found) if found else None
 
 
 def _course(source: Source) -> Part | None:
@@ -187,15 +201,15 @@ def _course(source: Source) -> Part | None:
 Section = Callable[[Source], Part | None]
 SECTIONS: tuple[Section, ...] = (
     _answer,
-    request.part,
-    _yours,
     _cost,
-    _of("wake-ups", bench_page.WAKEUPS_TITLE, bench_page.wakeups_picture),
+    _yours,
+    request.part,
+    _wakeups,
     _of("decays", bench_page.DECAYS_TITLE, bench_page.decays_picture),
     _of("instructions", anatomy_page.INSTRUCTIONS_TITLE, anatomy_page.instructions_picture),
     _of("bytecodes", anatomy_page.TITLE, anatomy_page.picture),
     icicle.part,
-    _of("latency", bench_page.LATENCY_TITLE, bench_page.latency_picture),
+    _latency,
     _course,
     _made,
 )

@@ -7,6 +7,7 @@ import altair as alt
 from asgi_anatomy.documents.charts import data, specified
 from asgi_anatomy.documents.document import Table
 from asgi_anatomy.documents.draw import Picture
+from asgi_anatomy.documents.palette import number
 from asgi_anatomy.documents.part import Part, commands, folded, html_table, of_pictures, paragraphs, text
 from asgi_anatomy.documents.source import Subject
 from asgi_anatomy.documents.words import span, thousands, to_type
@@ -14,8 +15,6 @@ from asgi_anatomy.sweep.record import Sweep
 from asgi_anatomy.sweep.text import figures, notes, rated_figures, sentence, sweep_document
 
 HEIGHT = 260
-MOST = 8
-"""Colours of lines; with more layers they repeat, and the tooltip tells which is which."""
 LATENCY = "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : "
 LATENCY += "datum.value + ' µs'"
 
@@ -50,10 +49,13 @@ def _lines(
     rows: list[dict[str, Any]], across: tuple[str, str, bool], up: tuple[str, str, bool], said: str
 ) -> dict[str, Any]:
     """A line per layer; an axis is its field, its title, and whether it is logarithmic."""
-    shown = [{"layer": row["layer"], "x": row[across[0]], "y": row[up[0]], "said": _said(row)} for row in rows]
+    shown = [
+        {"layer": row["layer"], "x": row[across[0]], "y": row[up[0]], "said": f"{row['layer']}: {_said(row)}"}
+        for row in rows
+    ]
     layers = [*dict.fromkeys(row["layer"] for row in shown)]
-    colours = [f"var(--part{1 + place % MOST})" for place in range(len(layers))]
-    colour = alt.Color("layer:N", sort=None, legend=alt.Legend(), scale=alt.Scale(domain=layers, range=colours))
+    colours = [f"var(--part{number(layer)})" for layer in layers]
+    colour = alt.Color("layer:N", sort=None, legend=None, scale=alt.Scale(domain=layers, range=colours))
     label = LATENCY if up[0].endswith("_us") else "format(datum.value, ',')"
     x_axis = alt.Axis(title=across[1], labelOverlap=True, format=",", values=sorted({row["x"] for row in shown}))
     if not across[2]:
@@ -62,7 +64,10 @@ def _lines(
     x = alt.X("x:Q", axis=x_axis, scale=_scale(across[2]))
     y = alt.Y("y:Q", axis=y_axis, scale=_scale(up[2]))
     lines = alt.Chart(data(shown)).mark_line(strokeWidth=2, point={"size": 36, "filled": True})
-    return specified(lines.encode(x=x, y=y, color=colour, tooltip=["layer:N", "said:N"]), HEIGHT, said)
+    last = [[row for row in shown if row["layer"] == layer][-1] for layer in layers]
+    ends = alt.Chart(data(last)).mark_text(align="right", dx=-6, dy=-9, fontSize=11.5, aria=False)
+    chart = alt.layer(lines.encode(x=x, y=y, color=colour, description="said:N"), ends.encode(x=x, y=y, text="layer:N"))
+    return specified(chart, HEIGHT, said)
 
 
 def _scale(logarithmic: bool) -> Any:

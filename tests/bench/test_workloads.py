@@ -33,7 +33,7 @@ def test_what_follows() -> None:
     assert told
     said = sentence(told)
     assert said.startswith("In µs a layer adds about the same as to user (within 25%) in 1 of 2 cases")
-    assert "from 20.0 to 40.0. Not the same in µs: large: b." in said
+    assert "1.25 to 1.67 times what it takes the layer below. Not the same in µs: large: b." in said
     assert not spread(found[:1], "user")
 
 

@@ -2,7 +2,6 @@
 const DATA = JSON.parse(document.getElementById('data').textContent);
 const all = (what, where = document) => [...where.querySelectorAll(what)];
 const one = (what, where = document) => where.querySelector(what);
-const drawn = [];
 
 // The address: #own_ms=5&rps=2000&show=1, and the keys of the call tree. A value of null is left out of it.
 const address = {
@@ -17,23 +16,6 @@ const address = {
   },
 };
 
-// Charts: drawn when first shown, as wide as the page; colours come from the style sheet, so light and dark need nothing.
-async function draw(place) {
-  if (place.dataset.drawn) return;
-  place.dataset.drawn = 'begun';
-  const source = Number(place.dataset.source);
-  const spec = (source < 0 ? DATA.together : DATA.charts[source])[place.dataset.chart];
-  const options = {config: DATA.config, actions: false, renderer: 'svg', defaultStyle: false, tooltip: {theme: 'custom', disableDefaultStyle: true}};
-  const whole = {...spec, width: 'container', autosize: {type: 'fit-x', contains: 'padding'}};
-  drawn.push((await vegaEmbed(place, whole, options)).view);
-  place.dataset.drawn = 'done';
-}
-const seen = new IntersectionObserver((entries) => {
-  for (const each of entries) if (each.isIntersecting) { seen.unobserve(each.target); draw(each.target); }
-}, {rootMargin: '600px'});
-const drawAll = () => Promise.all(all('.chart').filter((each) => each.offsetParent).map(draw));
-window.addEventListener('beforeprint', drawAll);
-
 // Several records: one is shown at a time, all of them where there is no script.
 function show(number) {
   const articles = all('article');
@@ -42,7 +24,6 @@ function show(number) {
   all('nav a').forEach((each, place) => {
     if (place === number) each.setAttribute('aria-current', 'page'); else each.removeAttribute('aria-current');
   });
-  dispatchEvent(new Event('resize'));
 }
 all('nav a').forEach((link) => link.addEventListener('click', (event) => {
   event.preventDefault();
@@ -154,4 +135,3 @@ all('.table').forEach((place) => {
 const fromAddress = () => { allYours(); show(Number(address.get().show || 0)); };
 window.addEventListener('hashchange', fromAddress);
 fromAddress();
-all('.chart').forEach((each) => seen.observe(each));
