@@ -434,9 +434,10 @@ def test_one_request(browser: webdriver.Chrome, page: Path, width: int, form: st
     click = """
         const link = all('section.request a').find((each) => one('text', each).textContent.startsWith('JSON'));
         link.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
-        return location.hash;
+        return [location.hash, one('section.tree').icicle.top.name];
     """
-    assert browser.execute_script(click) == "#own_ms=5&layer=fastapi&zoom=starlette%3ARequest.json&show=0"
+    zoomed = ["#own_ms=5&layer=fastapi&zoom=starlette%3ARequest.json", "starlette:Request.json"]
+    assert browser.execute_script(click) == zoomed
 
 
 def rounded(path: Path) -> str:

@@ -31,15 +31,6 @@ all('nav a').forEach((link) => link.addEventListener('click', (event) => {
   dispatchEvent(new Event('hashchange'));
 }));
 
-// A place in the call tree: in the same record, whatever else the address says.
-all('section a[href^="#layer="]').forEach((link) => link.addEventListener('click', (event) => {
-  event.preventDefault();
-  const all = new URLSearchParams(location.hash.slice(1));
-  for (const [key, value] of new URLSearchParams(link.getAttribute('href').slice(1))) all.set(key, value);
-  all.set('show', link.closest('section').dataset.source);
-  location.hash = all;
-}));
-
 // What it means for you
 const number = (value, digits = 0) => value.toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits});
 const few = (value) => value < 0.1 ? number(value, 3) : value < 10 ? number(value, 2) : number(value, 1);
