@@ -12,6 +12,7 @@ from asgi_anatomy.counts.phases import KERNEL, Phase
 from asgi_anatomy.documents.charts import ticks
 from asgi_anatomy.documents.document import Column, Table, Values
 from asgi_anatomy.documents.draw import Missing, Sketch
+from asgi_anatomy.documents.palette import number
 from asgi_anatomy.documents.part import Part, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Source
 from asgi_anatomy.documents.words import NBSP, micro
@@ -27,7 +28,6 @@ HOW = (
 )
 WIDTHS = {"wide": 760, "narrow": 350}
 """By the name of a class in page.css, in pixels."""
-COLOURS = {"uvloop": 6, "httptools": 8, "uvicorn": 2, "starlette": 3, "fastapi": 1, "pydantic": 5}
 MANY = 0.04
 """The share of a request from which those whose code it is get a bracket."""
 CHIEF = 0.25
@@ -94,7 +94,7 @@ def _said(phase: Phase) -> str:
 
 
 def _colour(owner: str) -> str:
-    return "var(--muted)" if owner == KERNEL else f"var(--part{COLOURS.get(owner, 9)})"
+    return "var(--muted)" if owner == KERNEL else f"var(--part{number(owner)})"
 
 
 def _brackets(phases: Sequence[Phase]) -> list[tuple[str, float, float, float]]:

@@ -2,7 +2,7 @@
 
 The `answer` of a ladder in layers.toml is a template with the figures of the decay table, by layer: `{cpu[fastapi]}` is
 its CPU time per request with its unit, `{than[fastapi]}` how much more or less that is than what it stands on takes,
-`{beside[fastapi]}` its share of a request whose own code takes 5 ms, `{plain[fastapi]}` the requests per second that a
+`{beside[fastapi]}` its share of a request whose own code takes 1 ms, `{plain[fastapi]}` the requests per second that a
 plain wrk saw. Where a record lacks one of them, or has no ladder, the answer is about its dearest layer and what that
 stands on.
 """
@@ -19,7 +19,7 @@ from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.table import between_runs
 from asgi_anatomy.turns.verdict import outcome
 
-OWN_US = 5000
+OWN_US = 1000
 """CPU time of the reader's own code in a request, in microseconds."""
 CLOSE = 0.05
 """Where there is no interval, a smaller difference is none."""
@@ -88,7 +88,7 @@ def _dearest(rows: Sequence[Figures]) -> str:
         said += f", {_than(top)}"
     if low.layer not in (top.layer, top.on):
         said += f"; {low.layer} takes {micro(low.cpu_us or 0)}"
-    return f"{said}. In a request whose own code takes 5{NBSP}ms, that is {_beside(top)}."
+    return f"{said}. In a request whose own code takes 1{NBSP}ms, that is {_beside(top)}."
 
 
 def _pair(record: Pair) -> str:
