@@ -18,15 +18,15 @@ from asgi_anatomy.documents.store import RESULTS
 from asgi_anatomy.documents.words import say
 from asgi_anatomy.errors import BadInput, near
 from asgi_anatomy.suite.contract import Contract, Workload, contract_of
-from asgi_anatomy.suite.custom import Custom, read_custom
-from asgi_anatomy.suite.layers import Catalogue, Layer
+from asgi_anatomy.suite.layers import Catalogue, Layer, read_catalogue
+from asgi_anatomy.suite.own import with_own
 from asgi_anatomy.suite.workloads import read_workload
 from asgi_anatomy.turns.plan import TURN, Selection, select
 from asgi_anatomy.turns.record import Load
 
 Function = Callable[..., Any]
 Option = Callable[[Function], Function]
-WORD = re.compile(r"([A-Za-z]+)=(.*)", re.DOTALL)
+WORD = re.compile(r"([A-Za-z_]+)=(.*)", re.DOTALL)
 YES, NO = ("1", "yes"), ("", "0", "no")
 EXIT_CODE = re.compile(r"(\d+) (.*?)(?=, \d|\.?$)", re.DOTALL)
 
@@ -136,15 +136,15 @@ class Choice(msgspec.Struct, frozen=True):
         """The layers chosen, as they are in the catalogue; raises BadInput."""
         return catalogue.choose(self.layers, self.ladder)
 
-    def select(self, catalogue: Catalogue, contract: Contract, custom: Custom | None) -> Selection:
-        """The layers chosen, with the custom server; raises BadInput."""
+    def select(self, catalogue: Catalogue, contract: Contract) -> Selection:
+        """The layers chosen, with those of APP= and SERVE=; raises BadInput."""
         if self.layers and not self.layers.replace(",", " ").strip():
             raise BadInput(f"LAYERS={self.layers} names no layer: omit it to measure the whole ladder")
-        return select(catalogue, contract, names=self.layers, ladder=self.ladder, workers=self.counts(), custom=custom)
+        return select(catalogue, contract, names=self.layers, ladder=self.ladder, workers=self.counts())
 
 
 class Bring(msgspec.Struct, frozen=True):
-    """A custom server, as the user describes it."""
+    """Layers of the user's own, as options describe them."""
 
     app: str
     serve: str
@@ -152,10 +152,12 @@ class Bring(msgspec.Struct, frozen=True):
     on: str
     request: str
     name: str
+    requirements: str
+    layers_file: str
 
-    def read(self, catalogue: Catalogue, contract: Contract) -> Custom | None:
-        """The custom server, or None; raises BadInput."""
-        return read_custom(catalogue, contract, **msgspec.structs.asdict(self))
+    def catalogue(self, path: Path) -> Catalogue:
+        """layers.toml with these layers; raises BadInput."""
+        return with_own(read_catalogue(path), **msgspec.structs.asdict(self))
 
 
 class Driving(msgspec.Struct, frozen=True):
@@ -342,12 +344,16 @@ driving_options = gathered(
 bring_options = gathered(
     "bring",
     Bring,
-    click.option("--app", default="", help="Your ASGI app: package.module:app, or folder/module:app."),
+    click.option("--app", default="", help="Your ASGI app: folder/module:app, or several: 'old=~/a:app new=~/b:app'."),
     click.option("--serve", default="", help="Your server: a command with {port}, in any language."),
-    click.option("--env", default="", help="The Python or virtual environment that runs it."),
+    click.option("--env", default="", help="Its virtual environment, or several: 'old=~/v1 new=~/v2'."),
     click.option("--on", default="", help="The layer it stands on, by default uvicorn for APP."),
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
+    click.option("--requirements", default="", help="In versus and history: a file that lists the packages it needs."),
+    click.option(
+        "--layers-file", metavar="LAYERS_FILE", default="", help="Your own layers: a TOML file, or its folder."
+    ),
 )
 drawn_options = gathered(
     "drawn",

@@ -33,7 +33,7 @@ RAW = ["protocol", "httptools", "asyncio"]
 
 MEASURING = "measuring"
 TOGETHER = {
-    **dict.fromkeys(("bench", "pair", "sweep", "suite/test_custom.py", "machine/test_guardian.py"), MEASURING),
+    **dict.fromkeys(("bench", "pair", "sweep", "suite/test_own.py", "machine/test_guardian.py"), MEASURING),
     **dict.fromkeys((f"turns/test_{name}.py" for name in ("turns", "workloads", "session", "display")), MEASURING),
     # these remove the environments that they made, or look at all that there are
     **dict.fromkeys(("packages", "versus", "test_action.py"), "environments"),

@@ -30,7 +30,6 @@ from asgi_anatomy.options import (
     shown_option,
     workload_option,
 )
-from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.turns.plan import Watch
 from asgi_anatomy.turns.record import Anatomy, Bench
 from asgi_anatomy.turns.session import carry_out, make_ready
@@ -61,9 +60,9 @@ def command(
     if path:
         kept = read_record(at(path, "anatomy"), Anatomy)
         return show(printing.render(anatomy_document(kept, split, printing.wide, os.path.relpath(path))))
-    catalogue = read_catalogue(catalogue_file)
+    catalogue = bring.catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
-    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
+    selection = choice.select(catalogue, contract)
     require_folder(results)
     try_to_install(*COUNTERS)
     record = Anatomy(

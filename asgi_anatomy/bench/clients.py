@@ -107,7 +107,7 @@ def command(
     """
     catalogue = read_catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
-    selection = choice.select(catalogue, contract, None)
+    selection = choice.select(catalogue, contract)
     plan = plan_of(selection, driving, budget, precision)
     if not plan.lane or plan.lane.client is None:
         raise BadInput("`make clients` needs Linux and two cores: one for the servers, one for wrk")

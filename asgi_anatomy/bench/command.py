@@ -34,7 +34,7 @@ from asgi_anatomy.options import (
     results_option,
     workload_option,
 )
-from asgi_anatomy.suite.layers import PYTHON, read_catalogue
+from asgi_anatomy.suite.layers import PYTHON
 from asgi_anatomy.turns.plan import Plan, Selection
 from asgi_anatomy.turns.record import Bench, Measured, rebased
 from asgi_anatomy.turns.session import carry_out, check, make_ready
@@ -70,9 +70,9 @@ def command(
     It ends once the 95% interval of every decay is within ±PRECISION percentage points, or after BUDGET seconds; with
     PYTHONS, that holds for each of them, and each has a record of its own.
     """
-    catalogue = read_catalogue(catalogue_file)
+    catalogue = bring.catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
-    selection = choice.select(catalogue, contract, bring.read(catalogue, contract))
+    selection = choice.select(catalogue, contract)
     plan = plan_of(selection, driving, budget, precision)
     check(plan, results)
     announce = bool(pythons) or printing.form in ("csv", "json")  # the others have it below the table

@@ -21,9 +21,11 @@ from asgi_anatomy.documents.words import say, show
 from asgi_anatomy.errors import BadInput, Fault, Stopped
 from asgi_anatomy.machine.machine import identity, same_versions
 from asgi_anatomy.options import (
+    Bring,
     Command,
     Driving,
     Printing,
+    bring_options,
     budget_option,
     contract_for,
     driving_options,
@@ -34,7 +36,7 @@ from asgi_anatomy.options import (
     results_option,
 )
 from asgi_anatomy.suite.contract import contract_of
-from asgi_anatomy.suite.layers import Catalogue, read_catalogue
+from asgi_anatomy.suite.layers import Catalogue
 from asgi_anatomy.suite.workloads import read_entries
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.plan import select
@@ -259,6 +261,7 @@ class Newest(msgspec.Struct, frozen=True):
 @budget_option(60, "Time limit for each workload, in seconds.")
 @precision_option
 @records_option
+@bring_options
 @driving_options
 @results_option
 @printing_options
@@ -272,12 +275,13 @@ def command(
     budget: float,
     precision: float,
     paths: str,
+    bring: Bring,
     driving: Driving,
     results: Path,
     printing: Printing,
 ) -> None:
     """Print what layers cost by workload, from the newest records."""
-    catalogue = read_catalogue(catalogue_file)
+    catalogue = bring.catalogue(catalogue_file)
     known = read_entries(contract_of(catalogue.choose("", ladder)).name)
     chosen = names.replace(",", " ").split() or [*known]
     if unknown := [name for name in chosen if name not in known]:

@@ -37,10 +37,21 @@ from asgi_anatomy.machine.interpreters import find, set_up
 from asgi_anatomy.machine.machine import read_python
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
-from asgi_anatomy.options import PATH, Command, Printing, Shown, printing_options, pythons_option, scheduler_option
+from asgi_anatomy.options import (
+    PATH,
+    Bring,
+    Command,
+    Printing,
+    Shown,
+    bring_options,
+    printing_options,
+    pythons_option,
+    scheduler_option,
+)
 from asgi_anatomy.packages.releases import Release, choose, releases
 from asgi_anatomy.suite.contract import contract_of
-from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer, read_catalogue
+from asgi_anatomy.suite.layers import PYTHON, ROOT, Catalogue, Layer
+from asgi_anatomy.suite.own import its_contract
 from asgi_anatomy.turns.record import now
 from asgi_anatomy.turns.session import Display
 
@@ -99,6 +110,7 @@ NEWEST = ("fastapi",)
 @click.option("--since", default="", help="The first release; 0.50 means its last patch.")
 @click.option("--until", default="", help="The last release.")
 @click.option("--layers", default="", help="Layers to count in.  [the lowest that runs the package]")
+@bring_options
 @click.option("--deps", type=click.Choice(["held", "newest", "dated"]), help="Which versions of other packages.")
 @pythons_option
 @scheduler_option
@@ -116,6 +128,7 @@ def command(
     since: str,
     until: str,
     layers: str,
+    bring: Bring,
     deps: Deps | None,
     pythons: str,
     scheduler: str,
@@ -141,7 +154,7 @@ def command(
         raise BadInput("name a package: expected something like PACKAGE=fastapi")
     if scheduler:
         needs_group("cluster")
-    catalogue, package = read_catalogue(catalogue_file), canonicalize_name(package)
+    catalogue, package = bring.catalogue(catalogue_file), canonicalize_name(package)
     chosen_layers = choose_layers(catalogue, package, layers)
     chosen = choose(releases(package), which, since, until)
     chosen_deps: Deps = deps or ("newest" if package in NEWEST else "held")
@@ -186,7 +199,12 @@ def command(
 
 
 def choose_layers(catalogue: Catalogue, package: str, names: str) -> list[Layer]:
-    """The layers named; or the lowest of the default ladder that serves with a package, and its namesake there."""
+    """The layers named, or the user's own; or else the lowest of the default ladder that serves with a package, and its
+    namesake there. Raises BadInput.
+    """
+    own = [layer for layer in catalogue.choose(names, "default") if layer.own]
+    if own or catalogue.added:
+        return own or [catalogue.layers[name] for name in catalogue.added]
     ladder = catalogue.choose("", "default")
     every = [*ladder, *(layer for layer in catalogue.layers.values() if layer not in ladder)]
     running = [
@@ -242,14 +260,11 @@ def jobs_of(
     """A job for each layer, version of Python and release, and the newest release once more, for A against A."""
     jobs = []
     for layer, python in product(layers, pythons):
-        contract = contract_of([layer])
+        contract = its_contract(layer, contract_of([layer]))
         locks = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
-        app = ROOT / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
-        served = [
-            layer.command,
-            app.read_text("utf-8") if app.is_file() else "",
-            (ROOT / "share.py").read_text("utf-8"),
-        ]
+        app = Path(layer.folder or ROOT) / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
+        served = [layer.command, app.read_text("utf-8") if app.is_file() else ""]
+        served += [path.read_text("utf-8") for path in (ROOT / "share.py", Path(layer.requirements)) if path.is_file()]
         for release, copy in [*((release, 0) for release in chosen), (chosen[-1], 1)]:
             wanted = ReleaseSpec(
                 package=package, version=release.version, layer=layer.name, deps=deps, python=python,

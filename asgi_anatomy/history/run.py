@@ -24,9 +24,8 @@ from asgi_anatomy.history.record import CountedRelease, Host, ReleaseSpec
 from asgi_anatomy.machine.children import renew
 from asgi_anatomy.machine.machine import read_machine
 from asgi_anatomy.machine.versions import read_revision
-from asgi_anatomy.packages.environments import build
-from asgi_anatomy.packages.sides import Pin, Resolution, Resolver, install, served_by
-from asgi_anatomy.suite.contract import Contract
+from asgi_anatomy.packages.sides import Pin, Resolution, install, resolver_for, served_by
+from asgi_anatomy.suite.contract import Contract, contract_of
 from asgi_anatomy.suite.layers import PYTHON, ROOT, Layer
 from asgi_anatomy.turns.record import Counts, Frame, now
 
@@ -106,9 +105,7 @@ def _do(job: Job) -> Result:
 def _resolve(job: ReleaseJob) -> Resolution:
     """What the release gets beside it; raises BadInput for a release that cannot be installed, or Fault."""
     wanted, layer = job.wanted, job.layer
-    if failed := build([layer], lambda _: None):
-        raise Fault(failed[layer.name])
-    resolver = Resolver([wanted.package, *layer.versions], layer.python, layer.group)
+    resolver = resolver_for([layer], [wanted.package], lambda _: None)
     pins = [Pin(wanted.package, wanted.version)]
     if wanted.deps == "newest":
         return resolver.newest(pins)
@@ -139,7 +136,7 @@ def read_host(job: ReleaseJob) -> Host:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            instructions = total(_do(Job(job.anchor, job.contract, "instructions")).counts)
+            instructions = total(_do(Job(job.anchor, contract_of([job.anchor]), "instructions")).counts)
             if not instructions:
                 raise Fault(f"{about[0]}: the layer {job.anchor.name}, this host's anchor, cannot be counted here")
             write_whole(repr(instructions).encode(), path)

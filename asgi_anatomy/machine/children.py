@@ -142,17 +142,18 @@ class Guard:
         stderr: File = None,
         paths: Mapping[str, int] | None = None,
         grouped: bool = False,
+        folder: str = "",
     ) -> Child:
-        """Start a process in the project's folder, on the cores of this thread; raises OSError as Popen does.
+        """Start a process on the cores of this thread; raises OSError as Popen does.
 
-        `paths` are additional files: each environment variable gets the path of its file. `grouped`: in a control
-        group of its own, where one can be made.
+        It runs in `folder`, by default the project's. `paths` are additional files: each environment variable gets the
+        path of its file. `grouped`: in a control group of its own, where one can be made.
         """
         paths = paths or {}
         request = Start(
             argv=[os.fsencode(word) for word in argv],
             env=[(os.fsencode(name), os.fsencode(value)) for name, value in (environment or os.environ).items()],
-            cwd=os.fsencode(ROOT),
+            cwd=os.fsencode(folder or ROOT),
             paths=[name.encode() for name in paths],
             cores=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             files=resource.getrlimit(resource.RLIMIT_NOFILE),

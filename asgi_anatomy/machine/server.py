@@ -94,8 +94,9 @@ class Server:
         self.contract = contract
         self.host = host
         self.port = port
-        custom = layer.env or not contract.cases  # the user may have set up its Python by environment variables
-        self.environment = {**(os.environ if custom else clean_environment()), **(environment or {})}
+        # the user may have set up the Python of an own layer by environment variables
+        base = os.environ if layer.own else clean_environment()
+        self.environment = {**base, **layer.environment, **(environment or {})}
         self.wrap = wrap
         self.patience = patience
         self.sizes: list[int | None] = []
@@ -134,7 +135,10 @@ class Server:
         # the server shares this file's position, which reading it moves
         fcntl.fcntl(self.output, fcntl.F_SETFL, os.O_APPEND)
         try:
-            self.process = guard().start(argv, self.environment, stdout=self.output, stderr=self.output, grouped=True)
+            folder = "" if self.layer.app else self.layer.folder
+            self.process = guard().start(
+                argv, self.environment, stdout=self.output, stderr=self.output, grouped=True, folder=folder
+            )
         except OSError as error:
             self.output.close()
             raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None

@@ -16,6 +16,7 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -266,27 +267,41 @@ def wheel_version(name: str) -> tuple[str, str]:
     return package, str(version)
 
 
+NOT_NEEDED = {"Python", "pip", "setuptools", "wheel"}
+"""What a virtual environment has of its own accord."""
 HOW = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", "--only-binary", ":all:")
 
 
 class Resolver:
     """Resolves sides on top of one environment, whose packages they keep wherever they can.
 
-    `needs` are the packages that the layers serve with. `python` is that of the environment, `group` its group.
+    `needs` are the packages that the layers serve with. `python` is that of the environment, `group` its group. An own
+    layer also needs what its `requirements` file lists, or else the packages of its `own` environment: these versions
+    are kept before those of the lock.
     """
 
-    def __init__(self, needs: Sequence[str], python: str = str(PYTHON), group: str = "") -> None:
+    def __init__(
+        self,
+        needs: Sequence[str],
+        python: str = str(PYTHON),
+        group: str = "",
+        requirements: str = "",
+        own: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.python = python
         self.held: dict[str, str] = {canonicalize_name(name): it for name, it in read_packages(python, ["*"]).items()}
         self.needs = [name for name in map(canonicalize_name, needs) if name in self.held]
         self.locked = read_lock((ROOT / (f"groups/{group}.lock" if group else "requirements.lock")).read_text())
+        self.locked |= {name: Pin(name, version) for name, version in own.items() if name not in NOT_NEEDED}
+        self.also = [f"-r {requirements}"] if requirements else [*(own.keys() - NOT_NEEDED)]
 
     def one(self, wanted: Sequence[Pin], like: Mapping[str, Pin] | None = None, within: str = "") -> Resolution:
         """What a side of these packages gets: of others the versions that it is `like`, or those of the lock, wherever
         that is possible; always those `within` a lock. Raises BadInput or Fault.
         """
         names = [pin.name for pin in wanted]
-        asked = [*(pin.requirement for pin in wanted), *(name for name in self.needs if name not in names)]
+        needs = [name for name in dict.fromkeys([*self.needs, *self.also]) if name not in names]
+        asked = [*(pin.requirement for pin in wanted), *needs]
         found = self._resolve(asked, {**self.locked, **(like or {})}, within)
         others = {it.name: it for it in found.values() if it.name not in names and self.held.get(it.name) != it.version}
         return Resolution({name: found[name] for name in names}, others, self.held)
@@ -353,20 +368,29 @@ class Side(msgspec.Struct, frozen=True):
     """The group that it stands on."""
 
 
-def prepare(asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[str, tuple[Side, Side]]:
-    """The sides, installed, by the group of the layers that they can serve.
+Below = tuple[str, str, str]
+"""What a side stands on: a group, the environment of an own layer, its requirements file; each may be empty."""
+
+
+def stands_on(layer: Layer) -> Below:
+    """What the sides of a layer stand on."""
+    return layer.group, layer.env, layer.requirements
+
+
+def prepare(asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[Below, tuple[Side, Side]]:
+    """The sides, installed, by what they stand on.
 
     Raises BadInput for what does not exist or cannot be installed together, and Fault for what fails on the way.
     """
     (said_a, pins_a), (said_b, pins_b) = (find(asked.packages, each, tell) for each in (asked.a, asked.b))
     found = {}
-    groups: dict[str, list[Layer]] = {}
+    alike: dict[Below, list[Layer]] = {}
     for layer in layers:
-        groups.setdefault(layer.group, []).append(layer)
-    for group, served in groups.items():
+        alike.setdefault(stands_on(layer), []).append(layer)
+    for below, served in alike.items():
         resolver = resolver_for(served, asked.packages, tell)
         a, b = resolver.both(pins_a, pins_b)
-        found[group] = install("a", said_a, a, group, tell), install("b", said_b, b, group, tell)
+        found[below] = install("a", said_a, a, below[0], tell), install("b", said_b, b, below[0], tell)
     return found
 
 
@@ -376,7 +400,10 @@ def resolver_for(layers: list[Layer], packages: Iterable[str], tell: Callable[[s
     if failed := build_groups([first], tell):
         raise Fault(failed[first.name])
     needs = dict.fromkeys([*packages, *(name for layer in layers for name in layer.versions)])
-    return Resolver([*needs], first.python, first.group)
+    python = msgspec.structs.replace(first, env="").python
+    there = read_packages(first.env, ["*"]) if first.env and not first.requirements else {}
+    own = {str(canonicalize_name(name)): version for name, version in there.items()}
+    return Resolver([*needs], python, first.group, first.requirements, own)
 
 
 def find(
@@ -451,7 +478,7 @@ def served_by(layer: Layer, side: Side) -> tuple[Layer, list[str]]:
     It need only answer the User request with the same JSON: whether it does so to the byte is a finding.
     """
     served = msgspec.structs.replace(
-        layer, name=f"{layer.name[: LONGEST - 2]}:{side.mark}", group=side.group, answer="json"
+        layer, name=f"{layer.name[: LONGEST - 2]}:{side.mark}", group=side.group, env="", answer="json"
     )
     command, missing = lacking(served)
     return msgspec.structs.replace(served, command=command), missing

@@ -21,7 +21,6 @@ from asgi_anatomy.options import (
     workload_option,
 )
 from asgi_anatomy.pair.text import pair_document
-from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.turns.plan import select_pair
 from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.run import measure_pair
@@ -59,9 +58,9 @@ def command(
 
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
-    catalogue = read_catalogue(context.obj)
+    catalogue = bring.catalogue(context.obj)
     contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name])
-    selection = select_pair(catalogue, contract, a, b, bring.read(catalogue, contract))
+    selection = select_pair(catalogue, contract, a, b)
     plan = plan_of_pair(selection, driving, budget, threshold)
     check(plan, results)
     record = Pair(

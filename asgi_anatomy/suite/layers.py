@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,8 +87,11 @@ def group_environment(name: str, main: Path = PYTHON) -> Path:
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """One server that can be run, with everything it inherits. The keys are explained at the top of layers.toml.
 
-    `env` is the path of the Python that runs a custom server, if it has an environment of its own; `served` that of the
-    main environment of another Python than the harness's, if that is to serve it.
+    `served` is the path of the Python of another main environment than the harness's, if that is to serve it. An `own`
+    layer is one that the user describes: `env` is the path of its Python, if it has an environment of its own,
+    `requirements` of a file with the packages that it needs elsewhere; `environment` has its variables, `folder` is
+    where its app is, or where its command runs; and `workload` says which file its request is in (`FILE` or
+    `FILE#NAME`), if it is not asked what the others are.
     """
 
     name: str
@@ -105,8 +109,13 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     loop: bool = False
     waits: bool = False
     workers: Annotated[int, msgspec.Meta(ge=0, le=MOST_WORKERS)] = 1
-    env: str = ""
     served: str = ""
+    own: bool = False
+    env: str = ""
+    environment: dict[str, str] = {}
+    folder: str = ""
+    requirements: str = ""
+    workload: str = ""
 
     @property
     def main(self) -> Path:
@@ -169,19 +178,31 @@ class Catalogue(msgspec.Struct, frozen=True):
     ladders: dict[str, Ladder]
     asgi: str = ""
     """The command of [asgi]."""
+    added: tuple[str, ...] = ()
+    """The layers of APP= and SERVE=, which are in every selection."""
+    default: str = "default"
+    """The ladder that is measured unless another is named."""
+    file: Path | None = None
+    """The LAYERS_FILE."""
+
+    def ladder(self, name: str) -> Ladder:
+        """A ladder by its name; `default` is that of a LAYERS_FILE, if there is one. Raises BadInput."""
+        name = self.default if name == "default" else name
+        if name not in self.ladders:
+            raise BadInput(
+                f"unknown ladder {name!r}{near(name, self.ladders)}: layers.toml has {', '.join(self.ladders)}"
+            )
+        return self.ladders[name]
 
     def choose(self, names: str | None, ladder: str) -> list[Layer]:
         """The layers of a ladder, or those named (separated by commas or spaces), in the ladder's order.
 
         Raises BadInput for an unknown name, or if nothing is named.
         """
-        if ladder not in self.ladders:
-            raise BadInput(
-                f"unknown ladder {ladder!r}{near(ladder, self.ladders)}: layers.toml has {', '.join(self.ladders)}"
-            )
+        of_ladder = self.ladder(ladder).layers
         if not names:
-            return [self.layers[name] for name in self.ladders[ladder].layers]
-        order = [*dict.fromkeys([*self.ladders[ladder].layers, *self.layers])]
+            return [self.layers[name] for name in of_ladder]
+        order = [*dict.fromkeys([*of_ladder, *self.layers])]
         named = {name: self.one(name) for name in names.replace(",", " ").split()}
         if not named:
             raise BadInput(f"{names!r} names no layer: expected something like LAYERS='uvicorn starlette'")
@@ -199,7 +220,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
         """What each layer stands on: the nearest layer below it in the list, or None."""
         usual = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
-        on = {**usual, **self.ladders[ladder].on}
+        on = {**usual, **self.ladder(ladder).on}
         names = [layer.name for layer in layers]
         ground = {}
         for name in names:
@@ -230,6 +251,8 @@ def lowest_first(layers: list[Layer], ground: dict[str, str | None]) -> list[Lay
 
 
 TABLES = "[asgi], [layers.NAME], [ladders.NAME] or [builds.NAME]"
+OF_OWN = {"name", "served", "own", "env", "environment", "folder", "requirements", "workload"}
+"""The fields of a Layer that layers.toml does not have."""
 ITS_OWN = ("on", "adds", "like")
 """The keys that a layer never inherits through `like`."""
 REPLACES = {"command": "options", "group": "build", "build": "group"}
@@ -265,6 +288,41 @@ def read_catalogue(path: Path = ROOT / "layers.toml") -> Catalogue:
     return Catalogue(layers, ladders, asgi.command)
 
 
+def extended(
+    catalogue: Catalogue,
+    layers: Sequence[Layer],
+    added: Sequence[str] = (),
+    ladders: Mapping[str, dict[str, Any]] | None = None,
+    path: Path | None = None,
+) -> Catalogue:
+    """A catalogue with further layers, and with the ladders of a LAYERS_FILE; raises BadInput.
+
+    A file without ladders gets one, named after it: its layers, and those of the suite that they stand on.
+    """
+    file = path.name if path else "APP"
+    every = {**catalogue.layers, **{layer.name: layer for layer in layers}}
+    on: dict[str, str | None] = {name: layer.on for name, layer in every.items()}
+    for layer in layers:
+        _check_ground(layer.name, on, file)
+    if path is None:
+        return msgspec.structs.replace(catalogue, layers=every, added=(*added,))
+    _check_names("ladders", ladders or {}, file)
+    named = {name: _ladder(name, entry, file) for name, entry in (ladders or {}).items()}
+    if not named:
+        below = dict.fromkeys(layer.on for layer in layers if layer.on and layer.on in catalogue.layers)
+        ordered = lowest_first([every[name] for name in (*below, *(layer.name for layer in layers))], on)
+        name = re.sub("[^A-Za-z0-9._:+-]", "-", path.stem if path.stem != "layers" else path.parent.name)
+        name = name if is_name(name) and name not in catalogue.ladders else "own"
+        named[name] = Ladder(name, f"the layers of {file}", [layer.name for layer in ordered])
+    if taken := catalogue.ladders.keys() & named.keys():
+        raise BadInput(f"{file}: [ladders.{min(taken)}] has the name of a ladder of the suite: choose another")
+    for ladder in named.values():
+        _check_ladder(ladder, on, file)
+    return msgspec.structs.replace(
+        catalogue, layers=every, ladders={**catalogue.ladders, **named}, default=next(iter(named)), file=path
+    )
+
+
 def _check_names(kind: str, table: Any, file: str) -> None:
     """Every layer, ladder and build must be a table with a valid name."""
     if kind not in ("layers", "ladders", "builds") or not isinstance(table, dict):
@@ -291,7 +349,7 @@ def _build(entry: dict[str, Any], where: str) -> Build:
 def _own(name: str, entry: dict[str, Any], builds: dict[str, Build], file: str) -> dict[str, Any]:
     """What a layer's own entry says, type-checked, with the name of its build replaced by the build."""
     where = f"{file}: [layers.{name}]"
-    if hidden := {"name", "env", "served"} & {*entry}:
+    if hidden := OF_OWN & {*entry}:
         raise BadInput(f"{where}: unknown key `{hidden.pop()}`")
     if re.search(r"-x[0-9]+$", name):
         raise BadInput(f"{where}: a name must not end in -x and a number, which stands for a number of processes")

@@ -82,9 +82,18 @@ def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
     return workload
 
 
-def read_own(path: Path, contract: Contract) -> tuple[Workload, bool]:
-    """The workload of a REQUEST= file, and whether its answer must match byte for byte; raises BadInput."""
-    return _workload(path.name, read_toml(path), contract, path.name)
+def read_file(path: Path, name: str, contract: Contract) -> tuple[Workload, bool]:
+    """The workload that a file is, or its [workloads.NAME], and whether its answers must match byte for byte.
+
+    Raises BadInput.
+    """
+    table = read_toml(path)
+    if not name:
+        return _workload(path.name, table, contract, path.name)
+    tables = table.get("workloads", {})
+    if name not in tables:
+        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(tables) or 'none'}")
+    return _workload(name, tables[name], contract, f"{path.name}: [workloads.{name}]")
 
 
 def _tables(path: Path) -> dict[str, dict[str, Any]]:

@@ -15,10 +15,12 @@ from asgi_anatomy.machine.connections import allow_files, limits, obstacle
 from asgi_anatomy.machine.cores import lane
 from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.options import (
+    Bring,
     Choice,
     Command,
     Printing,
     Whole,
+    bring_options,
     budget_option,
     choice_options,
     contract_for,
@@ -30,7 +32,6 @@ from asgi_anatomy.options import (
     workload_option,
 )
 from asgi_anatomy.packages.environments import OHA
-from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.sweep.rates import require_oha, require_one_request, sweep_rates
 from asgi_anatomy.sweep.record import Sweep, read_numbers, read_rates
 from asgi_anatomy.sweep.run import sweep_connections
@@ -59,6 +60,7 @@ AT_A_RATE = 5
 @threads_option
 @budget_option(900, "Seconds after which nothing new is begun.")
 @workload_option
+@bring_options
 @host_option
 @click.option("--port", default=0, type=Whole(0, 65535), help="The servers' port, 0 for any free one.  [0]")
 @results_option
@@ -75,6 +77,7 @@ def command(
     threads: int,
     budget: float,
     workload: str,
+    bring: Bring,
     host: str,
     port: int,
     results: Path,
@@ -93,9 +96,9 @@ def command(
     counts = read_numbers(numbers) if numbers.strip() else [] if rates else read_numbers(NUMBERS)
     if rates and len(counts) > 1:
         raise BadInput("RATE= takes one number of connections: try CONNECTIONS=64")
-    catalogue = read_catalogue(catalogue_file)
+    catalogue = bring.catalogue(catalogue_file)
     contract = contract_for(workload, choice.named(catalogue))
-    selection = _without_loops(choice.select(catalogue, contract, None))
+    selection = _without_loops(choice.select(catalogue, contract))
     asked = selection.contract.workload
     load = Load(
         seconds=(seconds if not rates else None) or SHORTEST,

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.custom import Custom
 from asgi_anatomy.suite.layers import Catalogue, Layer, lowest_first, multiply
+from asgi_anatomy.suite.own import beside, contract_of_own
 from asgi_anatomy.turns.record import Load, Row
 
 TURN = 0.1
@@ -30,12 +31,12 @@ class Selection(msgspec.Struct, frozen=True):
     """What each stands on here."""
     contract: Contract
     ladder: str = ""
-    custom: Custom | None = None
+    own: dict[str, Contract] = {}
+    """The contracts of own layers, by name."""
 
     def contract_of(self, layer: Layer) -> Contract:
-        """The contract of a layer; copies of a custom server with several processes share its contract."""
-        custom = self.custom
-        return custom.contract if custom and custom.layer.name == layer.base else self.contract
+        """The contract of a layer; copies with several processes, or for a side, share that of the layer."""
+        return self.own.get(layer.base) or self.contract
 
     def digest(self) -> str:
         """SHA-256 of all requests and expected answers."""
@@ -80,8 +81,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     def served_by(self, python: str) -> "Plan":
         """A plan with every layer served by the Python of another main environment."""
-        layers = [msgspec.structs.replace(layer, served=python) for layer in self.selection.layers]
-        return msgspec.structs.replace(self, selection=msgspec.structs.replace(self.selection, layers=layers))
+        layers = [replace(layer, served=python) for layer in self.selection.layers]
+        return replace(self, selection=replace(self.selection, layers=layers))
 
 
 class Watch(Protocol):
@@ -101,33 +102,45 @@ def select(
     names: str = "",
     ladder: str = "default",
     workers: Sequence[int] = (),
-    custom: Custom | None = None,
 ) -> Selection:
-    """The layers of a ladder, or those named, and the custom server; raises BadInput."""
+    """The layers of a ladder, or those named, and those of APP= and SERVE= in any case; raises BadInput."""
     layers = catalogue.choose(names, ladder)
-    if custom and custom.layer.on:
-        below = catalogue.one(custom.layer.on)
-        layers += [*([] if names or below in layers else [below]), custom.layer]
-    elif custom:  # not an ASGI app: it stands on the lowest layer
-        layers.append(msgspec.structs.replace(custom.layer, on=layers[0].name))
-    layers = multiply(layers, [*workers] or catalogue.ladders[ladder].workers)
+    for layer in (catalogue.layers[name] for name in catalogue.added):
+        if layer in layers:
+            continue
+        if layer.on:
+            below = catalogue.layers[layer.on]
+            layers += [*([] if names or below in layers else [below]), layer]
+        else:  # not an ASGI app: it stands on the lowest layer
+            layers.append(replace(layer, on=layers[0].name))
+    layers = multiply(layers, [*workers] or catalogue.ladder(ladder).workers)
     if workers and not any(layer.scales for layer in layers):
         raise BadInput("none of these layers can have several WORKERS: their commands do not contain {workers}")
     on = catalogue.ground(layers, ladder)
-    return Selection(lowest_first(layers, on), on, custom.others(contract) if custom else contract, ladder, custom)
+    return selection_of(lowest_first(layers, on), on, contract, catalogue.ladder(ladder).name)
 
 
-def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str, custom: Custom | None) -> Selection:
-    """The two layers of a pair, the second on the first; one may be the custom server. Raises BadInput."""
-    first, second = (catalogue.one(name) if name else custom and custom.layer for name in (a, b))
-    if not first or not second or bool(a) + bool(b) + bool(custom) != 2:
+def selection_of(layers: Sequence[Layer], on: dict[str, str | None], contract: Contract, ladder: str = "") -> Selection:
+    """These layers, each with its contract; raises BadInput."""
+    pairs = [contract_of_own(layer, contract) if layer.own else (layer, contract) for layer in layers]
+    own = {layer.base: its for layer, its in pairs if layer.own}
+    return Selection([layer for layer, _ in pairs], on, beside(contract, [*own.values()]), ladder, own)
+
+
+def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str) -> Selection:
+    """The two layers of a pair, the second on the first; raises BadInput.
+
+    The layers of APP= and SERVE= take the places that A and B leave.
+    """
+    left = [name for name in catalogue.added if name not in (a, b)]
+    first = a or (left.pop(0) if left and (b or len(left) > 1) else "")
+    second = b or (left.pop(0) if left else "")
+    if not first or not second or left:
         raise BadInput("a pair needs two layers: set A= and B=, or one of them and APP= or SERVE= for your own server")
-    return two(first, second, contract, custom)
+    return two(catalogue.one(first), catalogue.one(second), contract)
 
 
-def two(a: Layer, b: Layer, contract: Contract, custom: Custom | None = None) -> Selection:
+def two(a: Layer, b: Layer, contract: Contract) -> Selection:
     """Two layers, b standing on a; a layer against itself gets a second name."""
     name = b.name if b.name != a.name else f"{b.name}-again"
-    upper = msgspec.structs.replace(b, name=name, on=a.name)
-    contract = custom.others(contract) if custom else contract
-    return Selection([a, upper], {a.name: None, name: a.name}, contract, custom=custom)
+    return selection_of([a, replace(b, name=name, on=a.name)], {a.name: None, name: a.name}, contract)

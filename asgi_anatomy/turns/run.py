@@ -134,7 +134,7 @@ class Run:
     def round(self, layers: Sequence[Layer], seconds: float, windows: bool = False) -> None:
         """Start these layers anew and let them take turns for so long; then, with `windows`, a plain window of each.
 
-        Raises ServerFault where the custom server is not sound.
+        Raises ServerFault where none of the user's own layers is sound.
         """
         self._tell("starting")
         begin, before, stopped = time.monotonic(), self.in_windows, throttled()
@@ -173,10 +173,10 @@ class Run:
 
     def _look(self, servers: dict[str, Server]) -> None:
         """In the first round: which layers failed, and which are too slow for turns."""
-        custom = self.plan.selection.custom
+        own = [self.record.row(layer.name) for layer in self.plan.selection.layers if layer.own]
+        if own and all(row.faults for row in own):
+            raise ServerFault(own[0].name, own[0].faults[0])
         for row in self.record.layers:
-            if row.faults and custom and row.name == custom.layer.name:
-                raise ServerFault(row.name, row.faults[0])
             if row.faults:
                 self.watch.tell(f"{row.name} is left out: {row.faults[0].partition(chr(10))[0]}", self.seconds)
         for name, server in servers.items():

@@ -133,10 +133,13 @@ def make_ready(selection: Selection, record: Layers, budget: float = math.inf) -
 
     Warns where layers that stand side by side in the table are not asked the same.
     """
-    custom = selection.custom
-    if custom and custom.contract.file and any(selection.contract_of(each).file == "" for each in selection.layers):
-        asked = f"{custom.layer.name} answers the request of {custom.contract.file}, the other layers the User request"
-        say(f"warning: {asked}: part of the difference is that they are asked for different work")
+    asked = {layer.name: selection.contract_of(layer).file or "the User request" for layer in selection.layers}
+    if len({*asked.values()}) > 1:
+        differing = ", ".join(f"{name}: {file}" for name, file in asked.items() if file != "the User request")
+        say(
+            f"warning: these layers are not all asked the same ({differing}; the others: the User request): part of the"
+            " difference is that they do different work"
+        )
     for name, why in build(selection.layers, say, budget).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

@@ -35,6 +35,7 @@ from asgi_anatomy.packages.sides import (
 )
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
+from asgi_anatomy.suite.own import its_contract
 from asgi_anatomy.turns.plan import Watch
 from asgi_anatomy.versus.record import Bisection, Candidate
 
@@ -186,7 +187,7 @@ def bisect(
                 point.fault = fault.message
                 continue
             served[layer.name] = point
-            jobs += [Job(layer, contract, task) for task in tasks]
+            jobs += [Job(layer, its_contract(layer, contract), task) for task in tasks]
         for job, result in take(jobs, executor):
             point, bytecodes = served[job.layer.name], result.counts.bytecodes
             if job.task == "instructions":

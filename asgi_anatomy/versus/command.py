@@ -19,10 +19,12 @@ from asgi_anatomy.machine.server import require_ports
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import (
+    Bring,
     Command,
     Driving,
     Number,
     Printing,
+    bring_options,
     budget_option,
     contract_for,
     driving_options,
@@ -35,9 +37,8 @@ from asgi_anatomy.options import (
     threshold_option,
     workload_option,
 )
-from asgi_anatomy.packages.sides import install_here, read_sides
+from asgi_anatomy.packages.sides import install_here, read_sides, stands_on
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.layers import read_catalogue
 from asgi_anatomy.turns.plan import Plan, Selection, Watch
 from asgi_anatomy.turns.session import carry_out
 from asgi_anatomy.turns.wrk import require_files, require_wrk
@@ -76,6 +77,7 @@ question_options = gathered(
 
 @click.command("versus", cls=Command)
 @question_options
+@bring_options
 @click.option("--only", type=click.Choice(["counts", "time"]), help="Only count, or only time.")
 @click.option(
     "--limit", default=LIMIT, show_default=True, type=Number(0.0, 50), help="Percent: below it, counts are the same."
@@ -96,6 +98,7 @@ def command(
     context: click.Context,
     /,
     question: Question,
+    bring: Bring,
     only: str | None,
     limit: float,
     threshold: float,
@@ -126,10 +129,11 @@ def command(
     if bisected and len(question.layers.replace(",", " ").split()) > 1:
         raise BadInput(f"BISECT=1 counts in one layer, LAYERS={question.layers} names several: expected one")
     begin = time.monotonic()
-    catalogue = read_catalogue(context.obj)
-    contract = contract_for(question.workload, catalogue.choose(question.layers, question.ladder))
+    catalogue = bring.catalogue(context.obj)
+    names = question.layers or " ".join(catalogue.added)
+    contract = contract_for(question.workload, catalogue.choose(names, question.ladder))
     asked = read_sides(question.package, question.a, question.b, question.repo)
-    layers = layers_with(catalogue, asked.packages, question.layers, question.ladder, say)
+    layers = layers_with(catalogue, asked.packages, names, question.ladder, say)
     load, cores = driving.load(contract.workload), lane()
     require_folder(results)
     timed, counted = only != "counts" and not bisected, only != "time"
@@ -141,8 +145,9 @@ def command(
         require_ports(driving.host, driving.port, 2)
     if counted:
         try_to_install(*COUNTERS)
-    given = {**msgspec.structs.asdict(question), "only": only or "", "limit": f"{limit:g}" if limit != LIMIT else ""}
-    given |= {"ladder": "" if question.ladder == "default" else question.ladder, "bisect": "1" if bisected else ""}
+    given = {**msgspec.structs.asdict(question), **msgspec.structs.asdict(bring), "only": only or ""}
+    given |= {"limit": f"{limit:g}" if limit != LIMIT else "", "bisect": "1" if bisected else ""}
+    given |= {"ladder": "" if question.ladder == "default" else question.ladder}
     record = Versus(
         **origin(),
         packages={
@@ -151,7 +156,7 @@ def command(
             if canonicalize_name(name) not in asked.packages
         },
         asked={key.upper(): value for key, value in given.items() if value},
-        ladder="" if question.layers else question.ladder,
+        ladder="" if names else catalogue.ladder(question.ladder).name,
         contract=contract.digest(),
         workload=contract.workload.name,
         limit=limit,
@@ -161,7 +166,7 @@ def command(
         record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
         context.exit(_bisect(VersionRange(asked, layers[-1], say), record, contract, results, printing))
     sides, record.layers, served = both_sides(asked, layers, say)
-    a, b = sides[layers[0].group]
+    a, b = sides[stands_on(layers[0])]
     record.a, record.b = [*a.said], [*b.said]
 
     def plan(selection: Selection, seconds: float) -> Plan:

@@ -21,11 +21,12 @@ from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.versions import ask as ask_python
 from asgi_anatomy.packages.environments import build
-from asgi_anatomy.packages.sides import Asked, Side, changed, moved, prepare, served_by
+from asgi_anatomy.packages.sides import Asked, Below, Side, changed, moved, prepare, served_by, stands_on
 from asgi_anatomy.suite.conformance import TIMEOUT as CONFORMANCE_TIMEOUT
 from asgi_anatomy.suite.conformance import Answer, receive
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer
+from asgi_anatomy.suite.own import its_contract
 from asgi_anatomy.turns.plan import Plan, Selection, Watch, two
 from asgi_anatomy.turns.record import Counts, Pair
 from asgi_anatomy.turns.run import measure_pair
@@ -63,7 +64,9 @@ def layers_with(
     used = " or ".join(packages)
     if names:
         if compiled := [layer.name for layer in layers if "{python}" not in layer.command]:
-            raise BadInput(f"{compiled[0]} is not served by a Python: expected layers that use {used}")
+            raise BadInput(
+                f"{compiled[0]} is not served by a {{python}} of this suite's choice: expected layers that use {used}"
+            )
         return layers
     failed = build([layer for layer in layers if layer.group], tell)
     using = [layer for layer in layers if layer.name not in failed and _uses(layer, packages)]
@@ -76,8 +79,8 @@ def layers_with(
 
 def _uses(layer: Layer, packages: Sequence[str]) -> bool:
     """Whether a layer uses one of these packages; its environment must have been made."""
-    if "{python}" not in layer.command:
-        return False
+    if layer.own or "{python}" not in layer.command:
+        return layer.own
     if not {*packages}.isdisjoint(map(canonicalize_name, layer.versions)):
         return True
     words = shlex.split(layer.command)
@@ -98,15 +101,15 @@ def _imported(python: str, *modules: str) -> frozenset[str]:
 
 def both_sides(
     asked: Asked, layers: Sequence[Layer], tell: Callable[[str], None]
-) -> tuple[dict[str, tuple[Side, Side]], list[Compared], dict[str, Both]]:
-    """The sides by group (what they are is the same for all), a row for each layer, and each layer as they serve it.
+) -> tuple[dict[Below, tuple[Side, Side]], list[Compared], dict[str, Both]]:
+    """The sides by what they stand on, a row for each layer, and each layer as both sides serve it.
 
-    Raises BadInput or Fault where sides cannot be installed.
+    What the sides are is the same whatever they stand on. Raises BadInput or Fault where sides cannot be installed.
     """
     sides = prepare(asked, layers, tell)
     rows, served = [], {}
     for layer in layers:
-        a, b = sides[layer.group]
+        a, b = sides[stands_on(layer)]
         (layer_a, lacks_a), (layer_b, lacks_b) = served_by(layer, a), served_by(layer, b)
         served[layer.name] = layer_a, layer_b
         pins = zip(a.resolution.packages.values(), b.resolution.packages.values(), strict=True)
@@ -185,7 +188,8 @@ def ask(layer: Layer, contract: Contract) -> dict[str, Reply] | str:
 def ask_both(served: Mapping[str, Both], record: Versus, contract: Contract, watch: Watch, executor: Executor) -> None:
     """Write down how both sides of each layer answer; what a side cannot answer is a fault of its row."""
     watch.tell("how both sides answer", 0)
-    futures = {executor.submit(ask, layer, contract): layer.name for both in served.values() for layer in both}
+    layers = [layer for both in served.values() for layer in both]
+    futures = {executor.submit(ask, layer, its_contract(layer, contract)): layer.name for layer in layers}
     replies = {futures[future]: future.result() for future in as_completed(futures)}
     for row in _sound(record, served):
         by_side = {side: replies[layer.name] for side, layer in zip("AB", served[row.layer], strict=True)}
@@ -193,7 +197,7 @@ def ask_both(served: Mapping[str, Both], record: Versus, contract: Contract, wat
         same = len(faults) == 2 and len({*faults.values()}) == 1
         row.faults += [faults["A"]] if same else [f"side {side} {fault}" for side, fault in faults.items()]
         for side, reply in ((row.a, by_side["A"]), (row.b, by_side["B"])):
-            side.exact = None if isinstance(reply, str) else exact(reply, contract)
+            side.exact = None if isinstance(reply, str) else exact(reply, its_contract(served[row.layer][0], contract))
         a, b = by_side.values()
         if not isinstance(a, str) and not isinstance(b, str):
             row.answers = differing(a, b)
@@ -231,7 +235,7 @@ def count_both(
     if rows:
         record.floor_layer = rows[0].layer
         layers.append(msgspec.structs.replace(layers[0], name=AGAIN))
-    jobs = longest_first([Job(layer, contract, task) for layer in layers for task in COUNTS])
+    jobs = longest_first([Job(layer, its_contract(layer, contract), task) for layer in layers for task in COUNTS])
     at = {layer.name: on for row, on in zip(rows, cycle(executors)) for layer in served[row.layer]}
     results: dict[tuple[str, Task], Result] = {}
     done = 0.0

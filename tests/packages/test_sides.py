@@ -42,7 +42,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def both(a: str, b: str) -> tuple[Side, Side]:
-    return prepare(read_sides("tiny-side", a, b), [TINY], lambda _: None)[""]
+    return prepare(read_sides("tiny-side", a, b), [TINY], lambda _: None)["", "", ""]
 
 
 def folder(side: Side) -> Path:

@@ -12,9 +12,9 @@ from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.suite.conformance import accepts, read_answer
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.suite.custom import Custom, read_custom
-from asgi_anatomy.suite.layers import Catalogue
-from asgi_anatomy.suite.workloads import read_own
+from asgi_anatomy.suite.layers import Catalogue, Layer
+from asgi_anatomy.suite.own import contract_of_own, with_own
+from asgi_anatomy.suite.workloads import read_file
 from asgi_anatomy.turns.plan import select
 from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
@@ -43,12 +43,14 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def custom(catalogue: Catalogue, contract: Contract, **options: str) -> Custom:
-    found = read_custom(
-        catalogue, contract, **{**dict.fromkeys(("app", "serve", "env", "on", "request", "name"), ""), **options}
-    )
-    assert found
-    return found
+def catalogue_with(catalogue: Catalogue, **options: str) -> Catalogue:
+    empty = dict.fromkeys(("app", "serve", "env", "on", "request", "name", "layers_file"), "")
+    return with_own(catalogue, **{**empty, **options})
+
+
+def custom(catalogue: Catalogue, contract: Contract, **options: str) -> tuple[Layer, Contract]:
+    every = catalogue_with(catalogue, **options)
+    return contract_of_own(every.layers[every.added[0]], contract)
 
 
 def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path) -> None:
@@ -57,7 +59,10 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     options = ("--app", f"{app}/sound_app:app", "--request", request, "--env", sys.prefix, "--name", "mine")
     done = bench("bench", *QUICK, *options, "--format", "json", "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
-    assert "warning: mine answers the request of mine.toml, the other layers the User request" in done.stderr
+    assert (
+        "warning: these layers are not all asked the same (mine: mine.toml; the others: the User request)"
+        in done.stderr
+    )
     mine = json.loads(done.stdout)[1]
     assert mine["layer"] == "mine"
     assert mine["rps_per_core"] > 100
@@ -96,8 +101,8 @@ def test_a_pair(bench: Bench, app: str, tmp_path: Path) -> None:
 
 
 def test_an_anatomy(catalogue: Catalogue, contract: Contract, app: str) -> None:
-    mine = custom(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
-    found = count(Job(mine.layer, mine.contract, "calls and bytecodes")).counts
+    layer, asked = custom(catalogue, contract, app=f"{app}/sound_app:app", env=sys.prefix)
+    found = count(Job(layer, asked, "calls and bytecodes")).counts
     assert found.calls["json"] >= 2
     assert found.bytecodes["sound_app.py"] > 20
 
@@ -145,7 +150,7 @@ def test_what_goes_wrong_is_theirs(bench: Bench, app: str, tmp_path: Path, modul
         ({"app": "--workers:x"}, "APP must be an ASGI app"),
         ({"app": f"x:{'y ' * 10_000}"}, "APP must be an ASGI app"),
         ({"on": "starlette"}, "ON is for a server of your own"),
-        ({"app": "a:b", "request": "none.toml"}, "cannot read none.toml"),
+        ({"app": "a:b", "request": "none.toml"}, "cannot read .*none.toml: No such file"),
     ],
 )
 def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, str], error: str) -> None:
@@ -175,13 +180,13 @@ def test_bad_input(catalogue: Catalogue, contract: Contract, options: dict[str, 
     ],
 )
 def test_what_it_is_called(catalogue: Catalogue, contract: Contract, options: dict[str, str], name: str) -> None:
-    assert custom(catalogue, contract, **options).layer.name == name
+    assert custom(catalogue, contract, **options)[0].name == name
 
 
 def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
     folder = tmp_path / "a {port} b"
     folder.mkdir()
-    argv = custom(catalogue, contract, app=f"{folder}/mine:app").layer.argv("::1", 1)
+    argv = custom(catalogue, contract, app=f"{folder}/mine:app")[0].argv("::1", 1)
     assert argv[argv.index("--app-dir") + 1] == str(folder)
 
 
@@ -222,7 +227,7 @@ def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(BadInput, match=error) as raised:
-        read_own(path, contract)
+        read_file(path, "", contract)
     assert raised.value.message.isprintable()
     assert len(raised.value.message) < 400
 
@@ -230,7 +235,7 @@ def test_a_bad_request(contract: Contract, tmp_path: Path, text: str, error: str
 def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('status = 201\nheaders = [["host", "there"]]\n')
-    own, exact = read_own(path, contract)
+    own, exact = read_file(path, "", contract)
     assert not exact
     request = own.asked[0].request
     assert request.headers == [("Host", "there")]
@@ -239,10 +244,9 @@ def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tm
 
 
 def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
-    mine = custom(catalogue, contract, app="a:b")
-    selection = select(catalogue, contract, ladder="waiting", workers=[2], custom=mine)
+    selection = select(catalogue_with(catalogue, app="a:b"), contract, ladder="waiting", workers=[2])
     layers = selection.layers
-    own = {each.name for each in layers if selection.contract_of(each) is mine.contract}
+    own = {each.name for each in layers if not selection.contract_of(each).cases}
     assert own == {"a:b", "a:b-x2"}
     assert all(selection.contract_of(each) is contract for each in layers if each.name not in own)
     ordered = [layer.name for layer in layers]
@@ -268,6 +272,6 @@ def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, 
         (whole, whole.encode(), whole.replace("OK", "Ok")),
     ):
         path.write_text(f"answer = {json.dumps(answer)}")
-        mine = custom(catalogue, contract, app="a:b", request=str(path))
-        assert accepts(mine.contract, mine.layer, read_answer(io.BytesIO(same)))
-        assert not accepts(mine.contract, mine.layer, read_answer(io.BytesIO(other.encode())))
+        layer, asked = custom(catalogue, contract, app="a:b", request=str(path))
+        assert accepts(asked, layer, read_answer(io.BytesIO(same)))
+        assert not accepts(asked, layer, read_answer(io.BytesIO(other.encode())))
