@@ -41,7 +41,7 @@ COMMANDS = {
         "charts": "pages.command:charts_command",
         "export": "export.command",
     },
-    "serve": {"serve": "layers.command:serve_command"},
+    "serve": {"serve": "layers.command:serve_command", "init": "layers.command:init_command"},
     "upkeep": {
         "build": "layers.command:build_command",
         "check-layer": "layers.command:check_layer_command",

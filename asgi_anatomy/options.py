@@ -297,6 +297,9 @@ pythons_option = click.option("--pythons", default="", help="Serve with each of 
 scheduler_option = click.option(
     "--scheduler", default="", help="A Dask scheduler, such as tcp://head:8786.  [work here]"
 )
+layers_file_option = click.option(
+    "--layers-file", metavar="LAYERS_FILE", default="", help="Your own layers: a TOML file, or its folder."
+)
 layers_option = click.option("--layers", default="", help="Only these layers, separated by commas or spaces.")
 ladder_option = click.option("--ladder", default="default", show_default=True, help="A ladder of layers.toml.")
 threads_option = click.option("--threads", default=1, show_default=True, type=Whole(1, 64), help="wrk's threads.")
@@ -351,9 +354,7 @@ bring_options = gathered(
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
     click.option("--requirements", default="", help="In versus and history: a file that lists the packages it needs."),
-    click.option(
-        "--layers-file", metavar="LAYERS_FILE", default="", help="Your own layers: a TOML file, or its folder."
-    ),
+    layers_file_option,
 )
 drawn_options = gathered(
     "drawn",

@@ -1,21 +1,25 @@
 """`make ladders`, `check-layer` and `serve-LAYER`: what can be measured, what a layer lacks, and serving one."""
 
+import shutil
 from pathlib import Path
 
 import click
 
 from asgi_anatomy.documents.document import Column, Document, Table
-from asgi_anatomy.documents.words import plain, say, show
+from asgi_anatomy.documents.words import plain, say, show, typed
 from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped
 from asgi_anatomy.machine.children import clean_environment
 from asgi_anatomy.machine.programs import attend
 from asgi_anatomy.machine.server import Server, free_port, require_ports
 from asgi_anatomy.machine.versions import read_versions
-from asgi_anatomy.options import Command, Printing, Whole, host_option
+from asgi_anatomy.options import PATH, Command, Printing, Whole, host_option, layers_file_option
 from asgi_anatomy.packages.environments import OHA_BUILD, build, make
 from asgi_anatomy.suite.conformance import check as conformance_check
 from asgi_anatomy.suite.contract import Contract, contract_of
 from asgi_anatomy.suite.layers import ROOT, Catalogue, Layer, read_catalogue, short
+from asgi_anatomy.suite.own import of_file
+
+TEMPLATE = Path(__file__).parent / "template"
 
 
 def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
@@ -32,18 +36,36 @@ def layers_table(catalogue: Catalogue, ladder: str = "default") -> Table:
 @click.command("ladders", cls=Command)
 @click.option("--ladder", default="", help="Only this one, with what each of its layers adds.")
 @click.option("--names", is_flag=True, help="Print names only.")
+@layers_file_option
 @click.pass_obj
-def command(catalogue_file: Path, /, ladder: str, names: bool) -> None:
+def command(catalogue_file: Path, /, ladder: str, names: bool, layers_file: str) -> None:
     """List the ladders and their layers."""
-    catalogue = read_catalogue(catalogue_file)
+    catalogue = of_file(read_catalogue(catalogue_file), layers_file)
     if names:
         return show(plain("\n".join(catalogue.ladders)))
     table = layers_table(catalogue, ladder or "default")
-    shown: list[str | Table] = [f"{ladder}: {catalogue.ladders[ladder].adds}", table] if ladder else []
+    shown: list[str | Table] = [f"{ladder}: {catalogue.ladder(ladder).adds}", table] if ladder else []
     for name, each in catalogue.ladders.items() if not ladder else ():
         shown += [f"{name}: {each.question or each.adds}", f"  {' '.join(each.layers)}", ""]
     shown += [] if ladder else ["make ladders LADDER=stack says what each layer of one adds."]
     show(Printing("text", wide=False).render(Document(shown, table)))
+
+
+@click.command("init", cls=Command)
+@click.option("--folder", type=PATH, default="mine", show_default=True, help="Where to write; made if need be.")
+def init_command(folder: Path) -> None:
+    """Write a folder with layers of your own, to begin with."""
+    files = sorted(path for path in TEMPLATE.iterdir() if path.is_file())
+    if taken := [path.name for path in files if (folder / path.name).exists()]:
+        raise BadInput(f"{folder / taken[0]} is there already: expected a folder without it, such as FOLDER=mine")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            shutil.copy(path, folder)
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}") from None
+    show(plain(f"{folder}: {', '.join(path.name for path in files)}"))
+    show(plain(typed(f"Next: make bench LAYERS_FILE={folder}")))
 
 
 @click.command("check-layer", cls=Command)
@@ -127,16 +149,17 @@ def build_command(catalogue_file: Path, /, only: str) -> None:
 
 @click.command("serve", cls=Command)
 @click.argument("layer", default="")
+@layers_file_option
 @host_option
 @click.option(
     "--port", default=8000, show_default=True, type=Whole(0, 65535), help="Where it listens, 0 for any free port."
 )
 @click.pass_context
-def serve_command(context: click.Context, /, layer: str, host: str, port: int) -> None:
+def serve_command(context: click.Context, /, layer: str, layers_file: str, host: str, port: int) -> None:
     """Serve one layer in the foreground, as the harness would."""
     if not layer.strip():
         raise BadInput("name a layer: `make serve-starlette` serves starlette, `make ladders` lists them all")
-    chosen = read_catalogue(context.obj).one(layer)
+    chosen = of_file(read_catalogue(context.obj), layers_file).one(layer)
     require_ports(host, port)
     if failed := build([chosen], say):
         raise ServerFault(chosen.name, failed[chosen.name])

@@ -188,6 +188,8 @@ def _wanted(layer: Layer, asked: Asked) -> str:
     whole = asked.request.answer
     if asked.sha256:
         return f"an answer whose value has the SHA-256 {asked.sha256[:16]}..."
+    if part := asked.contains or asked.matches:
+        return f"{asked.status} with a body that {'contains' if asked.contains else 'matches'} {part[:200]!r}"
     if asked.case or not whole:
         return str(asked.expected(layer) or "a whole answer")
     like = ALIKE[layer.answer]
@@ -198,6 +200,10 @@ def answers(contract: Contract, layer: Layer, asked: Asked, answer: Answer) -> b
     """Whether this is what the layer must answer to a request of its workload."""
     if asked.sha256:
         return answer.status == asked.status and _digest(answer.body) == asked.sha256
+    if asked.contains or asked.matches:
+        body = answer.body.decode(errors="replace")
+        pattern = re.fullmatch(asked.matches, body, re.DOTALL) if asked.matches else True
+        return answer.status == asked.status and asked.contains in body and bool(pattern)
     if asked.case or not asked.request.answer:
         expected = asked.expected(layer)
         if not (asked.case and expected == asked.status == 200 and layer.answer == "bytes"):

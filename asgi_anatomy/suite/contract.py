@@ -65,6 +65,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The contract's case: its status is the layer's own, and nothing else of its answer is checked."""
     sha256: str = ""
     """Of the value of its answer, where that is long."""
+    contains: str = ""
+    """Text that the body of its answer must contain; nothing else of it is checked, but the status."""
+    matches: str = ""
+    """A regular expression that the whole body must match, likewise."""
     close: bool = False
     """It is the last of its connection: it has `Connection: close`, and its answer may have it as well."""
 

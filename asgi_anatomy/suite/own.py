@@ -65,18 +65,17 @@ class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def with_own(
     catalogue: Catalogue,
     *,
-    app: str,
-    serve: str,
-    env: str,
-    on: str,
-    request: str,
-    name: str,
-    requirements: str,
-    layers_file: str,
+    app: str = "",
+    serve: str = "",
+    env: str = "",
+    on: str = "",
+    request: str = "",
+    name: str = "",
+    requirements: str = "",
+    layers_file: str = "",
 ) -> Catalogue:
     """The catalogue with the layers that a user describes; raises BadInput."""
-    if layers_file:
-        catalogue = _of_file(catalogue, Path(layers_file).expanduser())
+    catalogue = of_file(catalogue, layers_file)
     if not app and not serve:
         given = {"ENV": env, "ON": on, "REQUEST": request, "NAME": name, "REQUIREMENTS": requirements}
         if extra := [key for key, value in given.items() if value]:
@@ -125,9 +124,14 @@ def _named(text: str) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in matches]
 
 
-def _of_file(catalogue: Catalogue, path: Path) -> Catalogue:
-    """The catalogue with the layers and ladders of a file, or of the layers.toml in a folder; raises BadInput."""
-    path = path.absolute()
+def of_file(catalogue: Catalogue, layers_file: str) -> Catalogue:
+    """The catalogue with the layers and ladders of a LAYERS_FILE, or of the layers.toml in a folder; raises BadInput.
+
+    If none is named, it stays as it is.
+    """
+    if not layers_file:
+        return catalogue
+    path = Path(layers_file).expanduser().absolute()
     path = path / "layers.toml" if path.is_dir() else path
     if path.resolve() == ROOT / "layers.toml":
         raise BadInput("LAYERS_FILE names this suite's own layers.toml: expected a file with layers of your own")
@@ -219,7 +223,8 @@ def _command(command: str, has_env: bool, folder: Path, key: str, env_key: str) 
         raise BadInput(f"{env_key} sets {{python}} in {key}, but {short(repr(command))} does not use it")
     command = re.sub(r"(?<!\S)~(?=/)", lambda _: _literal(Path.home()), command)
     program = _argv(command, key)[0]
-    if program != "{python}" and not shutil.which(program, path=f"{os.environ['PATH']}:{folder}"):
+    where = folder / program if "/" in program else program
+    if program != "{python}" and not shutil.which(where, path=f"{os.environ['PATH']}:{folder}"):
         raise BadInput(f"{key} starts with {short(repr(program))}, which is not a program here: give its full path")
     return command
 

@@ -18,6 +18,8 @@ USER = "user"
 MOST = 64 * 1024  # bytes of a body that is written out, or of headers
 LARGEST = 64 * 2**20  # bytes of a body that is given by its size
 FILL = "*"
+ANSWERS = ("answer", "contains", "matches", "sha256")
+"""The keys that say what an answer is, of which a request has one at most."""
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +32,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, Meta(ge=1, le=LARGEST)] | None = None
     status: Annotated[int, Meta(ge=200, le=599)] | None = None
     answer: str | None = None
+    contains: str | None = None
+    matches: str | None = None
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     case: str | None = None
     share: Annotated[int, Meta(ge=1, le=1000)] = 1
@@ -153,7 +157,9 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
     if "Host" not in dict(headers):
         headers.insert(0, ("Host", "127.0.0.1"))
     status = wanted.status or 200
-    if wanted.sha256:
+    if named := [key for key in ANSWERS if getattr(wanted, key) is not None][1:]:
+        raise BadInput(f"{where}: {named[0]!r} is one answer too many: expected one of {', '.join(ANSWERS)}")
+    if wanted.sha256 or wanted.contains is not None or wanted.matches is not None:
         answer = ""
     elif answer and answer.startswith("HTTP/1.1 "):
         if not re.match("[2-5][0-9][0-9] ", answer[9:13]) or (wanted.status and wanted.status != int(answer[9:12])):
@@ -162,9 +168,26 @@ def _asked(wanted: Wanted, contract: Contract, where: str) -> Asked:
     elif answer is not None:
         answer = _whole(user, status, answer)
     else:
-        answer = _whole(user, status, user.answer.partition("\r\n\r\n")[2]) if status < 300 else ""
+        same = status == 200 and [request.method, request.path, request.body] == [user.method, user.path, user.body]
+        answer = user.answer if same else ""
     request = msgspec.structs.replace(request, headers=headers, answer=answer)
-    return Asked(request=request, status=status, share=wanted.share, sha256=wanted.sha256 or "")
+    return Asked(
+        request=request,
+        status=status,
+        share=wanted.share,
+        sha256=wanted.sha256 or "",
+        contains=wanted.contains or "",
+        matches=_pattern(wanted.matches or "", where),
+    )
+
+
+def _pattern(text: str, where: str) -> str:
+    """A regular expression, checked."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise BadInput(f"{where}: `matches` is not a regular expression: {short(str(error))}") from None
+    return text
 
 
 def _of_case(wanted: Wanted, contract: Contract, where: str) -> Asked:
@@ -204,13 +227,15 @@ def _cannot_be_sent(request: Request) -> str:
     names = [name.lower() for name, _ in request.headers]
     method, path = short(repr(request.method)), short(repr(request.path))
     if not re.fullmatch("[A-Z]+", request.method) or request.method == "HEAD":
-        return f"the method must be one whose answer has a body, such as GET or POST, not {method}"
+        return f"the method must be one such as GET or POST, not {method} (to a HEAD, wrk waits for a body)"
     if not re.fullmatch("/[!-~]*", request.path):
         return f"the path must start with a slash and have only printable ASCII without spaces, not {path}"
-    if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names) or len({*names}) < len(names):
-        return "every header must have a unique name, without spaces or colons"
-    if framing := {"content-length", "connection"} & {*names}:
-        return f"wrk sets {framing.pop()!r} itself: leave it out"
+    if not all(re.fullmatch("[!#-'*+.^_`|~0-9A-Za-z-]+", name) for name in names):
+        return "every header must have a name, without spaces or colons"
+    if "content-length" in names or names.count("host") > 1:
+        return "'content-length' is set by itself, and there is one 'host': leave the header out"
+    if any(name.lower() == "connection" and "close" in value.lower() for name, value in request.headers):
+        return "'Connection: close' ends a connection: expected requests-per-connection = 1 instead"
     if any(set("\r\n\0") & {*value} for _, value in request.headers) or "\0" in request.body:
         return "headers must not contain line breaks, and neither headers nor the body a NUL"
     if sum(len(name + value) + 4 for name, value in request.headers) > MOST:

@@ -10,12 +10,12 @@ import pytest
 from asgi_anatomy.counts.jobs import Job, count
 from asgi_anatomy.documents.store import read_record
 from asgi_anatomy.errors import BadInput
-from asgi_anatomy.suite.conformance import accepts, read_answer
+from asgi_anatomy.suite.conformance import accepts, answers, read_answer
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Catalogue, Layer
 from asgi_anatomy.suite.own import contract_of_own, with_own
 from asgi_anatomy.suite.workloads import read_file
-from asgi_anatomy.turns.plan import select
+from asgi_anatomy.turns.plan import select, select_pair
 from asgi_anatomy.turns.record import Bench as Record
 from tests.conftest import Bench
 
@@ -43,13 +43,8 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def catalogue_with(catalogue: Catalogue, **options: str) -> Catalogue:
-    empty = dict.fromkeys(("app", "serve", "env", "on", "request", "name", "layers_file"), "")
-    return with_own(catalogue, **{**empty, **options})
-
-
 def custom(catalogue: Catalogue, contract: Contract, **options: str) -> tuple[Layer, Contract]:
-    every = catalogue_with(catalogue, **options)
+    every = with_own(catalogue, **options)
     return contract_of_own(every.layers[every.added[0]], contract)
 
 
@@ -203,7 +198,7 @@ def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: 
         ("path = 1", r"mine.toml: Expected `str . null`, got `int` - at `\$.path`"),
         ('path = "users"', "mine.toml: the path must start with a slash"),
         ('path = "/a b"', "mine.toml: the path must start with a slash"),
-        ('method = "HEAD"', "the method must be one whose answer has a body"),
+        ('method = "HEAD"', "the method must be one such as GET or POST, not .HEAD."),
         ("status = 99", "Expected `int` >= 200"),
         ("status = 404\nanswer = 'HTTP/1.1 500 Oh'", "`answer` has the status '500', expected 404"),
         ("size = 10", r"`size` needs one \* in `body`"),
@@ -216,8 +211,11 @@ def test_a_folder_is_one_word_whatever_is_in_it(catalogue: Catalogue, contract: 
         ("requests = []", "`requests` is empty"),
         ("requests = [{}, {share = 0}]", "mine.toml: request 2: Expected `int` >= 1 - at `\\$.share`"),
         ('headers = [["A", "b\\r\\nC: d"]]', "headers must not contain line breaks"),
-        ('headers = [["A", "b"], ["a", "c"]]', "every header must have a unique name"),
-        ('headers = [["Content-Length", "3"]]', "wrk sets 'content-length' itself"),
+        ('headers = [["A b", "c"]]', "every header must have a name, without spaces"),
+        ('headers = [["Content-Length", "3"]]', "'content-length' is set by itself"),
+        ('headers = [["connection", "Close"]]', "expected requests-per-connection = 1 instead"),
+        ('contains = "a"\nanswer = "b"', "'contains' is one answer too many"),
+        ('matches = "("', "`matches` is not a regular expression: missing \\)"),
         ('body = "a\\u0000b"', "neither headers nor the body a NUL"),
         ('boddy = ""', "unknown field `boddy`"),
         (f'body = "{"x" * 70_000}"', "may have at most 65536 bytes"),
@@ -239,12 +237,15 @@ def test_what_a_file_leaves_out_is_as_in_the_user_request(contract: Contract, tm
     assert not exact
     request = own.asked[0].request
     assert request.headers == [("Host", "there")]
-    assert request.answer.startswith("HTTP/1.1 201 -")
-    assert request.answer.endswith(contract.user.body)
+    assert (request.body, request.answer) == (contract.user.body, ""), "of another status, nothing else is checked"
+    path.write_text('headers = [["A", "b"], ["A", "c"]]\n')
+    same, _ = read_file(path, "", contract)
+    assert same.asked[0].request.answer == contract.user.answer
+    assert same.asked[0].wire().count(b"\r\nA: ") == 2
 
 
 def test_its_copies_have_its_contract(catalogue: Catalogue, contract: Contract) -> None:
-    selection = select(catalogue_with(catalogue, app="a:b"), contract, ladder="waiting", workers=[2])
+    selection = select(with_own(catalogue, app="a:b"), contract, ladder="waiting", workers=[2])
     layers = selection.layers
     own = {each.name for each in layers if not selection.contract_of(each).cases}
     assert own == {"a:b", "a:b-x2"}
@@ -275,3 +276,100 @@ def test_equal_to_the_byte_or_as_json(catalogue: Catalogue, contract: Contract, 
         layer, asked = custom(catalogue, contract, app="a:b", request=str(path))
         assert accepts(asked, layer, read_answer(io.BytesIO(same)))
         assert not accepts(asked, layer, read_answer(io.BytesIO(other.encode())))
+
+
+@pytest.mark.parametrize(
+    ("described", "bodies"),
+    [
+        ("", {"": True, '{"id": 7}': True}),
+        ("contains = '\"id\": '", {'{"id": 7}': True, '{"number": 7}': False}),
+        ("matches = '\\{\"id\": [0-9]+\\}'", {'{"id": 71}': True, '{"id": 71} ': False, '{"id": "x"}': False}),
+    ],
+)
+def test_an_answer_that_varies(
+    catalogue: Catalogue, contract: Contract, tmp_path: Path, described: str, bodies: dict[str, bool]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'path = "/items"\nstatus = 201\n{described}\n')
+    layer, asked = custom(catalogue, contract, app="a:b", request=str(path))
+    for body, is_right in bodies.items():
+        raw = f"HTTP/1.1 201 Created\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        answer = read_answer(io.BytesIO(raw))
+        assert answers(asked, layer, asked.asked[0], answer) is is_right, body
+        wrong = read_answer(io.BytesIO(raw.replace(b"201", b"200")))
+        assert not answers(asked, layer, asked.asked[0], wrong)
+
+
+def test_several_apps_and_environments(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    env = str(Path(sys.prefix))
+    apps = with_own(catalogue, app=f"old={tmp_path}/a:app new={tmp_path}/b:app")
+    assert apps.added == ("old", "new")
+    both = with_own(catalogue, app=f"{tmp_path}/a:app", env=f"one={env} two={env}")
+    assert [(name, both.layers[name].app) for name in both.added] == [("one", "a:app"), ("two", "a:app")]
+    each = with_own(catalogue, app="old=a:app new=b:app", env=f"new={env}")
+    assert [bool(each.layers[name].env) for name in each.added] == [False, True]
+    pair = select_pair(apps, contract, "", "")
+    assert [layer.name for layer in pair.layers] == ["old", "new"]
+    assert [layer.name for layer in select_pair(apps, contract, "new", "old").layers] == ["new", "old"]
+    for options, error in (
+        ({"app": "one=a:app one=b:app"}, "two layers are called 'one'"),
+        ({"app": "one=a:app two=b:app", "name": "x"}, "NAME is for one server"),
+        ({"app": "one=a:app", "env": f"two={env}"}, "ENV names 'two', which APP does not"),
+    ):
+        with pytest.raises(BadInput, match=error):
+            with_own(catalogue, **options)
+
+
+MINE = """
+[layers.first]
+app = "sub/a:app"
+workload = "one"
+environment = { FREEZE = "1" }
+[layers.second]
+command = "./server {port}"
+on = "first"
+waits = true
+"""
+
+
+def test_a_file_of_layers(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "server").touch(0o755)
+    (tmp_path / "layers.toml").write_text(MINE)
+    (tmp_path / "workloads.toml").write_text('[workloads.one]\nabout = "x"\npath = "/one"\n')
+    every = with_own(catalogue, layers_file=str(tmp_path))
+    selection = select(every, contract)
+    assert [(layer.name, selection.on[layer.name]) for layer in selection.layers] == [
+        ("uvicorn", None), ("first", "uvicorn"), ("second", "first"),
+    ]  # fmt: skip
+    first, second = selection.layers[1:]
+    assert selection.contract_of(first).user.path == "/one"
+    assert (first.environment, second.folder, second.waits) == ({"FREEZE": "1"}, str(tmp_path), True)
+    assert {layer.name for layer in select(every, contract, ladder="stack").layers} >= {"daphne"}, "others still work"
+    for change, error in (
+        (("app =", "appp ="), "Object contains unknown field `appp`"),
+        (
+            ("sub/a:app", "nowhere/a:app"),
+            r"\[layers.first\]: `app` must be package.module:app in a folder",
+        ),
+        (('"first"', '"third"'), r"\[layers.second\] stands on 'third': expected a layer of this file or of the suite"),
+        (("[layers.second]", "[layers.starlette]"), "'starlette' cannot be its name, another layer has it"),
+        (("./server", "./no-server"), "`command` starts with './no-server', which is not a program here"),
+        (("[layers.second]", "[ladders.default]\nadds='x'\nlayers=['first']\n[layers.second]"), "name of a ladder"),
+    ):
+        (tmp_path / "layers.toml").write_text(MINE.replace(*change))
+        with pytest.raises(BadInput, match=error):
+            with_own(catalogue, layers_file=str(tmp_path))
+
+
+def test_a_folder_to_begin_with_is_measured(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert bench("init", "--folder", folder).returncode == 0
+    again = bench("init", "--folder", folder)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    done = bench("bench", "--layers-file", folder, "--budget", 1, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    plain, checked = json.loads(done.stdout)[1:]
+    assert (plain["layer"], checked["layer"], checked["on"]) == ("plain", "checked", "plain")
+    assert checked["cpu_us"] > plain["cpu_us"] > 0
