@@ -20,7 +20,7 @@ from asgi_anatomy.errors import BadInput, near
 from asgi_anatomy.suite.contract import Contract, Workload, contract_of
 from asgi_anatomy.suite.layers import Catalogue, Layer, read_catalogue
 from asgi_anatomy.suite.own import with_own
-from asgi_anatomy.suite.workloads import read_workload
+from asgi_anatomy.suite.workloads import own_workloads, read_workload
 from asgi_anatomy.turns.plan import TURN, Selection, select
 from asgi_anatomy.turns.record import Load
 
@@ -235,10 +235,13 @@ def in_words(kind: click.ParamType[Any]) -> str:
     return ""
 
 
-def contract_for(workload: str, layers: Sequence[Layer]) -> Contract:
-    """The contract of these layers, with the workload of that name, or its default; raises BadInput."""
+def contract_for(workload: str, layers: Sequence[Layer], layers_file: Path | None = None) -> Contract:
+    """The contract of these layers, with the workload of that name, or its default; raises BadInput.
+
+    The workloads beside a LAYERS_FILE go before those of the suite.
+    """
     contract = contract_of(layers)
-    return msgspec.structs.replace(contract, workload=read_workload(workload, contract))
+    return msgspec.structs.replace(contract, workload=read_workload(workload, contract, own=own_workloads(layers_file)))
 
 
 def gathered(name: str, make: type[msgspec.Struct], *options: Option) -> Option:

@@ -61,7 +61,7 @@ def command(
         kept = read_record(at(path, "anatomy"), Anatomy)
         return show(printing.render(anatomy_document(kept, split, printing.wide, os.path.relpath(path))))
     catalogue = bring.catalogue(catalogue_file)
-    contract = contract_for(workload, choice.named(catalogue))
+    contract = contract_for(workload, choice.named(catalogue), catalogue.file)
     selection = choice.select(catalogue, contract)
     require_folder(results)
     try_to_install(*COUNTERS)

@@ -71,7 +71,7 @@ def command(
     PYTHONS, that holds for each of them, and each has a record of its own.
     """
     catalogue = bring.catalogue(catalogue_file)
-    contract = contract_for(workload, choice.named(catalogue))
+    contract = contract_for(workload, choice.named(catalogue), catalogue.file)
     selection = choice.select(catalogue, contract)
     plan = plan_of(selection, driving, budget, precision)
     check(plan, results)

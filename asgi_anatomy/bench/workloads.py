@@ -37,7 +37,7 @@ from asgi_anatomy.options import (
 )
 from asgi_anatomy.suite.contract import contract_of
 from asgi_anatomy.suite.layers import Catalogue
-from asgi_anatomy.suite.workloads import read_entries
+from asgi_anatomy.suite.workloads import own_workloads, read_entries
 from asgi_anatomy.turns.decay import Figures, figures
 from asgi_anatomy.turns.plan import select
 from asgi_anatomy.turns.record import Bench, Kind, Measured
@@ -283,6 +283,8 @@ def command(
     """Print what layers cost by workload, from the newest records."""
     catalogue = bring.catalogue(catalogue_file)
     known = read_entries(contract_of(catalogue.choose("", ladder)).name)
+    known |= read_entries("", own) if (own := own_workloads(catalogue.file)) else {}
+    ladder = catalogue.ladder(ladder).name
     chosen = names.replace(",", " ").split() or [*known]
     if unknown := [name for name in chosen if name not in known]:
         raise BadInput(f"unknown workload {unknown[0]!r}: workloads.toml has {', '.join(known)}")
@@ -324,7 +326,7 @@ def _measure(
     """Measure one workload; returns what went wrong, so that the others are measured all the same."""
     say(f"workload {name}:")
     try:
-        selection = select(catalogue, contract_for(name, catalogue.choose("", ladder)), ladder=ladder)
+        selection = select(catalogue, contract_for(name, catalogue.choose("", ladder), catalogue.file), ladder=ladder)
         plan = plan_of(selection, driving, budget, precision)
         check(plan, results)
         problem, _ = measure(plan, begin(plan), results)

@@ -59,7 +59,7 @@ def command(
     Exit codes: 0 same or faster, 3 slower, 4 unclear.
     """
     catalogue = bring.catalogue(context.obj)
-    contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name])
+    contract = contract_for(workload, [catalogue.one(name) for name in (a, b) if name], catalogue.file)
     selection = select_pair(catalogue, contract, a, b)
     plan = plan_of_pair(selection, driving, budget, threshold)
     check(plan, results)

@@ -263,7 +263,8 @@ def check(contract: Contract, layer: Layer, host: str, port: int) -> list[str]:
         )
     violations = []
     try:
-        _check(contract, layer, Asked(request=contract.user), host, port)
+        first = Asked(request=contract.user) if contract.cases else contract.asked[0]
+        _check(contract, layer, first, host, port)
     except (Broken, OSError) as error:
         violations.append(str(error))
     for name, case in contract.cases.items():

@@ -263,7 +263,7 @@ def its_contract(layer: Layer, contract: Contract) -> Contract:
     return contract_of_own(layer, contract)[1] if layer.own else contract
 
 
-def beside(contract: Contract, own: Sequence[Contract]) -> Contract:
+def contract_beside(contract: Contract, own: Sequence[Contract]) -> Contract:
     """The contract of the suite's layers beside own ones: their own request, driven as that of an own layer is."""
     driven = [one.workload for one in own if one.file]
     if not driven:

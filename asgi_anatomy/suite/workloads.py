@@ -70,10 +70,23 @@ def read_entries(contract: str = "", path: Path = FILE) -> dict[str, Entry]:
     return {name: entry for name, entry in entries.items() if entry.contract == contract}
 
 
-def read_workload(name: str, contract: Contract, path: Path = FILE) -> Workload:
-    """One workload of a file, the contract's default if unnamed; raises BadInput that names the file and the key."""
+def own_workloads(layers_file: Path | None) -> Path | None:
+    """The workloads.toml beside a LAYERS_FILE, if there is one."""
+    path = layers_file and layers_file.with_name(FILE.name)
+    return path if path and path.is_file() else None
+
+
+def read_workload(name: str, contract: Contract, path: Path = FILE, own: Path | None = None) -> Workload:
+    """One workload of a file, the contract's default if unnamed; raises BadInput that names the file and the key.
+
+    A user's `own` file goes before it.
+    """
+    if own and name in _tables(own):
+        return read_file(own, name, contract)[0]
     tables = _tables(path)
-    known = read_names(contract.name, path)
+    if USER not in tables:
+        raise BadInput(f"{path.name} has no [workloads.{USER}], which is the default")
+    known = read_names(contract.name, path) | (read_names("", own) if own else {})
     name = name or next(iter(known))
     if name in tables and name not in known:
         raise BadInput(f"the workload {name} is for other layers: these take {', '.join(known)}")
@@ -107,8 +120,6 @@ def _tables(path: Path) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = convert(file.get("workloads", {}), dict[str, dict[str, Any]], path.name)
     if bad := [name for name in tables if not is_name(name)]:
         raise BadInput(f"{path.name}: [workloads] has the name {short(repr(bad[0]))}: {NAME_RULE}")
-    if USER not in tables:
-        raise BadInput(f"{path.name} has no [workloads.{USER}], which is the default")
     return tables
 
 

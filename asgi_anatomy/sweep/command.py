@@ -97,7 +97,7 @@ def command(
     if rates and len(counts) > 1:
         raise BadInput("RATE= takes one number of connections: try CONNECTIONS=64")
     catalogue = bring.catalogue(catalogue_file)
-    contract = contract_for(workload, choice.named(catalogue))
+    contract = contract_for(workload, choice.named(catalogue), catalogue.file)
     selection = _without_loops(choice.select(catalogue, contract))
     asked = selection.contract.workload
     load = Load(

@@ -11,7 +11,7 @@ from asgi_anatomy.errors import BadInput
 from asgi_anatomy.machine.machine import Lane
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Catalogue, Layer, lowest_first, multiply
-from asgi_anatomy.suite.own import beside, contract_of_own
+from asgi_anatomy.suite.own import contract_beside, contract_of_own
 from asgi_anatomy.turns.record import Load, Row
 
 TURN = 0.1
@@ -124,7 +124,7 @@ def selection_of(layers: Sequence[Layer], on: dict[str, str | None], contract: C
     """These layers, each with its contract; raises BadInput."""
     pairs = [contract_of_own(layer, contract) if layer.own else (layer, contract) for layer in layers]
     own = {layer.base: its for layer, its in pairs if layer.own}
-    return Selection([layer for layer, _ in pairs], on, beside(contract, [*own.values()]), ladder, own)
+    return Selection([layer for layer, _ in pairs], on, contract_beside(contract, [*own.values()]), ladder, own)
 
 
 def select_pair(catalogue: Catalogue, contract: Contract, a: str, b: str) -> Selection:

@@ -131,7 +131,7 @@ def command(
     begin = time.monotonic()
     catalogue = bring.catalogue(context.obj)
     names = question.layers or " ".join(catalogue.added)
-    contract = contract_for(question.workload, catalogue.choose(names, question.ladder))
+    contract = contract_for(question.workload, catalogue.choose(names, question.ladder), catalogue.file)
     asked = read_sides(question.package, question.a, question.b, question.repo)
     layers = layers_with(catalogue, asked.packages, names, question.ladder, say)
     load, cores = driving.load(contract.workload), lane()
