@@ -22,11 +22,15 @@ LOOK = 0.0005  # seconds between two looks at whether the server is done
 LONGEST = 0.2  # seconds that a server has to be done with a request that it has answered
 CLOSING = 0.5  # seconds
 LARGE, FEWER = 16 * 1024, 10  # bytes of a request above which so many times fewer are counted
+SPAN = 4.0  # seconds that a number of requests may take: fewer are sent where one is slow
 TIMEOUT = 30.0  # seconds for an answer: under valgrind a server is fifty times slower
 
 
 class Connection:
-    """Sends a server its workload, over and over, and checks every answer."""
+    """Sends a server its workload, over and over, and checks every answer.
+
+    `slowness` is how long one request takes, in seconds, pauses included.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -36,11 +40,18 @@ class Connection:
         self.cycle = [(request, request.wire()) for request in asked * self.depth]
         self.place = 0
         self.pids = family(server.process.pid)
+        self.slowness = 0.0
+        self.time()
+
+    def time(self) -> float:
+        """Send each request of the workload once, to find out how long one takes; returns the seconds."""
+        self.slowness = self.ask(len(self.cycle)) / len(self.cycle)
+        return self.slowness
 
     def whole(self, count: int) -> int:
-        """About this many requests, fewer where they are large, so that each has exactly its share."""
+        """About this many requests, fewer where they are large or slow, so that each has exactly its share."""
         size = max(len(wire) for _, wire in self.cycle)
-        count = max(1, count if size <= LARGE else count // FEWER)
+        count = max(1, min(count if size <= LARGE else count // FEWER, int(SPAN / self.slowness)))
         return -(-count // len(self.cycle)) * len(self.cycle)
 
     def warm_up(self, count: int) -> None:
