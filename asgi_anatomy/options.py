@@ -153,6 +153,8 @@ class Bring(msgspec.Struct, frozen=True):
     request: str
     name: str
     requirements: str
+    cgroup: str
+    start_timeout: float | None
     layers_file: str
 
     def catalogue(self, path: Path) -> Catalogue:
@@ -357,6 +359,13 @@ bring_options = gathered(
     click.option("--request", default="", help="A TOML file with its request and answer."),
     click.option("--name", default="", help="The name of its row."),
     click.option("--requirements", default="", help="In versus and history: a file that lists the packages it needs."),
+    click.option("--cgroup", default="", help="The cgroup of its processes, if another program starts them."),
+    click.option(
+        "--start-timeout",
+        metavar="START_TIMEOUT",
+        type=Number(1, 3600),
+        help="Seconds until its first answers, by default 20.",
+    ),
     layers_file_option,
 )
 drawn_options = gathered(

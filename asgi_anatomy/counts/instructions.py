@@ -53,7 +53,7 @@ WARM_UP = 500
 FIRST = 100  # requests after counting is switched on: the first cost a little more, and are discarded
 BATCH, BATCHES = 400, 4
 IDLE = 2.0  # seconds
-PATIENCE = 120.0  # seconds that a server has to start answering under valgrind
+SLOWER = 6  # times as long as otherwise a server has to start answering under valgrind
 CONTROL = 20.0  # seconds that an order may take to be carried out
 CUT = "is cut short: is there room in TMPDIR?"
 NEWS, POLL = 2.0, 0.02  # seconds to wait for the news that a process has ended, and between looks
@@ -114,7 +114,9 @@ def _under_callgrind(layer: Layer, contract: Contract) -> Iterator[tuple[Connect
     with scratch() as folder:
         files = [f"--callgrind-out-file={folder}/out.%p", f"--vgdb-prefix={folder}/vgdb"]
         wrap = ["valgrind", "--tool=callgrind", "--quiet", "--trace-children=yes", "--instr-atstart=no", *files]
-        server = Server(layer, contract, environment={"PYTHONHASHSEED": "0"}, wrap=wrap, patience=PATIENCE)
+        server = Server(
+            layer, contract, environment={"PYTHONHASHSEED": "0"}, wrap=wrap, patience=SLOWER * layer.start_timeout
+        )
         with server, connected(server) as connection:
             alive = partial(server.require_alive, "died while its work was counted")
             yield connection, Callgrind(server.process.pid, folder, layer.name, alive)

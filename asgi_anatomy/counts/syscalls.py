@@ -19,7 +19,7 @@ WARM_UP = 100
 REQUESTS = 200
 IDLE = 1.5  # seconds
 SETTLE = 0.1  # seconds after the last answer, for the server to finish its work
-PATIENCE = 60.0
+SLOWER = 3  # times as long as otherwise a server has to start answering
 CALL = re.compile(r"^\d+ +([a-z0-9_]+)\(", re.MULTILINE)
 """One line of `strace -f`: a thread, a call. A call that is split in the log is counted where it begins."""
 
@@ -29,7 +29,10 @@ def count_syscalls(layer: Layer, contract: Contract) -> dict[str, float]:
     with scratch() as folder:
         log = folder / "log"
         wrap = ["strace", "-f", "-qq", "-o", str(log)]
-        with Server(layer, contract, wrap=wrap, patience=PATIENCE) as server, connected(server) as connection:
+        with (
+            Server(layer, contract, wrap=wrap, patience=SLOWER * layer.start_timeout) as server,
+            connected(server) as connection,
+        ):
             count = connection.whole(REQUESTS)
             connection.warm_up(connection.whole(WARM_UP))
             time.sleep(SETTLE)

@@ -78,10 +78,11 @@ class Meter:
         return missing > cut or (self._ended > 0 and any(map(ignores_children, self.known)))
 
     def family(self) -> list[int]:
-        """The server's processes that live."""
+        """The server's processes that live; of a group also those in groups below it, as a container has them."""
         if self.group:
             with contextlib.suppress(OSError):
-                return [int(line) for line in (self.group / "cgroup.procs").read_text().split()]
+                files = [Path(folder, "cgroup.procs") for folder, _, _ in os.walk(self.group)]
+                return [int(line) for file in files for line in file.read_text().split()]
         return family(self.pid)
 
     def look(self) -> bool:

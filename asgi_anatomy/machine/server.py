@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +24,6 @@ from asgi_anatomy.suite.conformance import TIMEOUT, Answer, check_asked
 from asgi_anatomy.suite.contract import Contract
 from asgi_anatomy.suite.layers import Layer
 
-START = 20.0  # seconds that a server has to start answering
 STOP = 5.0  # seconds that it has to end
 POLL = 0.02
 LAST_PORT = 65535
@@ -74,7 +74,8 @@ class Server:
     """A layer's process, as a context manager. On leaving, the process and all its descendants have ended.
 
     `environment` is added to the harness's own, which is cleaned first for a layer of this suite; `wrap` is a command
-    that runs the layer's command, such as a tracer; `patience` is the number of seconds it has to start answering.
+    that runs the layer's command, such as a tracer; `patience` is the number of seconds it has to start answering, by
+    default its layer's.
 
     Raises BadInput if the port is taken, and ServerFault, with the server's own last lines, if the layer does not start
     or does not answer the requests of its workload as the contract says.
@@ -88,7 +89,7 @@ class Server:
         port: int = 0,
         environment: Mapping[str, str] | None = None,
         wrap: Sequence[str] = (),
-        patience: float = START,
+        patience: float | None = None,
     ) -> None:
         self.layer = layer
         self.contract = contract
@@ -98,7 +99,7 @@ class Server:
         base = os.environ if layer.own else clean_environment()
         self.environment = {**base, **layer.environment, **(environment or {})}
         self.wrap = wrap
-        self.patience = patience
+        self.patience = patience or layer.start_timeout
         self.sizes: list[int | None] = []
         """The sizes of its answers to the requests of its workload, known once it is ready; None: it varies, or may."""
         self.seen: list[int | None] = []
@@ -142,7 +143,7 @@ class Server:
         except OSError as error:
             self.output.close()
             raise ServerFault(self.layer.name, f"cannot be started: {argv[0]}: {error.strerror}") from None
-        self.meter = Meter(self.process.pid, self.process.group)
+        self.meter = Meter(self.process.pid, Path(self.layer.cgroup) if self.layer.cgroup else self.process.group)
         return self
 
     def limit(self, queued: int = 0) -> float:
@@ -177,9 +178,13 @@ class Server:
                 raise ServerFault(self.layer.name, why, self.printed()) from None
             except OSError as error:
                 if time.monotonic() > deadline:
-                    why = f"did not answer within {self.patience:.0f} s ({error})"
+                    longer = f": START_TIMEOUT={2 * self.patience:.0f} gives it longer" if self.layer.own else ""
+                    why = f"did not answer within {self.patience:.0f} s ({error}){longer}"
                     raise ServerFault(self.layer.name, why, self.printed()) from None
             time.sleep(POLL)
+        if self.layer.cgroup and not (self.meter.group and self.meter.family()):
+            why = f"has no process in the control group {self.layer.cgroup}: is CGROUP where its processes are?"
+            raise ServerFault(self.layer.name, why)
         return self
 
     def require_alive(self, what: str) -> None:

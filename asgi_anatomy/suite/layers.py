@@ -90,8 +90,9 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     `served` is the path of the Python of another main environment than the harness's, if that is to serve it. An `own`
     layer is one that the user describes: `env` is the path of its Python, if it has an environment of its own,
     `requirements` of a file with the packages that it needs elsewhere; `environment` has its variables, `folder` is
-    where its app is, or where its command runs; and `workload` says which file its request is in (`FILE` or
-    `FILE#NAME`), if it is not asked what the others are.
+    where its app is, or where its command runs; `workload` says which file its request is in (`FILE` or `FILE#NAME`),
+    if it is not asked what the others are; `cgroup` is the control group of its processes, if others than its
+    descendants do the work. `start_timeout` is how many seconds it has for its first answers.
     """
 
     name: str
@@ -116,6 +117,8 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     folder: str = ""
     requirements: str = ""
     workload: str = ""
+    cgroup: str = ""
+    start_timeout: float = 20.0
 
     @property
     def main(self) -> Path:
@@ -251,7 +254,18 @@ def lowest_first(layers: list[Layer], ground: dict[str, str | None]) -> list[Lay
 
 
 TABLES = "[asgi], [layers.NAME], [ladders.NAME] or [builds.NAME]"
-OF_OWN = {"name", "served", "own", "env", "environment", "folder", "requirements", "workload"}
+OF_OWN = {
+    "start-timeout",
+    "name",
+    "served",
+    "own",
+    "env",
+    "environment",
+    "folder",
+    "requirements",
+    "workload",
+    "cgroup",
+}
 """The fields of a Layer that layers.toml does not have."""
 ITS_OWN = ("on", "adds", "like")
 """The keys that a layer never inherits through `like`."""

@@ -11,11 +11,14 @@ import shutil
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from asgi_anatomy.errors import BadInput
+from asgi_anatomy.machine.counters import available
 from asgi_anatomy.suite.contract import Contract, Workload
 from asgi_anatomy.suite.layers import (
     APP_NAME,
@@ -42,7 +45,7 @@ NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._:+-]*)=(.+)")
 """A word such as `old=~/a:app`."""
 
 
-class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """An own layer as [layers.NAME] of a LAYERS_FILE has it; paths are relative to that file."""
 
     app: str = ""
@@ -60,6 +63,10 @@ class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workload: str = ""
     """A TOML file with its request, or the name of a workload."""
     waits: bool = False
+    cgroup: str = ""
+    """The control group of its processes, such as that of a container."""
+    start_timeout: Annotated[float, Meta(ge=1, le=3600)] = 20.0
+    """Seconds until its first answers."""
 
 
 def with_own(
@@ -72,12 +79,15 @@ def with_own(
     request: str = "",
     name: str = "",
     requirements: str = "",
+    cgroup: str = "",
+    start_timeout: float | None = None,
     layers_file: str = "",
 ) -> Catalogue:
     """The catalogue with the layers that a user describes; raises BadInput."""
     catalogue = of_file(catalogue, layers_file)
     if not app and not serve:
         given = {"ENV": env, "ON": on, "REQUEST": request, "NAME": name, "REQUIREMENTS": requirements}
+        given |= {"CGROUP": cgroup, "START_TIMEOUT": str(start_timeout or "")}
         if extra := [key for key, value in given.items() if value]:
             raise BadInput(
                 f"{extra[0]} is for a server of your own: set APP=package.module:app or SERVE=command as well"
@@ -89,7 +99,7 @@ def with_own(
     for label, one, python in _described(app, serve, env, name):
         own = Own(
             app=one if app else "", command="" if app else one, env=python, on=on, workload=request,
-            requirements=requirements,
+            requirements=requirements, cgroup=cgroup, start_timeout=start_timeout or Own().start_timeout,
         )  # fmt: skip
         layers.append(_layer(own, label, catalogue, None))
     names = [layer.name for layer in layers]
@@ -190,6 +200,8 @@ def _layer(own: Own, name: str, catalogue: Catalogue, file: Path | None) -> Laye
         folder=str(path) if own.app else str(file.parent) if file else "",
         requirements=_file(own.requirements, folder, f"{where}requirements") if own.requirements else "",
         workload=_workload_of(own.workload, folder),
+        cgroup=_cgroup(own.cgroup, f"{where}{'`cgroup`' if file else 'CGROUP'}") if own.cgroup else "",
+        start_timeout=own.start_timeout,
     )
     try:
         layer.argv("127.0.0.1", 0)
@@ -227,6 +239,18 @@ def _command(command: str, has_env: bool, folder: Path, key: str, env_key: str) 
     if program != "{python}" and not shutil.which(where, path=f"{os.environ['PATH']}:{folder}"):
         raise BadInput(f"{key} starts with {short(repr(program))}, which is not a program here: give its full path")
     return command
+
+
+def _cgroup(name: str, key: str) -> str:
+    """The folder of a control group, whether it is there yet or not."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()] if available else []
+    root = next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
+    if not root:
+        raise BadInput(f"{key} needs Linux with cgroup v2: there is none mounted here")
+    path = root / name.removeprefix(str(root)).lstrip("/")
+    if path == root or ".." in path.parts:
+        raise BadInput(f"{key} must be a group below {root}, such as {key}=anatomy, not {short(repr(name))}")
+    return str(path)
 
 
 def _file(name: str, folder: Path, key: str) -> str:

@@ -155,7 +155,7 @@ def command(
             for name, version in read_versions(layers).items()
             if canonicalize_name(name) not in asked.packages
         },
-        asked={key.upper(): value for key, value in given.items() if value},
+        asked={key.upper(): str(value) for key, value in given.items() if value},
         ladder="" if names else catalogue.ladder(question.ladder).name,
         contract=contract.digest(),
         workload=contract.workload.name,

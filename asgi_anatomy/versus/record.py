@@ -7,7 +7,9 @@ from msgspec import Meta
 
 from asgi_anatomy.turns.record import Amount, Count, Counts, Kind, Pair, repeated
 
-VARIABLES = {"PACKAGE", "A", "B", "REPO", "LAYERS", "LADDER", "WORKLOAD", "ONLY", "LIMIT", "BISECT"}
+VARIABLES = {"PACKAGE", "A", "B", "REPO", "LAYERS", "LADDER", "WORKLOAD", "ONLY", "LIMIT", "BISECT"} | {
+    "APP", "SERVE", "ENV", "ON", "REQUEST", "NAME", "REQUIREMENTS", "CGROUP", "START_TIMEOUT", "LAYERS_FILE",
+}  # fmt: skip
 """What a record may name as asked: its command to repeat is for others to type."""
 
 

@@ -2,8 +2,13 @@
 
 import io
 import json
+import os
+import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +48,7 @@ def app(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def custom(catalogue: Catalogue, contract: Contract, **options: str) -> tuple[Layer, Contract]:
+def custom(catalogue: Catalogue, contract: Contract, **options: Any) -> tuple[Layer, Contract]:
     every = with_own(catalogue, **options)
     return contract_of_own(every.layers[every.added[0]], contract)
 
@@ -311,11 +316,12 @@ def test_several_apps_and_environments(catalogue: Catalogue, contract: Contract,
     pair = select_pair(apps, contract, "", "")
     assert [layer.name for layer in pair.layers] == ["old", "new"]
     assert [layer.name for layer in select_pair(apps, contract, "new", "old").layers] == ["new", "old"]
-    for options, error in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"app": "one=a:app one=b:app"}, "two layers are called 'one'"),
         ({"app": "one=a:app two=b:app", "name": "x"}, "NAME is for one server"),
         ({"app": "one=a:app", "env": f"two={env}"}, "ENV names 'two', which APP does not"),
-    ):
+    ]
+    for options, error in refused:
         with pytest.raises(BadInput, match=error):
             with_own(catalogue, **options)
 
@@ -373,3 +379,59 @@ def test_a_folder_to_begin_with_is_measured(bench: Bench, tmp_path: Path) -> Non
     plain, checked = json.loads(done.stdout)[1:]
     assert (plain["layer"], checked["layer"], checked["on"]) == ("plain", "checked", "plain")
     assert checked["cpu_us"] > plain["cpu_us"] > 0
+
+
+ELSEWHERE = """
+import os, subprocess, sys, time
+group, port = sys.argv[1:]
+command = [sys.executable, "-m", "servers.asyncio_server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
+def enter():
+    os.setsid()
+    open(group + "/cgroup.procs", "w").write("0")
+if not os.fork():  # as an engine starts a container: it is no descendant
+    subprocess.Popen(command, preexec_fn=enter)
+    os._exit(0)
+os.wait()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A control group made by hand, with what is left in it ended."""
+    roots = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if " cgroup2 " in line]
+    group = Path(roots[0] if roots else "/nowhere") / f"anatomy-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("no control group can be made here")
+    yield group
+    while pids := (group / "cgroup.procs").read_text().split():
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.05)
+    group.rmdir()
+
+
+def test_a_server_in_a_group_that_another_program_made(bench: Bench, cgroup: Path, tmp_path: Path) -> None:
+    (tmp_path / "engine.py").write_text(ELSEWHERE)
+    serve = f"{sys.executable} {tmp_path / 'engine.py'} {cgroup} {{port}}"
+    options = ("--serve", serve, "--name", "inside", "--on", "asyncio", "--layers", "asyncio", "--budget", 2)
+    done = bench("bench", *options, "--cgroup", cgroup.name, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    asyncio, inside = json.loads(done.stdout)
+    assert inside["cpu_us"] == pytest.approx(asyncio["cpu_us"], rel=0.5)
+    for name, error in (("nowhere-at-all", "has no process in the control group"), ("..", "must be a group below")):
+        wrong = bench("bench", *options, "--cgroup", name, "--results", tmp_path / "results")
+        assert wrong.returncode in (1, 2)
+        assert error in wrong.stderr
+
+
+def test_a_server_that_starts_slowly(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "slow_start.py").write_text("import time\ntime.sleep(2)\n" + APP.replace("WHAT", "'sound'"))
+    options = (*QUICK, "--app", f"{tmp_path}/slow_start:app", "--results", tmp_path / "results")
+    done = bench("bench", *options, "--start-timeout", 1)
+    assert done.returncode == 1
+    assert "did not answer within 1 s" in done.stderr
+    assert "START_TIMEOUT=2 gives it longer" in done.stderr
+    assert bench("bench", *options, "--start-timeout", 30).returncode == 0
