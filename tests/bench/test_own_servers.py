@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from asgi_anatomy.packages.environments import OHA_BUILD
+from asgi_anatomy.suite.layers import ROOT
 from tests.conftest import Bench
 
 pytestmark = pytest.mark.all
+APPS = ROOT / "tests" / "own_apps"
 SERVE = "{{python}} -m tests.mortal_server {} {{port}}"
 
 
@@ -45,3 +48,32 @@ def test_slow_endpoints_have_a_row(
     assert done.returncode == 0, done.stderr
     _, slow = json.loads(done.stdout)
     assert 20 < slow["cpu_us"] < 5000
+
+
+def test_answers_that_are_new_each_time(bench: Bench, tmp_path: Path) -> None:
+    options = ("--layers-file", APPS, "--layers", "uvicorn created nothing", "--budget", 10)
+    done = bench("bench", *options, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    uvicorn, created, nothing = json.loads(done.stdout)
+    assert created["cpu_us"] > uvicorn["cpu_us"]
+    assert nothing["cpu_us"] > uvicorn["cpu_us"]
+
+
+def test_two_releases_with_an_app_of_ones_own(bench: Bench, tmp_path: Path) -> None:
+    """Included routers were copied until 0.136 and are searched since."""
+    options = ("--package", "fastapi", "--a", "0.136.3", "--b", "0.139.0", "--only", "counts")
+    done = bench("versus", *options, "--app", f"{APPS}/included:app", "--results", tmp_path / "results")
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.startswith("slower: fastapi 0.139.0 takes")
+    assert "on included:app" in " ".join(done.stdout.split())
+    assert "fastapi:_IncludedRouter" in done.stdout
+
+
+def test_pauses_of_a_collector_with_a_large_heap(bench: Bench, tmp_path: Path) -> None:
+    if not (ROOT / OHA_BUILD.program).is_file():
+        pytest.skip("oha is not built here: make build ONLY=oha")
+    options = ("--layers-file", APPS, "--layers", "heap frozen", "--rate", "50%", "--seconds", 10)
+    done = bench("sweep", *options, "--format", "json", "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    worst = {row["layer"]: row["max_us"] for row in json.loads(done.stdout)}
+    assert worst["heap"] > 3 * worst["frozen"]
