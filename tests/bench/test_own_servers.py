@@ -10,7 +10,7 @@ from asgi_anatomy.suite.layers import ROOT
 from tests.conftest import Bench
 
 pytestmark = pytest.mark.all
-APPS = ROOT / "tests" / "own_apps"
+APPS = ROOT / "tests" / "reports"
 SERVE = "{{python}} -m tests.mortal_server {} {{port}}"
 
 
@@ -62,10 +62,10 @@ def test_answers_that_are_new_each_time(bench: Bench, tmp_path: Path) -> None:
 def test_two_releases_with_an_app_of_ones_own(bench: Bench, tmp_path: Path) -> None:
     """Included routers were copied until 0.136 and are searched since."""
     options = ("--package", "fastapi", "--a", "0.136.3", "--b", "0.139.0", "--only", "counts")
-    done = bench("versus", *options, "--app", f"{APPS}/included:app", "--results", tmp_path / "results")
+    done = bench("versus", *options, "--app", f"{APPS}/apps:included", "--results", tmp_path / "results")
     assert done.returncode == 3, done.stderr
     assert done.stdout.startswith("slower: fastapi 0.139.0 takes")
-    assert "on included:app" in " ".join(done.stdout.split())
+    assert "on apps:included" in " ".join(done.stdout.split())
     assert "fastapi:_IncludedRouter" in done.stdout
 
 
