@@ -109,7 +109,7 @@ def sentence(record: Versus, judged: list[Judged]) -> str:
     amount = f"{size:,.2f} µs" if name == CPU else f"{size:,.10g}" if name == "bytecodes" else f"{size:,.0f}"
     how = "more" if metric.delta >= 0 else "less" if name == CPU else "fewer"
     percent = f" ({metric.percent:+.2f}%)" if metric.percent is not None else ""
-    more = f"{amount} {how} {DECISIVE[name]} per request{percent}"
+    more = f"{amount} {how} {DECISIVE[name]} per {_request(record)}{percent}"
     if verdict in ("slower", "faster"):
         if (gain := _gain(about)) and about.by_time == verdict:
             return f"{verdict}: {b} serves {gain} per CPU-second than {a} on {layer}, with {more}."
@@ -117,7 +117,14 @@ def sentence(record: Versus, judged: list[Judged]) -> str:
     if verdict == "unclear":
         return f"unclear: {b} takes {more} than {a} on {layer}, which is no more than A differs from itself."
     limit = record.threshold if name == CPU else record.limit
-    return f"same: {b} and {a} differ by less than {limit:g}% of {DECISIVE[name]} on every layer."
+    return f"same: {b} and {a} differ by less than {limit:g}% of {DECISIVE[name]} per {_request(record)} on every layer."
+
+
+def _request(record: Versus) -> str:
+    """What was asked: of an app of one's own, whatever that answers."""
+    if record.asked.keys() & {"APP", "SERVE", "LAYERS_FILE"}:
+        return "request"
+    return "User request" if record.workload == USER else f"{record.workload} request"
 
 
 def _gain(judged: Judged) -> str:

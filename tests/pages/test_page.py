@@ -631,7 +631,7 @@ def test_two_versions(bench: Bench, browser: webdriver.Chrome, tmp_path: Path) -
     done = bench("report", "--record", tmp_path / "v.json")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "v.html").read_text()
-    said = f"slower: pack 2 takes 10,000 more instructions per request (+10.00%) than pack 1 on {LONGEST}."
+    said = f"slower: pack 2 takes 10,000 more instructions per User request (+10.00%) than pack 1 on {LONGEST}."
     assert f'<p class="headline">{said}</p>' in text
     assert EVIL not in text
     assert '">0 -&gt; 1</td>' in text, "a function that only B calls"

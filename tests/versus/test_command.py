@@ -71,7 +71,7 @@ def test_one_call_more_is_found_and_named(clone: Path) -> None:
     assert tiny.state(clone) == before
     lines = out.splitlines()
     assert lines[0].startswith("slower: tiny-side")
-    assert "more bytecodes per request" in " ".join(out.split())
+    assert "more bytecodes per User request" in " ".join(out.split())
     assert re.search(r"^tiny_side:helper +0 -> 1 +0 -> \d+", out, re.MULTILINE)
     assert "plain" not in out, "only layers that use it"
     assert "Both sides answer the User request to the byte." in out
