@@ -292,7 +292,8 @@ def contract_beside(contract: Contract, own: Sequence[Contract]) -> Contract:
     driven = [one.workload for one in own if one.file]
     if not driven:
         return contract
-    first = replace(driven[0], asked=())
+    names = {one.name for one in driven}
+    first = replace(driven[0], asked=(), name=names.pop() if len(names) == 1 else contract.workload.name)
     ways = {(one.pipelining, one.requests_per_connection, one.connections) for one in driven}
     if len(ways) > 1:
         raise BadInput(

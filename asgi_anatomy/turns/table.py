@@ -272,10 +272,11 @@ def _next(record: Measured, rows: Sequence[Figures], at: str) -> str:
         return ending(record)
     if not record.machine:
         return ""
-    steps = [f"make anatomy{_which(record)}"]
+    own = any(not row.cases for row in record.layers)  # a layer of the user's own: its record has not all its options
+    steps = [] if own else [f"make anatomy{_which(record)}"]
     if isinstance(record, Bench) and (more := _longer(record, rows)):
         needed, what_for = more
-        steps = [f"make bench{_which(record)} BUDGET={needed} for {what_for}"]
+        steps = [f"{'the same with' if own else f'make bench{_which(record)}'} BUDGET={needed} for {what_for}"]
     steps += [f"make table{at} WIDE=1"] if at else ["make report", "make table WIDE=1"]
     return f"Next: {'; '.join(steps)}"
 
@@ -290,8 +291,6 @@ def _which(record: Measured) -> str:
 
 def _longer(record: Bench, rows: Sequence[Figures]) -> tuple[int, str] | None:
     """The BUDGET that would give margins, or those that were asked for, where it is not longer than anybody waits."""
-    if any(row.request or row.packages for row in record.layers):  # a server of the user's own: it has more options
-        return None
     worst, count = max((row.margin or 0.0 for row in rows), default=0.0), len(record.rounds)
     target, decays = _missed(record, rows), any(row.decay is not None for row in rows)
     times = (worst / target) ** 2 if target else ROUNDS / max(1, count) if decays and count < ROUNDS else 0.0

@@ -117,7 +117,8 @@ def sentence(record: Versus, judged: list[Judged]) -> str:
     if verdict == "unclear":
         return f"unclear: {b} takes {more} than {a} on {layer}, which is no more than A differs from itself."
     limit = record.threshold if name == CPU else record.limit
-    return f"same: {b} and {a} differ by less than {limit:g}% of {DECISIVE[name]} per {_request(record)} on every layer."
+    what = f"{DECISIVE[name]} per {_request(record)}"
+    return f"same: {b} and {a} differ by less than {limit:g}% of {what} on every layer."
 
 
 def _request(record: Versus) -> str:
