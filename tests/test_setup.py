@@ -63,7 +63,7 @@ def test_help_of_a_command(quick_bench: Bench, name: str) -> None:
     said = quick_bench(name, "--help").stdout
     assert max(map(len, said.splitlines())) <= 80
     options = [each for each in load(name).params if isinstance(each, click.Option)]
-    assert re.findall(r"^  ([A-Z]+)(?:  |$)", said, re.MULTILINE) == [name_of(each) for each in options]
+    assert re.findall(r"^  ([A-Z_]+)(?:  |$)", said, re.MULTILINE) == [name_of(each) for each in options]
     assert all(each.help for each in options)
     assert "Exit codes: 0 " in said
 

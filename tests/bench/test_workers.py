@@ -67,7 +67,7 @@ def test_several_processes_serve_one_port(catalogue: Catalogue, contract: Contra
 
 
 def test_more_processes_are_a_row_each(bench: Bench, tmp_path: Path) -> None:
-    options = ("--layers", "protocol", "--workers", "2", "--budget", 11, "--format", "json")
+    options = ("--layers", "protocol", "--workers", "2", "--budget", 14, "--format", "json")
     done = bench("bench", *options, "--results", tmp_path)
     assert done.returncode == 0, done.stderr
     two = json.loads(done.stdout)[1]
