@@ -15,12 +15,10 @@ from asgi_anatomy.documents.draw import Missing, Sketch
 from asgi_anatomy.documents.palette import number
 from asgi_anatomy.documents.part import Part, folded, html_table, paragraphs, text
 from asgi_anatomy.documents.source import Source
-from asgi_anatomy.documents.words import NBSP, micro
+from asgi_anatomy.documents.words import NBSP, OWN_US, micro
 
 KEY = "request"
 TITLE = "One request, from left to right"
-OWN_US = 1000.0
-"""What the reader's own code takes in the bar below."""
 HOW = (
     "Scaled to the measured CPU time: the kernel is its share of that, as its clock samples it; the rest goes by"
     " instructions, and the interpreter's by bytecodes. A phase has all of its work, also that on the way back. A"
@@ -173,15 +171,16 @@ def _svg(layer: str, phases: Sequence[Phase], width: int, title: str, linked: bo
 
 
 def _phase(layer: str, phase: Phase, x: float, y: float, scale: float, inner: float, whole: float, linked: bool) -> str:
-    """A bar with its words right of it, or left of it where there is no room."""
+    """A bar with its words right of it, or left of it where there is no room, or on it."""
     end, label = x + phase.amount * scale, _said(phase)
     bars, at = "", x
     for owner, amount in sorted(phase.owners.items(), key=lambda each: -each[1]):
         part = max(amount * scale, 1.0 if len(phase.owners) == 1 else 0.0)
         bars += f'<rect x="{at:.1f}" y="{y + 3:.1f}" width="{part:.1f}" height="{BAR}" fill="{_colour(owner)}"/>'
         at += part
-    fits = end + 6 + LETTER * len(label) <= inner
-    words = _words(end + 6 if fits else x - 6, y + 14, label, "start" if fits else "end")
+    room = 6 + LETTER * len(label)
+    at, anchor = (end + 6, "start") if end + room <= inner else (x - 6, "end") if x >= room else (x + 4, "start")
+    words = _words(at, y + 14, label, anchor)
     owners = ", ".join(f"{name} {each:.1f}{NBSP}µs" for name, each in phase.owners.items() if each >= 0.05)
     said = f"{_said(phase)}, {phase.amount / whole:.1%}; {phase.about}"
     said += f"; {owners}" if len(phase.owners) > 1 else ""

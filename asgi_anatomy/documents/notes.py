@@ -9,7 +9,7 @@ from asgi_anatomy.turns.estimate import ROUNDS
 from asgi_anatomy.turns.record import Measured, Row
 
 TOLD = ("Python", "uvicorn", "uvloop", "httptools")
-"""Of the versions in a custom server's own environment, those that say how an app is served there."""
+"""Of the versions in an own layer's environment, those that say how an app is served there."""
 
 EQUAL = {"bytes": "to the byte", "dated": "apart from Date and Server headers", "json": "as JSON"}
 MARKS = ("*", "†", "‡", "§", "¶", "#", "**", "††", "‡‡")

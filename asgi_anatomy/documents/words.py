@@ -27,6 +27,10 @@ NBSP = "\u00a0"
 """A space at which no line is broken."""
 
 
+OWN_US = 1000.0
+"""CPU time of a reader's own code in a request that ours is put beside, in microseconds."""
+
+
 def micro(value: float) -> str:
     """Microseconds, to three or four digits."""
     return f"{value:,.{2 if value < 10 else 1 if value < 1000 else 0}f}{NBSP}µs"

@@ -37,6 +37,7 @@ from asgi_anatomy.machine.interpreters import find, set_up
 from asgi_anatomy.machine.machine import read_python
 from asgi_anatomy.machine.signals import held
 from asgi_anatomy.machine.tools import COUNTERS, try_to_install
+from asgi_anatomy.machine.versions import read_packages
 from asgi_anatomy.options import (
     PATH,
     Bring,
@@ -262,18 +263,30 @@ def jobs_of(
     for layer, python in product(layers, pythons):
         contract = its_contract(layer, contract_of([layer]))
         locks = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
-        app = Path(layer.folder or ROOT) / f"{(layer.app or '').partition(':')[0].replace('.', '/')}.py"
-        served = [layer.command, app.read_text("utf-8") if app.is_file() else ""]
-        served += [path.read_text("utf-8") for path in (ROOT / "share.py", Path(layer.requirements)) if path.is_file()]
+        served, asked = _served(layer), repr((contract.user.wire(), contract.user.answer))
+        asked = contract.digest() if layer.own else asked
         for release, copy in [*((release, 0) for release in chosen), (chosen[-1], 1)]:
             wanted = ReleaseSpec(
                 package=package, version=release.version, layer=layer.name, deps=deps, python=python,
-                lock=_digest("".join((ROOT / name).read_text() for name in locks)), served=_digest("\n".join(served)),
-                contract=_digest(repr((contract.user.wire(), contract.user.answer))),
+                lock=_digest("".join((ROOT / name).read_text() for name in locks)), served=_digest(served),
+                contract=_digest(asked),
                 when=_when(release, deps), copy=copy,
             )  # fmt: skip
             jobs.append(ReleaseJob(wanted, layer, catalogue.layers[ANCHOR], contract))
     return jobs
+
+
+def _served(layer: Layer) -> str:
+    """All that a layer's counts depend on, as far as its files tell: those of its app's folder, or package."""
+    module = (layer.app or "").partition(":")[0]
+    folder, package = Path(layer.folder or ROOT), module.partition(".")[0]
+    files = [folder / f"{module.replace('.', '/')}.py", ROOT / "share.py", Path(layer.requirements)]
+    if layer.own and layer.app:
+        files += sorted([*folder.glob("*.py"), *(folder / package).rglob("*.py")])
+    about = [layer.command, *(path.read_text("utf-8") for path in files if path.is_file())]
+    if layer.own:
+        about += [repr(layer.environment), repr(read_packages(layer.env, ["*"]) if layer.env else {})]
+    return "\n".join(about)
 
 
 def _when(release: Release, deps: Deps) -> str:

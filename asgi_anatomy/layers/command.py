@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from asgi_anatomy.documents.document import Column, Document, Table
-from asgi_anatomy.documents.words import plain, say, show, typed
+from asgi_anatomy.documents.words import plain, say, show, to_type, typed
 from asgi_anatomy.errors import BadInput, Fault, ServerFault, Stopped
-from asgi_anatomy.machine.children import clean_environment
 from asgi_anatomy.machine.programs import attend
-from asgi_anatomy.machine.server import Server, free_port, require_ports
+from asgi_anatomy.machine.server import Server, environment_of, free_port, require_ports
 from asgi_anatomy.machine.versions import read_versions
 from asgi_anatomy.options import PATH, Command, Printing, Whole, host_option, layers_file_option
 from asgi_anatomy.packages.environments import OHA_BUILD, build, make
@@ -55,9 +54,10 @@ def command(catalogue_file: Path, /, ladder: str, names: bool, layers_file: str)
 @click.option("--folder", type=PATH, default="mine", show_default=True, help="Where to write; made if need be.")
 def init_command(folder: Path) -> None:
     """Write a folder with layers of your own, to begin with."""
+    folder = folder.expanduser()
     files = sorted(path for path in TEMPLATE.iterdir() if path.is_file())
     if taken := [path.name for path in files if (folder / path.name).exists()]:
-        raise BadInput(f"{folder / taken[0]} is there already: expected a folder without it, such as FOLDER=mine")
+        raise BadInput(f"{folder / taken[0]} is there already: expected a folder without it, such as FOLDER=~/another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in files:
@@ -65,7 +65,7 @@ def init_command(folder: Path) -> None:
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error.strerror}") from None
     show(plain(f"{folder}: {', '.join(path.name for path in files)}"))
-    show(plain(typed(f"Next: make bench LAYERS_FILE={folder}")))
+    show(plain(typed(f"Next: {to_type('bench', {'LAYERS_FILE': folder})}")))
 
 
 @click.command("check-layer", cls=Command)
@@ -167,7 +167,7 @@ def serve_command(context: click.Context, /, layer: str, layers_file: str, host:
     say(f"{chosen.name} on http://{host}:{port} (Ctrl-C to stop)")
     argv = chosen.argv(host, port)
     try:
-        code = attend(argv, clean_environment())
+        code = attend(argv, environment_of(chosen), chosen.runs_in)
     except OSError as error:
         raise Fault(f"{chosen.name} cannot be started: {argv[0]}: {error.strerror}") from None
     except Stopped as stopped:

@@ -80,9 +80,11 @@ class Meter:
     def family(self) -> list[int]:
         """The server's processes that live; of a group also those in groups below it, as a container has them."""
         if self.group:
-            with contextlib.suppress(OSError):
-                files = [Path(folder, "cgroup.procs") for folder, _, _ in os.walk(self.group)]
-                return [int(line) for file in files for line in file.read_text().split()]
+            lines: list[str] = []
+            for folder, _, _ in os.walk(self.group):
+                with contextlib.suppress(OSError):
+                    lines += Path(folder, "cgroup.procs").read_text().split()
+            return [*map(int, lines)]
         return family(self.pid)
 
     def look(self) -> bool:

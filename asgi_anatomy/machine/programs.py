@@ -61,14 +61,14 @@ def run(
         return code, output.read().decode(errors="replace")
 
 
-def attend(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+def attend(argv: Sequence[str], environment: Mapping[str, str], folder: str = "") -> int:
     """Run a program that prints here until it ends, or a signal stops it; returns its exit code, negative for a signal.
 
     It is not attached to this terminal: on whichever signal, it is sent SIGTERM, on which servers exit cleanly. Raises
     OSError if it cannot be started, Stopped, and Fault if its guardian is lost.
     """
     with held():
-        child = guard().start(argv, environment, stdout=1, stderr=2)
+        child = guard().start(argv, environment, stdout=1, stderr=2, folder=folder)
     try:
         while child.wait(3600) is None:
             pass

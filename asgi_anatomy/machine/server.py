@@ -70,6 +70,11 @@ def _slowest(tries: Sequence[Sequence[Answer]]) -> float:
     return max(fastest)
 
 
+def environment_of(layer: Layer) -> dict[str, str]:
+    """The variables of a layer's server: cleaned, except for an own layer, whose Python they may set up."""
+    return {**(os.environ if layer.own else clean_environment()), **layer.environment}
+
+
 class Server:
     """A layer's process, as a context manager. On leaving, the process and all its descendants have ended.
 
@@ -95,9 +100,7 @@ class Server:
         self.contract = contract
         self.host = host
         self.port = port
-        # the user may have set up the Python of an own layer by environment variables
-        base = os.environ if layer.own else clean_environment()
-        self.environment = {**base, **layer.environment, **(environment or {})}
+        self.environment = {**environment_of(layer), **(environment or {})}
         self.wrap = wrap
         self.patience = patience or layer.start_timeout
         self.sizes: list[int | None] = []
@@ -136,9 +139,8 @@ class Server:
         # the server shares this file's position, which reading it moves
         fcntl.fcntl(self.output, fcntl.F_SETFL, os.O_APPEND)
         try:
-            folder = "" if self.layer.app else self.layer.folder
             self.process = guard().start(
-                argv, self.environment, stdout=self.output, stderr=self.output, grouped=True, folder=folder
+                argv, self.environment, stdout=self.output, stderr=self.output, grouped=True, folder=self.layer.runs_in
             )
         except OSError as error:
             self.output.close()
@@ -178,12 +180,12 @@ class Server:
                 raise ServerFault(self.layer.name, why, self.printed()) from None
             except OSError as error:
                 if time.monotonic() > deadline:
-                    longer = f": START_TIMEOUT={2 * self.patience:.0f} gives it longer" if self.layer.own else ""
+                    longer = ": START_TIMEOUT= (`start-timeout` in a file) gives it longer" if self.layer.own else ""
                     why = f"did not answer within {self.patience:.0f} s ({error}){longer}"
                     raise ServerFault(self.layer.name, why, self.printed()) from None
             time.sleep(POLL)
         if self.layer.cgroup and not (self.meter.group and self.meter.family()):
-            why = f"has no process in the control group {self.layer.cgroup}: is CGROUP where its processes are?"
+            why = f"has no process in the control group {self.layer.cgroup}: are its processes there?"
             raise ServerFault(self.layer.name, why)
         return self
 

@@ -267,7 +267,7 @@ def wheel_version(name: str) -> tuple[str, str]:
     return package, str(version)
 
 
-NOT_NEEDED = {"Python", "pip", "setuptools", "wheel"}
+NOT_NEEDED = {"pip", "setuptools", "wheel"}
 """What a virtual environment has of its own accord."""
 HOW = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", "--only-binary", ":all:")
 
@@ -293,7 +293,8 @@ class Resolver:
         self.needs = [name for name in map(canonicalize_name, needs) if name in self.held]
         self.locked = read_lock((ROOT / (f"groups/{group}.lock" if group else "requirements.lock")).read_text())
         self.locked |= {name: Pin(name, version) for name, version in own.items() if name not in NOT_NEEDED}
-        self.also = [f"-r {requirements}"] if requirements else [*(own.keys() - NOT_NEEDED)]
+        self.requirements = requirements
+        self.also = [f"-r {requirements}"] if requirements else sorted(own.keys() - NOT_NEEDED)
 
     def one(self, wanted: Sequence[Pin], like: Mapping[str, Pin] | None = None, within: str = "") -> Resolution:
         """What a side of these packages gets: of others the versions that it is `like`, or those of the lock, wherever
@@ -302,7 +303,8 @@ class Resolver:
         names = [pin.name for pin in wanted]
         needs = [name for name in dict.fromkeys([*self.needs, *self.also]) if name not in names]
         asked = [*(pin.requirement for pin in wanted), *needs]
-        found = self._resolve(asked, {**self.locked, **(like or {})}, within)
+        pinned = [pin.requirement for pin in wanted] if self.requirements else []
+        found = self._resolve(asked, {**self.locked, **(like or {})}, within, pinned=pinned)
         others = {it.name: it for it in found.values() if it.name not in names and self.held.get(it.name) != it.version}
         return Resolution({name: found[name] for name in names}, others, self.held)
 
@@ -332,12 +334,22 @@ class Resolver:
                 return (given, taken) if wanted is a else (taken, given)
         return first, second
 
-    def _resolve(self, asked: Sequence[str], like: Mapping[str, Pin], within: str, *options: str) -> dict[str, Pin]:
+    def _resolve(
+        self,
+        asked: Sequence[str],
+        like: Mapping[str, Pin],
+        within: str,
+        *options: str,
+        pinned: Sequence[str] = (),
+    ) -> dict[str, Pin]:
+        """`pinned` go before what a requirements file says of the same packages."""
         with scratch() as folder:
-            lock, bounds, wanted = folder / "lock", folder / "bounds.txt", folder / "wanted.in"
-            for path, text in ((lock, locked(like.values())), (bounds, within), (wanted, "\n".join(asked))):
+            lock, bounds, wanted, over = (folder / name for name in ("lock", "bounds.txt", "wanted.in", "over.txt"))
+            texts = (locked(like.values()), within, "\n".join(asked), "\n".join(pinned))
+            for path, text in zip((lock, bounds, wanted, over), texts, strict=True):
                 path.write_text(text)
             where = ["--python", self.python, "--constraints", str(bounds), "--output-file", str(lock), str(wanted)]
+            where += ["--overrides", str(over)] if pinned else []
             code, output = run_uv(*HOW, *options, *where)
             if not code:
                 return read_lock(lock.read_text())
@@ -368,25 +380,27 @@ class Side(msgspec.Struct, frozen=True):
     """The group that it stands on."""
 
 
-Below = tuple[str, str, str]
-"""What a side stands on: a group, the environment of an own layer, its requirements file; each may be empty."""
+Surroundings = tuple[str, str, str]
+"""What a side is installed upon: a group, the environment of an own layer, its requirements file; each may be empty."""
 
 
-def stands_on(layer: Layer) -> Below:
-    """What the sides of a layer stand on."""
+def surroundings_of(layer: Layer) -> Surroundings:
+    """What the sides of a layer are installed upon."""
     return layer.group, layer.env, layer.requirements
 
 
-def prepare(asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]) -> dict[Below, tuple[Side, Side]]:
-    """The sides, installed, by what they stand on.
+def prepare(
+    asked: Asked, layers: Iterable[Layer], tell: Callable[[str], None]
+) -> dict[Surroundings, tuple[Side, Side]]:
+    """The sides, installed, by what they are installed upon.
 
     Raises BadInput for what does not exist or cannot be installed together, and Fault for what fails on the way.
     """
     (said_a, pins_a), (said_b, pins_b) = (find(asked.packages, each, tell) for each in (asked.a, asked.b))
     found = {}
-    alike: dict[Below, list[Layer]] = {}
+    alike: dict[Surroundings, list[Layer]] = {}
     for layer in layers:
-        alike.setdefault(stands_on(layer), []).append(layer)
+        alike.setdefault(surroundings_of(layer), []).append(layer)
     for below, served in alike.items():
         resolver = resolver_for(served, asked.packages, tell)
         a, b = resolver.both(pins_a, pins_b)

@@ -10,7 +10,7 @@ stands on.
 from collections.abc import Sequence
 
 from asgi_anatomy.documents.source import Source
-from asgi_anatomy.documents.words import NBSP, counted, micro, thousands
+from asgi_anatomy.documents.words import NBSP, OWN_US, counted, micro, thousands
 from asgi_anatomy.errors import BadInput
 from asgi_anatomy.pair.text import sentence
 from asgi_anatomy.suite.layers import BAD_TEMPLATE, read_catalogue
@@ -19,8 +19,6 @@ from asgi_anatomy.turns.record import Pair
 from asgi_anatomy.turns.table import between_runs
 from asgi_anatomy.turns.verdict import outcome
 
-OWN_US = 1000
-"""CPU time of the reader's own code in a request, in microseconds."""
 CLOSE = 0.05
 """Where there is no interval, a smaller difference is none."""
 

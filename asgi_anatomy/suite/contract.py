@@ -90,7 +90,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     name: str = "user"
     about: str = ""
     asked: tuple[Asked, ...] = ()
-    """Empty: the User request, or the own request of a custom server."""
+    """Empty: the User request, or the own request of an own layer."""
     pipelining: int = 1
     requests_per_connection: int = 0
     connections: int | None = None

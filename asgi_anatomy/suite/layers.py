@@ -90,7 +90,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     `served` is the path of the Python of another main environment than the harness's, if that is to serve it. An `own`
     layer is one that the user describes: `env` is the path of its Python, if it has an environment of its own,
     `requirements` of a file with the packages that it needs elsewhere; `environment` has its variables, `folder` is
-    where its app is, or where its command runs; `workload` says which file its request is in (`FILE` or `FILE#NAME`),
+    where its app is, or where its command runs; `workload` says which file its request is in (`FILE#NAME`, or `FILE#`),
     if it is not asked what the others are; `cgroup` is the control group of its processes, if others than its
     descendants do the work. `start_timeout` is how many seconds it has for its first answers.
     """
@@ -131,6 +131,11 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
         if self.env or not self.group:
             return self.env or str(self.main)
         return str(group_environment(self.group, self.main) / "bin" / "python")
+
+    @property
+    def runs_in(self) -> str:
+        """The folder that its command runs in, if not the project's."""
+        return "" if self.app else self.folder
 
     @property
     def scales(self) -> bool:
@@ -222,7 +227,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     def ground(self, layers: list[Layer], ladder: str = "default") -> dict[str, str | None]:
         """What each layer stands on: the nearest layer below it in the list, or None."""
-        usual = {layer.name: layer.on for layer in (*layers, *self.layers.values())}
+        usual = {layer.name: layer.on for layer in (*self.layers.values(), *layers)}
         on = {**usual, **self.ladder(ladder).on}
         names = [layer.name for layer in layers]
         ground = {}
@@ -323,7 +328,8 @@ def extended(
     _check_names("ladders", ladders or {}, file)
     named = {name: _ladder(name, entry, file) for name, entry in (ladders or {}).items()}
     if not named:
-        below = dict.fromkeys(layer.on for layer in layers if layer.on and layer.on in catalogue.layers)
+        named_below = {layer.on for layer in layers}
+        below = [name for name in catalogue.layers if name in named_below]
         ordered = lowest_first([every[name] for name in (*below, *(layer.name for layer in layers))], on)
         name = re.sub("[^A-Za-z0-9._:+-]", "-", path.stem if path.stem != "layers" else path.parent.name)
         name = name if is_name(name) and name not in catalogue.ladders else "own"

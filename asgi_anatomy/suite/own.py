@@ -34,7 +34,7 @@ from asgi_anatomy.suite.layers import (
     read_toml,
     short,
 )
-from asgi_anatomy.suite.workloads import USER, read_file
+from asgi_anatomy.suite.workloads import FILE, USER, in_order, read_file
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -114,11 +114,11 @@ def _described(app: str, serve: str, env: str, name: str) -> list[tuple[str, str
     if name and (len(apps) > 1 or len(environments) > 1):
         raise BadInput("NAME is for one server: name several as in APP='old=~/a:app new=~/b:app'")
     if len(environments) > 1 and len(apps) < 2:
-        (own_name, one), *_ = apps or [("", serve)]
-        return [(label or own_name, one, python) for label, python in environments]
+        one = apps[0][1] if apps else serve
+        return [(label, one, python) for label, python in environments]
     by_name = dict(environments)
     if unknown := by_name.keys() - {"", *(label for label, _ in apps)}:
-        raise BadInput(f"ENV names {min(unknown)!r}, which APP does not: expected one of {', '.join(dict(apps))}")
+        raise BadInput(f"ENV names {min(unknown)!r}, which APP does not: name both, or leave the name out")
     whole = by_name.get("", "")
     if serve:
         return [(name, serve, whole)]
@@ -150,7 +150,7 @@ def of_file(catalogue: Catalogue, layers_file: str) -> Catalogue:
         raise BadInput(f"{path.name}: unknown table [{short(min(unknown))}]: expected [layers.NAME] or [ladders.NAME]")
     entries = convert(tables.get("layers", {}), dict[str, Own], f"{path.name}: layers")
     if not entries:
-        raise BadInput(f"{path.name} has no [layers.NAME]: `asgi-anatomy init` writes a file with two, to begin with")
+        raise BadInput(f"{path.name} has no [layers.NAME]: `make init` writes a file with two, to begin with")
     names = {**catalogue.layers, **dict.fromkeys(entries)}
     layers = []
     for name, own in entries.items():
@@ -182,10 +182,12 @@ def _layer(own: Own, name: str, catalogue: Catalogue, file: Path | None) -> Laye
         command = _command(own.command, bool(own.env), folder if file else ROOT, command_key, env_key)
         name, adds = name or _name_of(_program(_argv(command, command_key))), f"SERVE={own.command}"
     base, _, count = name.rpartition("-x")
-    if name in catalogue.layers or (base in catalogue.layers and count.isdecimal()):
-        raise BadInput(f"{where}{name!r} cannot be its name, another layer has it: try NAME=mine")
+    another = "choose another" if file else "try NAME=mine"
+    if name in catalogue.layers or (count.isdecimal() and (file or base in catalogue.layers)):
+        why = "another layer has it" if name in catalogue.layers or not file else "-x and a number is for processes"
+        raise BadInput(f"{where}{name!r} cannot be its name, {why}: {another}")
     if not is_name(name):
-        raise BadInput(f"{where}{short(repr(name))} cannot be its name: {NAME_RULE}: try NAME=mine")
+        raise BadInput(f"{where}{short(repr(name))} cannot be its name: {NAME_RULE}: {another}")
     layer = Layer(
         name=name,
         adds=own.adds or (f"of {file.name}" if file else adds),
@@ -235,8 +237,7 @@ def _command(command: str, has_env: bool, folder: Path, key: str, env_key: str) 
         raise BadInput(f"{env_key} sets {{python}} in {key}, but {short(repr(command))} does not use it")
     command = re.sub(r"(?<!\S)~(?=/)", lambda _: _literal(Path.home()), command)
     program = _argv(command, key)[0]
-    where = folder / program if "/" in program else program
-    if program != "{python}" and not shutil.which(where, path=f"{os.environ['PATH']}:{folder}"):
+    if program != "{python}" and not shutil.which(folder / program if "/" in program else program):
         raise BadInput(f"{key} starts with {short(repr(program))}, which is not a program here: give its full path")
     return command
 
@@ -261,11 +262,13 @@ def _file(name: str, folder: Path, key: str) -> str:
 
 
 def _workload_of(named: str, folder: Path) -> str:
-    """Where a workload is: `FILE` or `FILE#NAME`; empty if it is asked what the others are."""
-    if not named or named.endswith(".toml"):
-        return named and str((folder / Path(named).expanduser()).absolute())
+    """Where a workload is: `FILE#NAME`, or `FILE#` for all of a file; empty if it is asked what the others are."""
+    if not named:
+        return ""
+    if named.endswith(".toml"):
+        return f"{(folder / Path(named).expanduser()).absolute()}#"
     beside = folder / "workloads.toml"
-    return f"{beside if beside.is_file() else ROOT / 'workloads.toml'}#{named}"
+    return f"{beside if beside.is_file() and in_order([named], beside) else FILE}#{named}"
 
 
 def contract_of_own(layer: Layer, contract: Contract) -> tuple[Layer, Contract]:
@@ -273,8 +276,10 @@ def contract_of_own(layer: Layer, contract: Contract) -> tuple[Layer, Contract]:
     if not layer.workload:
         return layer, Contract(user=contract.user, cases={}, workload=_any_status(contract.workload))
     if contract.workload.name != USER:
-        raise BadInput(f"{layer.name} has a workload of its own: leave WORKLOAD out")
-    file, _, name = layer.workload.partition("#")
+        raise BadInput(
+            f"{layer.name} has a workload of its own, the other layers {contract.workload.name}: expected one"
+        )
+    file, _, name = layer.workload.rpartition("#")
     workload, exact = read_file(Path(file), name, contract)
     user = workload.asked[0].request if workload.asked else contract.user
     label = f"{Path(file).name} {name}".strip()

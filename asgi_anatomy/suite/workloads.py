@@ -86,12 +86,13 @@ def read_workload(name: str, contract: Contract, path: Path = FILE, own: Path | 
     tables = _tables(path)
     if USER not in tables:
         raise BadInput(f"{path.name} has no [workloads.{USER}], which is the default")
-    known = read_names(contract.name, path) | (read_names("", own) if own else {})
+    known = read_names(contract.name, path)
     name = name or next(iter(known))
     if name in tables and name not in known:
         raise BadInput(f"the workload {name} is for other layers: these take {', '.join(known)}")
     if name not in tables:
-        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}")
+        yours = f", yours {', '.join(_tables(own))}" if own else ""
+        raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(known)}{yours}")
     where = f"{path.name}: [workloads.{name}]"
     workload, _ = _workload(name, tables[name], contract, where)
     if not workload.about:
@@ -104,13 +105,14 @@ def read_file(path: Path, name: str, contract: Contract) -> tuple[Workload, bool
 
     Raises BadInput.
     """
-    table = read_toml(path)
     if not name:
-        return _workload(path.name, table, contract, path.name)
-    tables = table.get("workloads", {})
+        return _workload(path.name, read_toml(path), contract, path.name)
+    tables, where = _tables(path), f"{path.name}: [workloads.{name}]"
     if name not in tables:
         raise BadInput(f"unknown workload {short(repr(name))}: {path.name} has {', '.join(tables) or 'none'}")
-    return _workload(name, tables[name], contract, f"{path.name}: [workloads.{name}]")
+    if (wanted := _entry(tables[name], where).contract) != contract.name:
+        raise BadInput(f"{where} is for layers of contract-{wanted}.toml: expected another workload")
+    return _workload(name, tables[name], contract, where)
 
 
 def _tables(path: Path) -> dict[str, dict[str, Any]]:

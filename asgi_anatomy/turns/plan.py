@@ -104,15 +104,13 @@ def select(
     workers: Sequence[int] = (),
 ) -> Selection:
     """The layers of a ladder, or those named, and those of APP= and SERVE= in any case; raises BadInput."""
-    layers = catalogue.choose(names, ladder)
+    layers = [layer for layer in catalogue.choose(names, ladder) if layer.name not in catalogue.added]
     for layer in (catalogue.layers[name] for name in catalogue.added):
-        if layer in layers:
-            continue
         if layer.on:
             below = catalogue.layers[layer.on]
             layers += [*([] if names or below in layers else [below]), layer]
         else:  # not an ASGI app: it stands on the lowest layer
-            layers.append(replace(layer, on=layers[0].name))
+            layers.append(replace(layer, on=layers[0].name if layers else None))
     layers = multiply(layers, [*workers] or catalogue.ladder(ladder).workers)
     if workers and not any(layer.scales for layer in layers):
         raise BadInput("none of these layers can have several WORKERS: their commands do not contain {workers}")
@@ -122,6 +120,9 @@ def select(
 
 def selection_of(layers: Sequence[Layer], on: dict[str, str | None], contract: Contract, ladder: str = "") -> Selection:
     """These layers, each with its contract; raises BadInput."""
+    groups = [layer.cgroup for layer in layers if layer.cgroup]
+    if len({*groups}) < len(groups):
+        raise BadInput(f"two of these layers are in the control group {groups[0]}: expected one for each server")
     pairs = [contract_of_own(layer, contract) if layer.own else (layer, contract) for layer in layers]
     own = {layer.base: its for layer, its in pairs if layer.own}
     return Selection([layer for layer, _ in pairs], on, contract_beside(contract, [*own.values()]), ladder, own)

@@ -173,9 +173,10 @@ class Window(msgspec.Struct, kw_only=True):
     @property
     def system_us(self) -> float | None:
         """The part of it in the kernel."""
-        if self.cpu_us is None or self.user_ns is None or not self.system_ns:
+        if self.cpu_us is None or self.user_ns is None or self.system_ns is None:
             return None
-        return self.cpu_us * self.system_ns / (self.user_ns + self.system_ns)
+        whole = self.user_ns + self.system_ns
+        return self.cpu_us * self.system_ns / whole if whole else None
 
     @property
     def busy(self) -> float | None:
@@ -333,7 +334,7 @@ class Layers(Kind, kw_only=True):
     contract: str | None = None
     """SHA-256 of the contract's requests and answers."""
     workload: str = "user"
-    """What was asked of its layers: a workload of workloads.toml, or the name of a custom server's REQUEST file."""
+    """What was asked of its layers: a workload of workloads.toml, or the name of an own layer's file."""
     layers: Annotated[list[Row], Meta(min_length=1, max_length=MOST)]
 
     @property

@@ -135,11 +135,8 @@ def make_ready(selection: Selection, record: Layers, budget: float = math.inf) -
     """
     asked = {layer.name: selection.contract_of(layer).file or "the User request" for layer in selection.layers}
     if len({*asked.values()}) > 1:
-        differing = ", ".join(f"{name}: {file}" for name, file in asked.items() if file != "the User request")
-        say(
-            f"warning: these layers are not all asked the same ({differing}; the others: the User request): part of the"
-            " difference is that they do different work"
-        )
+        each = ", ".join(f"{name}: {file}" for name, file in asked.items())
+        say(f"warning: these layers are asked for different work, which is part of the difference ({each})")
     for name, why in build(selection.layers, say, budget).items():
         record.row(name).faults.append(why)
     record.packages = read_versions(selection.layers)

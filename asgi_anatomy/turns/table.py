@@ -212,7 +212,7 @@ def between_runs(record: Measured, runs: Sequence[Bench]) -> str:
     if len(rows) < 2 or len({row.layer for row in rows}) > 1:
         return ""
     costs = sorted(row.cpu_us or 0 for row in rows)
-    return f"{len(rows)} runs of this on this machine: {rows[0].layer} {costs[0]:,.1f} to {costs[-1]:,.1f} µs"
+    return f"{len(rows)} runs of these layers on this machine: {rows[0].layer} {costs[0]:,.1f} to {costs[-1]:,.1f} µs"
 
 
 def _dearest(record: Measured) -> Figures | None:

@@ -37,9 +37,9 @@ from asgi_anatomy.options import (
     threshold_option,
     workload_option,
 )
-from asgi_anatomy.packages.sides import install_here, read_sides, stands_on
+from asgi_anatomy.packages.sides import install_here, read_sides, surroundings_of
 from asgi_anatomy.suite.contract import Contract
-from asgi_anatomy.turns.plan import Plan, Selection, Watch
+from asgi_anatomy.turns.plan import Plan, Selection, Watch, selection_of
 from asgi_anatomy.turns.session import carry_out
 from asgi_anatomy.turns.wrk import require_files, require_wrk
 from asgi_anatomy.versus.bisect import VersionRange, bisect, steps
@@ -157,7 +157,7 @@ def command(
         },
         asked={key.upper(): str(value) for key, value in given.items() if value},
         ladder="" if names else catalogue.ladder(question.ladder).name,
-        contract=contract.digest(),
+        contract=selection_of(layers, dict.fromkeys(layer.name for layer in layers), contract).digest(),
         workload=contract.workload.name,
         limit=limit,
         threshold=threshold,
@@ -166,7 +166,7 @@ def command(
         record.a, record.b = ([f"{asked.packages[0]} {side}"] for side in (question.a or "base", question.b))
         context.exit(_bisect(VersionRange(asked, layers[-1], say), record, contract, results, printing))
     sides, record.layers, served = both_sides(asked, layers, say)
-    a, b = sides[stands_on(layers[0])]
+    a, b = sides[surroundings_of(layers[0])]
     record.a, record.b = [*a.said], [*b.said]
 
     def plan(selection: Selection, seconds: float) -> Plan:

@@ -21,7 +21,7 @@ from asgi_anatomy.machine.children import clean_environment, renew
 from asgi_anatomy.machine.server import Server
 from asgi_anatomy.machine.versions import ask as ask_python
 from asgi_anatomy.packages.environments import build
-from asgi_anatomy.packages.sides import Asked, Below, Side, changed, moved, prepare, served_by, stands_on
+from asgi_anatomy.packages.sides import Asked, Side, Surroundings, changed, moved, prepare, served_by, surroundings_of
 from asgi_anatomy.suite.conformance import TIMEOUT as CONFORMANCE_TIMEOUT
 from asgi_anatomy.suite.conformance import Answer, receive
 from asgi_anatomy.suite.contract import Contract
@@ -62,6 +62,8 @@ def layers_with(
     """The layers named, or those of a ladder that use one of the packages; raises BadInput where there is none."""
     layers = catalogue.choose(names, ladder)
     used = " or ".join(packages)
+    if grouped := [layer.name for layer in layers if layer.cgroup]:
+        raise BadInput(f"{grouped[0]} has a CGROUP, of which two sides cannot share one: leave it out")
     if names:
         if compiled := [layer.name for layer in layers if "{python}" not in layer.command]:
             raise BadInput(
@@ -80,7 +82,7 @@ def layers_with(
 def _uses(layer: Layer, packages: Sequence[str]) -> bool:
     """Whether a layer uses one of these packages; its environment must have been made."""
     if layer.own or "{python}" not in layer.command:
-        return layer.own
+        return "{python}" in layer.command
     if not {*packages}.isdisjoint(map(canonicalize_name, layer.versions)):
         return True
     words = shlex.split(layer.command)
@@ -101,15 +103,15 @@ def _imported(python: str, *modules: str) -> frozenset[str]:
 
 def both_sides(
     asked: Asked, layers: Sequence[Layer], tell: Callable[[str], None]
-) -> tuple[dict[Below, tuple[Side, Side]], list[Compared], dict[str, Both]]:
-    """The sides by what they stand on, a row for each layer, and each layer as both sides serve it.
+) -> tuple[dict[Surroundings, tuple[Side, Side]], list[Compared], dict[str, Both]]:
+    """The sides by what they are installed upon, a row for each layer, and each layer as both sides serve it.
 
-    What the sides are is the same whatever they stand on. Raises BadInput or Fault where sides cannot be installed.
+    What the sides are is the same whatever that is. Raises BadInput or Fault where sides cannot be installed.
     """
     sides = prepare(asked, layers, tell)
     rows, served = [], {}
     for layer in layers:
-        a, b = sides[stands_on(layer)]
+        a, b = sides[surroundings_of(layer)]
         (layer_a, lacks_a), (layer_b, lacks_b) = served_by(layer, a), served_by(layer, b)
         served[layer.name] = layer_a, layer_b
         pins = zip(a.resolution.packages.values(), b.resolution.packages.values(), strict=True)

@@ -92,7 +92,7 @@ def test_counts_are_of_layers_of_which_one_stands_on_the_other(path: Path) -> No
 
 def test_other_runs_of_the_same_are_named_beside_the_first() -> None:
     one, other = record_of(CATALOGUE, "default", 1), record_of(CATALOGUE, "default", 1)
-    assert "2 runs of this on this machine: " in words(Source("", one, runs=[other]))[1][-1]
+    assert "2 runs of these layers on this machine: " in words(Source("", one, runs=[other]))[1][-1]
 
 
 def test_a_ladder_of_which_a_layer_failed_has_an_answer_all_the_same() -> None:

@@ -59,10 +59,7 @@ def test_its_own_request_and_environment(bench: Bench, app: str, tmp_path: Path)
     options = ("--app", f"{app}/sound_app:app", "--request", request, "--env", sys.prefix, "--name", "mine")
     done = bench("bench", *QUICK, *options, "--format", "json", "--results", tmp_path / "results")
     assert done.returncode == 0, done.stderr
-    assert (
-        "warning: these layers are not all asked the same (mine: mine.toml; the others: the User request)"
-        in done.stderr
-    )
+    assert "(uvicorn: the User request, mine: mine.toml)" in done.stderr
     mine = json.loads(done.stdout)[1]
     assert mine["layer"] == "mine"
     assert mine["rps_per_core"] > 100
@@ -381,6 +378,39 @@ def test_a_folder_to_begin_with_is_measured(bench: Bench, tmp_path: Path) -> Non
     assert checked["cpu_us"] > plain["cpu_us"] > 0
 
 
+def test_a_server_stands_on_the_lowest_layer_unless_told_otherwise(catalogue: Catalogue, contract: Contract) -> None:
+    every = with_own(catalogue, serve="env {port}", name="mine")
+    for names, on in (("asyncio uvicorn", "asyncio"), ("asyncio mine", "asyncio"), ("mine", None)):
+        assert select(every, contract, names=names).on["mine"] == on
+
+
+def test_what_cannot_be_in_a_file(catalogue: Catalogue, contract: Contract, tmp_path: Path) -> None:
+    folder = tmp_path / "c#"
+    folder.mkdir()
+    mine = folder / "layers.toml"
+    (folder / "workloads.toml").write_text('[workloads.one]\npath = "/one"\n')
+    mine.write_text('[layers.a]\napp = "x:app"\nworkload = "one"\n[layers.b]\napp = "x:app"\nworkload = "headers"\n')
+    first, second = select(with_own(catalogue, layers_file=str(folder)), contract).layers[1:]
+    assert contract_of_own(first, contract)[1].user.path == "/one", "a folder may have any name"
+    assert len(contract_of_own(second, contract)[1].user.headers) > 10, "the suite's workloads are there too"
+    for workload, error in (("arena-json", "is for layers of contract-arena.toml"), ("no", "unknown workload 'no'")):
+        mine.write_text(f'[layers.a]\napp = "x:app"\nworkload = "{workload}"\n')
+        with pytest.raises(BadInput, match=error):
+            select(with_own(catalogue, layers_file=str(folder)), contract)
+    (folder / "workloads.toml").write_text("workloads = 3")
+    with pytest.raises(BadInput, match="workloads.toml: Expected `object`"):
+        select(with_own(catalogue, layers_file=str(folder)), contract)
+    mine.write_text('[layers.a-x2]\napp = "x:app"\n')
+    with pytest.raises(BadInput, match="-x and a number is for processes: choose another"):
+        with_own(catalogue, layers_file=str(folder))
+
+
+def test_two_servers_in_one_group_are_refused(catalogue: Catalogue, contract: Contract, cgroup: Path) -> None:
+    every = with_own(catalogue, app="one=a:app two=b:app", cgroup=cgroup.name)
+    with pytest.raises(BadInput, match="two of these layers are in the control group"):
+        select_pair(every, contract, "", "")
+
+
 ELSEWHERE = """
 import os, subprocess, sys, time
 group, port = sys.argv[1:]
@@ -433,5 +463,5 @@ def test_a_server_that_starts_slowly(bench: Bench, tmp_path: Path) -> None:
     done = bench("bench", *options, "--start-timeout", 1)
     assert done.returncode == 1
     assert "did not answer within 1 s" in done.stderr
-    assert "START_TIMEOUT=2 gives it longer" in done.stderr
+    assert "START_TIMEOUT= (`start-timeout` in a file) gives it longer" in done.stderr
     assert bench("bench", *options, "--start-timeout", 30).returncode == 0

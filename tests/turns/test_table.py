@@ -205,7 +205,7 @@ def test_runs_of_one_machine_stand_beside_each_other(tmp_path: Path) -> None:
     found = runs_like(runs[0], [tmp_path])
     assert [each.made for each in found] == [runs[1].made]
     costs = sorted(max(row.cpu_us or 0 for row in figures(each)) for each in runs[:2])
-    line = f"2 runs of this on this machine: fastapi {costs[0]:,.1f} to {costs[1]:,.1f} µs"
+    line = f"2 runs of these layers on this machine: fastapi {costs[0]:,.1f} to {costs[1]:,.1f} µs"
     assert line in decay_document(runs[0], runs=found).render("text")
     assert "runs of this" not in decay_document(runs[0]).render("text")
 
