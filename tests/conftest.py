@@ -24,6 +24,8 @@ from asgi_anatomy.machine.signals import SIGNALS
 from asgi_anatomy.suite.contract import Contract, read_contract
 from asgi_anatomy.suite.layers import ROOT, Catalogue, read_catalogue
 
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_PID", "MAKE_WORDS"):
+    os.environ.pop(name, None)  # of the make that runs the tests: theirs are not below it
 CATALOGUE = read_catalogue()
 SERVED = ["protocol", "httptools", *CATALOGUE.ladders["default"].layers]
 """The layers that meet clients of every kind."""

@@ -66,6 +66,7 @@ def test_several_processes_serve_one_port(catalogue: Catalogue, contract: Contra
     assert not any(each.is_running() for each in family), "all have ended with the server"
 
 
+@pytest.mark.all
 def test_more_processes_are_a_row_each(bench: Bench, tmp_path: Path) -> None:
     options = ("--layers", "protocol", "--workers", "2", "--budget", 14, "--format", "json")
     done = bench("bench", *options, "--results", tmp_path)

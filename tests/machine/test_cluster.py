@@ -39,6 +39,7 @@ def whole(counts: dict[str, float]) -> dict[str, int]:
     return {name: round(each) for name, each in counts.items()}
 
 
+@pytest.mark.all
 def test_a_worker_is_killed_and_nothing_is_lost(tmp_path: Path, contract: Contract) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(scheduler(tmp_path))
@@ -130,6 +131,7 @@ def test_a_worker_of_no_scheduler(tmp_path: Path, address: str, code: int, said:
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.all
 def test_a_worker_without_shared_memory() -> None:
     alone = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:

@@ -454,6 +454,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.all
 def test_the_page_of_the_reference_records(browser: webdriver.Chrome, reference: Path) -> None:
     """Its name, the answer and the first chart are on the first screen; the tabs are called after their ladders."""
     text = reference.read_text()
@@ -472,6 +473,7 @@ def test_the_page_of_the_reference_records(browser: webdriver.Chrome, reference:
     assert browser.execute_script(tops, "top") == sorted(browser.execute_script(tops, "top"))
 
 
+@pytest.mark.all
 def test_without_javascript(browser: webdriver.Chrome, reference: Path) -> None:
     """And on paper: all records are there, with their charts, in the colours for paper."""
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
@@ -499,6 +501,7 @@ def test_charts_of_docs(bench: Bench, tmp_path: Path) -> None:
     assert (ROOT / "docs" / "report.png").stat().st_size < 100_000
 
 
+@pytest.mark.all
 def test_other_records(bench: Bench, tmp_path: Path) -> None:
     """An anatomy alone is a page as well; what has no picture is an error of one line, which names it."""
     anatomy = latest("anatomy", REFERENCE / "transport")
@@ -544,6 +547,7 @@ def shown(bench: Bench, folder: Path, record: Record) -> tuple[str, dict[str, st
     return text, dict(re.findall(r'data-chart="([^"]+)"><div class="wide">(.*?)</div>', text))
 
 
+@pytest.mark.all
 def test_what_makes_a_record_again(bench: Bench, tmp_path: Path) -> None:
     made = ladder()
     assert "make bench BUDGET=60 PRECISION=5\n" in shown(bench, tmp_path, made)[0]
@@ -554,7 +558,7 @@ def test_what_makes_a_record_again(bench: Bench, tmp_path: Path) -> None:
     assert "16 connections, 1 thread, turns of 50 ms, plain windows of 1 s" in text
 
 
-@pytest.mark.parametrize("two_speeds", [False, True])
+@pytest.mark.parametrize("two_speeds", [pytest.param(False, marks=pytest.mark.all), True])
 def test_every_turn_is_drawn(bench: Bench, tmp_path: Path, two_speeds: bool) -> None:
     """A turn that counts costs about what its layer does; those that do not are told from them."""
     text, charts = shown(bench, tmp_path, ladder(two_speeds=two_speeds))
@@ -571,6 +575,7 @@ def test_every_turn_is_drawn(bench: Bench, tmp_path: Path, two_speeds: bool) -> 
     assert ("not the wake-ups alone" in text) == two_speeds
 
 
+@pytest.mark.all
 def test_of_a_long_run_not_every_turn_is_drawn(bench: Bench, tmp_path: Path) -> None:
     text, charts = shown(bench, tmp_path, ladder(rounds=40))
     assert "One turn of 6 is drawn." in text

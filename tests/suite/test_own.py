@@ -457,6 +457,7 @@ def test_a_server_in_a_group_that_another_program_made(bench: Bench, cgroup: Pat
         assert error in wrong.stderr
 
 
+@pytest.mark.all
 def test_a_server_that_starts_slowly(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "slow_start.py").write_text("import time\ntime.sleep(2)\n" + APP.replace("WHAT", "'sound'"))
     options = (*QUICK, "--app", f"{tmp_path}/slow_start:app", "--results", tmp_path / "results")
