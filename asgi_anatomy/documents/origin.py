@@ -8,7 +8,7 @@ from asgi_anatomy.documents.words import counted
 from asgi_anatomy.machine.machine import Machine, Python, read_machine, read_python
 from asgi_anatomy.machine.versions import read_revision
 from asgi_anatomy.suite.workloads import USER
-from asgi_anatomy.turns.record import Kind, Load, Measured, now
+from asgi_anatomy.turns.record import Kind, Layers, Load, Measured, now
 
 LINE = 80
 NOISE = re.compile(r"\((R|TM|r|tm)\)|\bCPU\b|\bProcessor\b|@.*|\b\d+-Core\b")
@@ -173,7 +173,10 @@ def driven(load: Load) -> str:
 
 
 def named(record: Kind) -> list[str]:
-    """The workload of a record, where it is not the User request again and again."""
+    """The workload of a record, where it is not the User request again and again; or that layers were asked others."""
+    asked = {row.name: row.request or "the User request" for row in record.layers} if isinstance(record, Layers) else {}
+    if len({*asked.values()}) > 1:
+        return [f"Asked for different work: {', '.join(f'{name} {what}' for name, what in asked.items())}."]
     workload = getattr(record, "workload", USER)
     return [f"Workload: {workload} (docs/WORKLOADS.md)."] if workload != USER else []
 

@@ -177,6 +177,8 @@ class Server:
                 break
             except Broken as broken:
                 why = f"breaks the contract: {broken.message}"
+                if self.layer.own and not self.layer.workload:
+                    why += "; if it is for other requests, describe one: REQUEST= (docs/YOURS.md#another-request)"
                 raise ServerFault(self.layer.name, why, self.printed()) from None
             except OSError as error:
                 if time.monotonic() > deadline:

@@ -65,7 +65,8 @@ def _made(source: Source) -> Part:
     if record.packages:
         body += folded("All versions", paragraphs([_versions(record, [*record.packages])], "note"))
     paths = " ".join(filter(None, [source.measured_path, source.counted_path]))
-    again = [command(record) for record in (measured, counts) if record]
+    mine = any(not row.cases for row in record.layers)  # what described them is not in a record
+    again = [] if mine else [command(record) for record in (measured, counts) if record]
     again.append(f"{to_type('report', {'RECORD': paths})}   # this page again")
     return Part("made", "How it was made, and how to make it again", body=body + commands(again))
 

@@ -6,6 +6,7 @@ import click
 
 from asgi_anatomy.documents.origin import origin
 from asgi_anatomy.documents.words import show
+from asgi_anatomy.errors import ServerFault
 from asgi_anatomy.options import (
     Bring,
     Command,
@@ -76,6 +77,8 @@ def command(
     make_ready(selection, record, budget)
     problem, _ = carry_out(lambda watch: measure_pair(plan, record, watch), record, results, budget)
     judged = outcome(record, threshold)
+    if isinstance(problem, ServerFault):
+        raise problem
     show(printing.render(pair_document(judged, record, printing.wide)))
     if problem:
         raise problem

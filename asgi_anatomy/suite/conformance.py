@@ -26,7 +26,7 @@ from asgi_anatomy.suite.layers import Layer
 ANY = range(100, 600)  # the statuses of whole answers
 GZIP = b"\x1f\x8b"
 TIMEOUT = 5.0  # seconds that a layer has for a whole answer
-LONGEST = 64 * 2**20  # bytes that are read of an answer, with the informational heads before it
+LONGEST = 128 * 2**20  # bytes that are read of an answer, with the informational heads before it
 ALIKE = {
     "bytes": "",
     "dated": ", with Date and Server headers or without",

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from asgi_anatomy.errors import BadInput
+from asgi_anatomy.errors import BadInput, near
 from asgi_anatomy.machine.counters import available
 from asgi_anatomy.suite.contract import Contract, Workload
 from asgi_anatomy.suite.layers import (
@@ -34,7 +34,7 @@ from asgi_anatomy.suite.layers import (
     read_toml,
     short,
 )
-from asgi_anatomy.suite.workloads import FILE, USER, in_order, read_file
+from asgi_anatomy.suite.workloads import FILE, USER, in_order, read_entries, read_file
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -148,7 +148,8 @@ def of_file(catalogue: Catalogue, layers_file: str) -> Catalogue:
     tables = read_toml(path)
     if unknown := tables.keys() - {"layers", "ladders"}:
         raise BadInput(f"{path.name}: unknown table [{short(min(unknown))}]: expected [layers.NAME] or [ladders.NAME]")
-    entries = convert(tables.get("layers", {}), dict[str, Own], f"{path.name}: layers")
+    described = convert(tables.get("layers", {}), dict[str, dict[str, object]], f"{path}: layers")
+    entries = {name: convert(entry, Own, f"{path}: [layers.{name}]") for name, entry in described.items()}
     if not entries:
         raise BadInput(f"{path.name} has no [layers.NAME]: `make init` writes a file with two, to begin with")
     names = {**catalogue.layers, **dict.fromkeys(entries)}
@@ -268,7 +269,10 @@ def _workload_of(named: str, folder: Path) -> str:
     if named.endswith(".toml"):
         return f"{(folder / Path(named).expanduser()).absolute()}#"
     beside = folder / "workloads.toml"
-    return f"{beside if beside.is_file() and in_order([named], beside) else FILE}#{named}"
+    own = [*read_entries("", beside)] if beside.is_file() else []
+    if own and named not in own and not in_order([named]):
+        raise BadInput(f"unknown workload {short(repr(named))}{near(named, own)}: {beside} has {', '.join(own)}")
+    return f"{beside if named in own else FILE}#{named}"
 
 
 def contract_of_own(layer: Layer, contract: Contract) -> tuple[Layer, Contract]:

@@ -518,6 +518,7 @@ def test_other_records(bench: Bench, tmp_path: Path) -> None:
     assert bench("report", "--record", tmp_path / "none.json").returncode == 2
 
 
+@pytest.mark.all
 def test_a_pair(bench: Bench, tmp_path: Path) -> None:
     """It has a verdict for a headline, the turns of its run, and the command that makes it again."""
     made = ladder()
@@ -558,7 +559,8 @@ def test_what_makes_a_record_again(bench: Bench, tmp_path: Path) -> None:
     assert "16 connections, 1 thread, turns of 50 ms, plain windows of 1 s" in text
 
 
-@pytest.mark.parametrize("two_speeds", [pytest.param(False, marks=pytest.mark.all), True])
+@pytest.mark.all
+@pytest.mark.parametrize("two_speeds", [False, True])
 def test_every_turn_is_drawn(bench: Bench, tmp_path: Path, two_speeds: bool) -> None:
     """A turn that counts costs about what its layer does; those that do not are told from them."""
     text, charts = shown(bench, tmp_path, ladder(two_speeds=two_speeds))
@@ -583,6 +585,7 @@ def test_of_a_long_run_not_every_turn_is_drawn(bench: Bench, tmp_path: Path) -> 
     assert "1,600 turns of 5 layers" in text
 
 
+@pytest.mark.all
 def test_turns_beside_plain_windows(bench: Bench, tmp_path: Path) -> None:
     made = ladder()
     made.row("fastapi").plain = "an answer takes 12 ms"
@@ -601,6 +604,7 @@ def test_turns_beside_plain_windows(bench: Bench, tmp_path: Path) -> None:
     assert not {"wake-ups", "latency"} & {*charts}
 
 
+@pytest.mark.all
 def test_a_machine_that_cannot_take_turns(bench: Bench, tmp_path: Path) -> None:
     """As macOS: plain windows only, which the page says."""
     made = ladder()

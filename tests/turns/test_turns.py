@@ -169,7 +169,9 @@ def test_every_wrk_has_ended(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("group", [pytest.param(True, marks=pytest.mark.all), False], ids=["group", "clocks"])
-@pytest.mark.parametrize("kind", ["forking", "replacing", pytest.param("threads", marks=pytest.mark.all), "calling"])
+@pytest.mark.parametrize(
+    "kind", ["forking", *(pytest.param(kind, marks=pytest.mark.all) for kind in ("replacing", "threads", "calling"))]
+)
 def test_processes_that_end_keep_their_cpu_time(contract: Contract, tmp_path: Path, kind: str, group: bool) -> None:
     with table_of([CATALOGUE.layers["asyncio"], MORTAL[kind]], contract, group) as (table, servers):
         whole = Meter(servers[1].process.pid, servers[1].process.group)
