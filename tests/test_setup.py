@@ -630,7 +630,8 @@ def test(number):
 """
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.all), signal.SIGTERM])
+@pytest.mark.all
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_tests_and_each_cleans_up(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C reaches all of a terminal's processes, any other signal the first one alone."""
     (tmp_path / "test_endless.py").write_text(ENDLESS)

@@ -84,6 +84,7 @@ for revision, checked in (("123", None), (here, "123")):
 """
 
 
+@pytest.mark.all
 def test_a_worker_of_another_revision_then_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(scheduler(tmp_path))
