@@ -40,13 +40,11 @@ class Connection:
         self.cycle = [(request, request.wire()) for request in asked * self.depth]
         self.place = 0
         self.pids = family(server.process.pid)
-        self.slowness = 0.0
         self.time()
 
-    def time(self) -> float:
-        """Send each request of the workload once, to find out how long one takes; returns the seconds."""
+    def time(self) -> None:
+        """Send each request of the workload once, to find out how long one takes."""
         self.slowness = self.ask(len(self.cycle)) / len(self.cycle)
-        return self.slowness
 
     def whole(self, count: int) -> int:
         """About this many requests, fewer where they are large or slow, so that each has exactly its share."""

@@ -263,8 +263,8 @@ def jobs_of(
     for layer, python in product(layers, pythons):
         contract = its_contract(layer, contract_of([layer]))
         locks = ["requirements.lock", *([f"groups/{layer.group}.lock"] if layer.group else [])]
-        served, asked = _served(layer), repr((contract.user.wire(), contract.user.answer))
-        asked = contract.digest() if layer.own else asked
+        served, user = _served(layer), contract.user
+        asked = contract.digest() if layer.own else repr((user.wire(), user.answer))
         for release, copy in [*((release, 0) for release in chosen), (chosen[-1], 1)]:
             wanted = ReleaseSpec(
                 package=package, version=release.version, layer=layer.name, deps=deps, python=python,

@@ -34,7 +34,7 @@ from asgi_anatomy.suite.layers import (
     read_toml,
     short,
 )
-from asgi_anatomy.suite.workloads import FILE, USER, in_order, read_entries, read_file
+from asgi_anatomy.suite.workloads import FILE, USER, in_order, own_workloads, read_entries, read_file
 
 OWN_ENVIRONMENT = """{python} -m uvicorn {app} --host {host} --port {port} --workers {workers} \
     --no-access-log --no-date-header --no-server-header --log-level warning"""
@@ -268,8 +268,8 @@ def _workload_of(named: str, folder: Path) -> str:
         return ""
     if named.endswith(".toml"):
         return f"{(folder / Path(named).expanduser()).absolute()}#"
-    beside = folder / "workloads.toml"
-    own = [*read_entries("", beside)] if beside.is_file() else []
+    beside = own_workloads(folder / "layers.toml")
+    own = [*read_entries("", beside)] if beside else []
     if own and named not in own and not in_order([named]):
         raise BadInput(f"unknown workload {short(repr(named))}{near(named, own)}: {beside} has {', '.join(own)}")
     return f"{beside if named in own else FILE}#{named}"
